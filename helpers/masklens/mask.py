@@ -1,0 +1,55 @@
+"""Reading the mask that rides on a tensor: the one place that touches Keras's private mask."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from masklens.language import translate as _
+
+
+def mask_of(tensor: Any) -> Any:
+    """Reads the mask that Keras has attached to a tensor.
+
+    A Keras layer hands its mask on beside the tensor, in an attribute that is not public
+    (`keras.src.backend.get_keras_mask`; NumPy arrays keep theirs in a table). This function
+    works on every backend.
+
+    Args:
+        tensor: A tensor of the Keras backend in use, or a symbolic `keras.KerasTensor`.
+
+    Returns:
+        The mask as a boolean array, for most layers of shape (batch, time); True marks a
+        timestep to read. None if the tensor carries no mask. For a symbolic tensor, the
+        symbolic mask.
+
+    Raises:
+        TypeError: If `tensor` is no tensor.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> x = keras.layers.Embedding(10, 2, mask_zero=True)(np.array([[7, 3, 0]]))
+        >>> mask_of(x)
+        array([[ True,  True, False]])
+        >>> mask_of(x * 2) is None
+        True
+    """
+    symbolic = isinstance(tensor, keras.KerasTensor)
+    if not symbolic and not keras.ops.is_tensor(tensor):
+        raise TypeError(
+            _(
+                "mask_of reads the mask of a tensor, such as the output of a layer; "
+                "got {type}, which cannot carry one. Pass what the layer returned."
+            ).format(type=type(tensor).__name__)
+        )
+    mask = _keras_mask(tensor)
+    if mask is None or symbolic:
+        return mask
+    return np.asarray(keras.ops.convert_to_numpy(mask), dtype=bool)
+
+
+def _keras_mask(tensor: Any) -> Any:
+    # Imported here because it is Keras's own, unlike everything else that masklens uses.
+    from keras.src.backend import get_keras_mask
+
+    return get_keras_mask(tensor)

@@ -1,0 +1,251 @@
+"""Pictures of a padded batch and of a mask over timesteps, as HTML and as text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masklens.language import get_language
+from masklens.language import translate as _
+from masklens.mask import mask_of
+from masklens.padding import PaddedBatch
+from masklens.strip import html_strip, reduce_mask, summary
+from masklens.table import Cell, Table, html_table, numbered, text_table
+
+# Beyond this many timesteps in all, nobody reads single squares: they become a strip.
+_MOST_SQUARES = 600
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that a notebook shows as HTML, and a terminal as text. It holds no script.
+
+    Attributes:
+        html: The picture for a browser; readable also where style sheets are stripped.
+        text: The same picture for a terminal.
+    """
+
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        """Shows the picture as text."""
+        return self.text
+
+
+def show(
+    batch_or_mask: Any,
+    *,
+    tokens: Sequence[Sequence[object]] | None = None,
+    mask: Any = None,
+    caption: str | None = None,
+) -> Picture:
+    """Shows a padded batch, or a mask, over timesteps: batch down, time to the right.
+
+    Tokens stand in boxes, padding is hatched and says so, cut tokens stand outside, struck
+    through. In a mask a filled square is True, an empty one with a slash is False. A mask of more
+    than 600 timesteps becomes a strip, in which one square may stand for several timesteps.
+
+    Args:
+        batch_or_mask: A `PaddedBatch`; or booleans of shape (batch, time); or a tensor that
+            carries a mask.
+        tokens: What to write instead of ids. For a batch, the tokens of each sequence before
+            padding; for a mask, one token per timestep, (batch, time).
+        mask: For a batch: a mask of shape (batch, time) to show beside it.
+        caption: The words above the picture, instead of the call or the mask's shape.
+
+    Returns:
+        The picture.
+
+    Raises:
+        TypeError: If the mask holds numbers instead of booleans, or there is none.
+        ValueError: If the mask does not have two dimensions, or the tokens do not fit.
+
+    Example:
+        >>> show(np.array([[True, True, False]]))
+        mask (1, 3): 2 of 3 timesteps are True
+           0  1  2
+        0  ■  ■  □
+    """
+    if isinstance(batch_or_mask, PaddedBatch):
+        beside = None if mask is None else boolean_mask(mask)
+        return _show_batch(batch_or_mask, tokens, beside, caption)
+    if mask is not None:
+        raise TypeError(_("mask= goes with a padded batch; to show a mask alone, show(mask)."))
+    return _show_mask(boolean_mask(batch_or_mask), tokens, caption)
+
+
+def boolean_mask(mask: Any) -> Mask:
+    """Takes a mask from what a caller hands over, and refuses what is none.
+
+    Args:
+        mask: Booleans of shape (batch, time), or a tensor that carries a mask.
+
+    Returns:
+        The mask as a boolean array of shape (batch, time).
+
+    Raises:
+        TypeError: If it holds numbers instead of booleans, or there is none.
+        ValueError: If it does not have two dimensions.
+
+    Example:
+        >>> boolean_mask([[True, False]])
+        array([[ True, False]])
+    """
+    carried = None if isinstance(mask, np.ndarray | list | tuple) else _carried(mask)
+    array = np.asarray(mask if carried is None else carried)
+    if array.dtype != bool:
+        raise TypeError(
+            _(
+                "A mask holds True and False, but this holds {dtype} and carries no mask. "
+                "Compare first, as in ids != 0; to show ids, show the batch that ml.pad returns."
+            ).format(dtype=array.dtype)
+        )
+    if array.ndim != 2:
+        hint = _(" Add the batch axis: mask[None, :].") if array.ndim == 1 else ""
+        raise ValueError(
+            _(
+                "A mask has the shape (batch, time), two dimensions; this has the shape {shape}."
+            ).format(shape=array.shape)
+            + hint
+        )
+    return array
+
+
+def _carried(tensor: Any) -> Mask | None:
+    try:
+        mask: Mask | None = mask_of(tensor)
+    except TypeError:
+        return None
+    return mask
+
+
+def _show_mask(
+    mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: str | None
+) -> Picture:
+    if tokens is not None:
+        check_tokens(tokens, [mask.shape[1]] * len(mask))
+    caption = caption or _("mask {shape}: {true} of {all} timesteps are True").format(
+        shape=mask.shape, true=int(mask.sum()), all=mask.size
+    )
+    if mask.size > _MOST_SQUARES:
+        return _picture(_strip(mask, caption))
+    return _picture(_mask_table(mask, tokens, caption))
+
+
+def _show_batch(
+    batch: PaddedBatch,
+    tokens: Sequence[Sequence[object]] | None,
+    mask: Mask | None,
+    caption: str | None,
+) -> Picture:
+    check_tokens(
+        tokens or [list(row) for row in batch.sequences], [len(row) for row in batch.sequences]
+    )
+    if mask is not None and mask.shape != batch.origin.shape:
+        raise ValueError(
+            _("The mask has the shape {mask}, but the batch has {batch}; they must agree.").format(
+                mask=mask.shape, batch=batch.origin.shape
+            )
+        )
+    if batch.origin.size > _MOST_SQUARES:
+        return _picture(_strip(batch.mask if mask is None else mask, caption or batch.call))
+    table = _batch_table(batch, tokens, caption)
+    return _picture(table) if mask is None else _picture(table, _mask_table(mask, None, "mask"))
+
+
+def _batch_table(
+    batch: PaddedBatch, tokens: Sequence[Sequence[object]] | None, caption: str | None
+) -> Table:
+    words = tokens or batch.sequences
+    padding = Cell("padding", f"{batch.value:g}")
+    rows = [
+        [Cell("token", str(words[row][step])) if step >= 0 else padding for step in origin]
+        for row, origin in enumerate(batch.origin)
+    ]
+    cut = [
+        [Cell("cut", str(words[row][step])) for step in batch.cut(row)] for row in range(len(rows))
+    ]
+    most = max(map(len, cut))
+    before = batch.truncating == "pre"
+    for row, removed in zip(rows, cut, strict=True):
+        gaps = [Cell("gap")] * (most - len(removed))
+        row[:] = gaps + removed + row if before else row + removed + gaps
+    steps = [str(step) for step in range(batch.origin.shape[1])]
+    outside = [_("cut")] * most
+    head = ("", *(outside + steps if before else steps + outside))
+    return Table(caption or batch.call, head, numbered(rows), code=caption is None)
+
+
+def _mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: str) -> Table:
+    if tokens is None:
+        rows = [[Cell("true" if step else "false") for step in row] for row in mask]
+    else:
+        rows = [
+            [
+                Cell("token" if step else "skipped", str(word))
+                for step, word in zip(*pair, strict=True)
+            ]
+            for pair in zip(mask, tokens, strict=True)
+        ]
+    head = ("", *map(str, range(mask.shape[1])))
+    return Table(caption, head, numbered(rows), legend=True)
+
+
+def _strip(mask: Mask, caption: str) -> tuple[str, str]:
+    strip = reduce_mask(mask)
+    text = f"{caption}\n{summary(mask, strip)}"
+    return html_strip(strip, mask, escape(caption, quote=False)), text
+
+
+def _picture(*parts: Table | tuple[str, str]) -> Picture:
+    drawn = [(html_table(p), text_table(p)) if isinstance(p, Table) else p for p in parts]
+    html = "".join(html for html, _text in drawn)
+    return Picture(
+        f"<style>{_style()}</style><div class=masklens lang={get_language()}>{html}</div>",
+        "\n\n".join(text for _html, text in drawn),
+    )
+
+
+@cache
+def _style() -> str:
+    sheet = Path(__file__).with_name("picture.css").read_text(encoding="utf-8")
+    return "".join(sheet.splitlines()[1:])
+
+
+def check_tokens(tokens: Sequence[Sequence[object]], lengths: list[int]) -> None:
+    """Refuses tokens that do not fit the timesteps they are to name.
+
+    Args:
+        tokens: One list of tokens per sequence.
+        lengths: How many timesteps each sequence has.
+
+    Raises:
+        ValueError: If there are too many or too few rows, or tokens in a row.
+
+    Example:
+        >>> check_tokens([["Hello", "world"]], [2])
+    """
+    if len(tokens) != len(lengths):
+        raise ValueError(
+            _("There are {tokens} rows of tokens for {rows} sequences; give one row each.").format(
+                tokens=len(tokens), rows=len(lengths)
+            )
+        )
+    for row, (words, length) in enumerate(zip(tokens, lengths, strict=True)):
+        if len(words) != length:
+            raise ValueError(
+                _(
+                    "Row {row} has {words} tokens for {length} timesteps; give one token each."
+                ).format(row=row, words=len(words), length=length)
+            )

@@ -1,0 +1,156 @@
+"""A mask too large for single squares, drawn as a strip in which a square stands for a block."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masklens.language import translate as _
+
+_MOST_ROWS, _MOST_COLUMNS = 64, 96
+_SQUARE, _MARGIN = 8, 34
+# Read on white and on black alike: an <img> cannot see the theme of the page around it.
+_BLUE, _GREY = "#2f8ac4", "#808080"
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A mask reduced to at most 64 by 96 blocks.
+
+    Attributes:
+        quarters: (rows, columns) integers from 0 to 4: the share of True timesteps in a block,
+            where 0 and 4 mean exactly none and all.
+        shape: The shape (batch, time) of the mask.
+        block: How many sequences and timesteps one block stands for; less at the far edges.
+    """
+
+    quarters: NDArray[np.int_]
+    shape: tuple[int, int]
+    block: tuple[int, int]
+
+
+def reduce_mask(mask: NDArray[np.bool_]) -> Strip:
+    """Reduces a mask to blocks.
+
+    Args:
+        mask: (batch, time) booleans.
+
+    Returns:
+        The strip.
+
+    Example:
+        >>> reduce_mask(np.array([[True, False]])).quarters
+        array([[4, 0]])
+    """
+    batch, time = mask.shape
+    block = (-(-batch // _MOST_ROWS), -(-time // _MOST_COLUMNS))
+    starts = np.arange(0, batch, block[0]), np.arange(0, time, block[1])
+    true = np.add.reduceat(mask, starts[1], axis=1, dtype=np.int64)
+    true = np.add.reduceat(true, starts[0], axis=0)
+    sizes = [np.diff([*start, end]) for start, end in zip(starts, mask.shape, strict=True)]
+    share = true / np.outer(*sizes)
+    # Only a block without any True may look empty, and only a full one full.
+    partial = np.clip(np.rint(share * 4), 1, 3)
+    quarters = np.where(share == 0, 0, np.where(share == 1, 4, partial)).astype(int)
+    return Strip(quarters, (batch, time), block)
+
+
+def html_strip(strip: Strip, mask: NDArray[np.bool_], caption: str) -> str:
+    """Draws a strip, with its numbers in words below.
+
+    Args:
+        strip: The reduced mask.
+        mask: The mask itself, (batch, time) booleans.
+        caption: What the picture shows, as HTML.
+
+    Returns:
+        A `<figure>` whose image is a data address, so that it also survives where inline SVG
+        and style sheets are stripped.
+
+    Example:
+        >>> mask = np.ones((1, 2), bool)
+        >>> html_strip(reduce_mask(mask), mask, "all")[:8]
+        '<figure>'
+    """
+    words = summary(mask, strip)
+    source = quote(_svg(strip), safe=" '/:;=,()")
+    return (
+        f"<figure><figcaption>{caption}</figcaption>"
+        f'<img alt="{words}" src="data:image/svg+xml,{source}">'
+        f"<figcaption>{words}</figcaption></figure>"
+    )
+
+
+def summary(mask: NDArray[np.bool_], strip: Strip) -> str:
+    """Says in words what a strip shows.
+
+    Args:
+        mask: (batch, time) booleans.
+        strip: The same mask, reduced.
+
+    Returns:
+        One or two sentences.
+
+    Example:
+        >>> mask = np.ones((2, 3), bool)
+        >>> summary(mask, reduce_mask(mask))
+        'True timesteps per sequence: 3 at least, 3 at most, 3.0 on average.'
+    """
+    counts = mask.sum(axis=1)
+    words = _(
+        "True timesteps per sequence: {least} at least, {most} at most, {mean} on average."
+    ).format(least=counts.min(), most=counts.max(), mean=f"{counts.mean():.1f}")
+    if strip.block != (1, 1):
+        words += " " + _(
+            "One square stands for {rows} x {steps} timesteps (batch x time) "
+            "and is filled to the share that is True."
+        ).format(rows=strip.block[0], steps=strip.block[1])
+    return words
+
+
+def _svg(strip: Strip) -> str:
+    rows, columns = strip.quarters.shape
+    width, height = columns * _SQUARE + _MARGIN + 20, rows * _SQUARE + 16
+    paths = "".join(_path(strip.quarters, level) for level in range(5))
+    slash = (
+        f"<pattern id='n' width='{_SQUARE}' height='{_SQUARE}' patternUnits='userSpaceOnUse'>"
+        f"<path d='M1 7L7 1' stroke='{_GREY}'/></pattern>"
+    )
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' "
+        f"viewBox='-{_MARGIN} -16 {width} {height}' fill='none' stroke='{_BLUE}'>{slash}{paths}"
+        f"<g fill='{_GREY}' stroke='none' font-family='system-ui,sans-serif' font-size='11'>"
+        f"{_numbers(strip)}</g></svg>"
+    )
+
+
+def _path(quarters: NDArray[np.int_], level: int) -> str:
+    """One path per level: a run of equal blocks is one stroke, as thick as the block is full."""
+    moves = []
+    for y, row in enumerate(quarters):
+        edges = np.flatnonzero(np.diff(row == level, prepend=False, append=False))
+        for start, end in edges.reshape(-1, 2).tolist():
+            moves.append(f"M{start * _SQUARE} {y * _SQUARE}h{(end - start) * _SQUARE}")
+    if not moves:
+        return ""
+    full = _SQUARE - 1
+    thick = full * level / 4 if level else full
+    middle = full - thick / 2
+    stroke = "" if level else " stroke='url(#n)'"
+    return (
+        f"<path transform='translate(0 {middle:g})' stroke-width='{thick:g}'{stroke} "
+        f"d='{''.join(moves)}'/>"
+    )
+
+
+def _numbers(strip: Strip) -> str:
+    rows, columns = strip.quarters.shape
+    left = [
+        f"<text x='-4' y='{y * _SQUARE + 7}' text-anchor='end'>{y * strip.block[0]}</text>"
+        for y in range(0, rows, 8)
+    ]
+    top = [
+        f"<text x='{x * _SQUARE}' y='-5'>{x * strip.block[1]}</text>" for x in range(0, columns, 12)
+    ]
+    return "".join(left + top)
