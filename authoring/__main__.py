@@ -1,0 +1,60 @@
+"""The command line: python -m authoring build | check | update."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from authoring import build, layout, notebook
+from authoring.layout import AuthoringError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; returns 0 if all is well, and 1 after printing what is not."""
+    options = _parser().parse_args(arguments)
+    root: Path = options.root.resolve()
+    try:
+        faults = {"build": _build, "update": _update}[options.command](root, options)
+    except AuthoringError as error:
+        faults = list(error.faults)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return 1 if faults else 0
+
+
+def _build(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
+    build.compile_library(root)
+    paths = build.chosen_sources(root, options.names)
+    order = build.Order(notebook.repository(os.environ), options.all, options.draft)
+    languages = options.language or layout.languages(root)
+    return build.build(root, paths, languages, order, options.jobs)
+
+
+def _update(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
+    for line in build.update(root, build.chosen_sources(root, options.names)):
+        print(line)
+    return []
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m authoring", description="Turns content/ into notebooks."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    repository = Path(__file__).resolve().parent.parent
+    shared.add_argument("--root", type=Path, default=repository, help="the repository")
+    shared.add_argument("names", nargs="*", metavar="NAME", help="a lesson, such as 01_padding")
+    making = commands.add_parser("build", parents=[shared], help="build and execute what changed")
+    making.add_argument("--all", action="store_true", help="execute what did not change, too")
+    making.add_argument("--draft", action="store_true", help="leave the untranslated English")
+    making.add_argument("--jobs", type=int, default=2, help="how many notebooks at a time")
+    making.add_argument("--language", action="append", help="only this language, such as en")
+    commands.add_parser("update", parents=[shared], help="make the PO files follow the English")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

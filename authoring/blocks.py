@@ -1,0 +1,246 @@
+"""Cuts what is to be translated out of Markdown and code, and splices a translation back in.
+
+Nothing is rendered anew: whatever is not a block is copied, so that splicing each block's own text
+back in gives the text it was cut from.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+_UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
+_PRAGMA = re.compile(r"#\s*(noqa|type:|ruff:|fmt:|mypy:|pragma|NBVAL_|PYTEST_VALIDATE_|@|!)", re.I)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of one line: the line's index, and the columns where the piece begins and ends."""
+
+    line: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """A text to translate, and where it stands.
+
+    Args:
+        text: the text alone, without list markers, quote signs or ``#``.
+        spans: the piece that it takes of each of its lines.
+        continuation: what to put before further lines; None where the block must stay on one line.
+        is_table_cell: whether a pipe in the text must be escaped.
+    """
+
+    text: str
+    spans: tuple[Span, ...]
+    continuation: str | None = None
+    is_table_cell: bool = False
+
+
+@dataclass(frozen=True)
+class Inline:
+    """What a reader meets in one stretch of running Markdown text.
+
+    Args:
+        prose: the words outside code and formulas, in which a bar stands for what was left out.
+        code: the inline code, with how often each piece occurs.
+        links: the targets of links and images, with how often each occurs.
+    """
+
+    prose: str
+    code: Counter[str]
+    links: Counter[str]
+
+
+def splice(text: str, blocks: Sequence[Block], translate: Callable[[str], str]) -> str:
+    """Replaces each block of a text by its translation.
+
+    Args:
+        text: the text that the blocks were cut from; its lines end in ``\\n``.
+        blocks: blocks of it, in their order.
+        translate: gives the translation of a block's text.
+    """
+    lines = text.split("\n")
+    translated = [translate(block.text) for block in blocks]
+    # From the end, so that the spans of earlier blocks still hold.
+    for block, translation in zip(reversed(blocks), reversed(translated), strict=True):
+        first, last = block.spans[0], block.spans[-1]
+        after = lines[last.line][last.end :]
+        before = [lines[span.line][: span.start] for span in block.spans]
+        pieces = translation.split("\n")
+        if block.continuation is None:
+            pieces = [" ".join(pieces)]
+        else:
+            before += [block.continuation] * (len(pieces) - len(before))
+        if block.is_table_cell:
+            pieces = [piece.replace("|", r"\|") for piece in pieces]
+        spliced = [start + piece for start, piece in zip(before, pieces, strict=False)]
+        spliced[-1] += after
+        lines[first.line : last.line + 1] = spliced
+    return "\n".join(lines)
+
+
+def markdown_blocks(text: str) -> list[Block]:
+    """Cuts paragraphs, headings, list items and table cells out of Markdown.
+
+    Code, formulas, HTML and link definitions are not blocks, nor is what holds no letter outside
+    inline code and formulas.
+
+    >>> [block.text for block in markdown_blocks("# One\\n\\n> two\\n> *three*\\n\\n    code")]
+    ['One', 'two\\n*three*']
+    """
+    lines = text.split("\n")
+    tokens = _parser().parse(text)
+    blocks: list[Block] = []
+    row: list[Token] = []
+    for opening, token in itertools.pairwise(tokens):
+        if token.type == "tr_open":
+            row = []
+        if token.type == "tr_close" and row:
+            blocks += _table_row(lines, row)
+        if token.type != "inline":
+            continue
+        if opening.type in {"th_open", "td_open"}:
+            row.append(token)
+        elif _has_words(token):
+            is_atx = opening.markup.startswith("#")
+            blocks.append(_heading(lines, token) if is_atx else _paragraph(lines, token))
+    return blocks
+
+
+def comment_blocks(code: str) -> list[Block]:
+    """Cuts the comments out of Python code; full-line comments that follow one another are one.
+
+    Pragmas and comments without a letter are not blocks.
+
+    >>> [block.text for block in comment_blocks("# one\\n# two\\nx = 1  # three\\n# noqa: E501")]
+    ['one\\ntwo', 'three']
+
+    Raises:
+        SyntaxError: the code cannot be cut into tokens (tokenize.TokenError in Python 3.11).
+    """
+    lines = code.split("\n")
+    blocks: list[Block] = []
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type != tokenize.COMMENT or _PRAGMA.match(token.string):
+            continue
+        row, column = token.start[0] - 1, token.start[1]
+        marker = re.match(r"#+ ?", token.string)
+        assert marker is not None  # a comment begins with '#'
+        span = Span(row, column + marker.end(), token.end[1])
+        piece = lines[row][span.start : span.end]
+        full_line = not lines[row][:column].strip()
+        continuation = lines[row][:column] + "# " if full_line else None
+        above = blocks[-1] if blocks else None
+        if above and full_line and _joins(above, span, continuation):
+            text = f"{above.text}\n{piece}"
+            blocks[-1] = Block(text, (*above.spans, span), continuation)
+        else:
+            blocks.append(Block(piece, (span,), continuation))
+    return [block for block in blocks if _has_letter(block.text)]
+
+
+def inlines(text: str) -> list[Inline]:
+    """Every stretch of running text in Markdown, whether it is a block or not, in order."""
+    return [_inline(token) for token in _parser().parse(text) if token.type == "inline"]
+
+
+def structure(text: str) -> list[tuple[str, str]]:
+    """The kinds of the elements that Markdown consists of, such as headings and list items."""
+    return [(token.type, token.tag) for token in _parser().parse(text)]
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark").enable("table")
+    return parser.use(dollarmath_plugin, allow_labels=False)
+
+
+def _lines_of(token: Token) -> tuple[int, int]:
+    assert token.map is not None  # markdown-it maps every inline token of a block
+    return token.map[0], token.map[1]
+
+
+def _paragraph(lines: list[str], token: Token) -> Block:
+    """A paragraph's line ends with the text and begins with whatever the nesting asks for."""
+    contents = token.content.split("\n")
+    first, _ = _lines_of(token)
+    while not lines[first].rstrip().endswith(contents[0].strip()):
+        first += 1  # a line of white space other than blanks, which the parser has stripped
+    spans = []
+    for index, content in enumerate(contents):
+        line = lines[first + index]
+        end = len(line.rstrip())
+        is_last = index == len(contents) - 1
+        spans.append(Span(first + index, end - len(content.strip()), end if is_last else len(line)))
+    text = "\n".join(lines[span.line][span.start : span.end] for span in spans)
+    marker = lines[first][: spans[0].start]
+    return Block(text, tuple(spans), re.sub(r"[^>\s]", " ", marker))
+
+
+def _heading(lines: list[str], token: Token) -> Block:
+    """An ATX heading's text follows its number signs, and closing ones may follow the text."""
+    row, _ = _lines_of(token)
+    marker = re.match(r"[^#]*#+\s*", lines[row])
+    assert marker is not None  # the parser found the number signs
+    return Block(token.content, (Span(row, marker.end(), marker.end() + len(token.content)),))
+
+
+def _table_row(lines: list[str], cells: list[Token]) -> Iterator[Block]:
+    row, _ = _lines_of(cells[0])
+    line = lines[row]
+    pipes = [pipe.start() for pipe in _UNESCAPED_PIPE.finditer(line)]
+    edges = list(zip([0, *(pipe + 1 for pipe in pipes)], [*pipes, len(line)], strict=True))
+    pieces = [line[start:end].strip() for start, end in edges]
+    contents = [cell.content.replace("|", r"\|") for cell in cells]
+    # With a leading pipe, what stands before it belongs to the nesting and not to the row.
+    after_pipe = [*pieces[1:], *[""] * len(contents)][: len(contents)]
+    shift = 1 if after_pipe == contents else 0
+    for cell, content, (start, end) in zip(cells, contents, edges[shift:], strict=False):
+        if _has_words(cell):
+            stop = start + len(line[start:end].rstrip())
+            yield Block(cell.content, (Span(row, stop - len(content), stop),), is_table_cell=True)
+
+
+def _joins(above: Block, span: Span, continuation: str | None) -> bool:
+    return above.continuation == continuation and above.spans[-1].line == span.line - 1
+
+
+def _has_letter(text: str) -> bool:
+    return any(character.isalpha() for character in text)
+
+
+def _has_words(token: Token) -> bool:
+    return _has_letter(_inline(token).prose)
+
+
+def _inline(token: Token) -> Inline:
+    words: list[str] = []
+    code: Counter[str] = Counter()
+    links: Counter[str] = Counter()
+    for child in token.children or []:
+        if child.type == "text":
+            words.append(child.content)
+        elif child.type in {"softbreak", "hardbreak"}:
+            words.append(" ")
+        elif child.type == "code_inline":
+            code[child.content] += 1
+            words.append("|")
+        elif child.type == "image":
+            links[str(child.attrs["src"])] += 1
+            words.append(child.content)
+        elif child.type == "link_open":
+            links[str(child.attrs["href"])] += 1
+        elif child.type not in {"link_close", "em_open", "em_close", "strong_open", "strong_close"}:
+            words.append("|")
+    return Inline("".join(words), code, links)

@@ -1,0 +1,219 @@
+"""Builds the notebooks of the course, and compiles the library's translations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from authoring import catalog as translations
+from authoring import layout, notebook, source
+from authoring.execute import CellError, execute
+from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
+
+_LOCALE = Path("helpers/masklens/locale")
+
+
+@dataclass(frozen=True)
+class Order:
+    """How to build.
+
+    Args:
+        github: ``owner/name`` of the repository to link to, or None.
+        all: execute the notebooks whose code did not change, too.
+        draft: let what has no translation stay English.
+    """
+
+    github: str | None = None
+    all: bool = False
+    draft: bool = False
+
+
+def chosen_sources(root: Path, names: Sequence[str]) -> list[Path]:
+    """The sources with these names, or whose names begin with them; all of them without names.
+
+    Raises:
+        AuthoringError: there is no source of a name.
+    """
+    paths = layout.source_paths(root)
+    known = ", ".join(path.stem for path in paths) or "none"
+    unknown = [name for name in names if not any(path.stem.startswith(name) for path in paths)]
+    if unknown:
+        faults = [Fault(name, "", "no such lesson", f"choose from: {known}") for name in unknown]
+        raise AuthoringError(faults)
+    return [path for path in paths if not names or path.stem.startswith(tuple(names))]
+
+
+def build(
+    root: Path,
+    paths: Sequence[Path],
+    languages: Sequence[str],
+    order: Order,
+    jobs: int = 2,
+    report: Callable[[str], None] = print,
+) -> list[Fault]:
+    """Builds the notebooks of sources in languages; a faulty one is left as it was.
+
+    Args:
+        root: the repository.
+        paths: the sources.
+        languages: the codes of the languages.
+        order: how to build.
+        jobs: how many notebooks to build at a time.
+        report: takes a line for each notebook that was built.
+
+    Returns:
+        Every fault found, of every notebook.
+    """
+
+    def build_one(task: tuple[Path, str]) -> list[Fault]:
+        try:
+            report(build_notebook(root, *task, order))
+        except AuthoringError as error:
+            return list(error.faults)
+        return []
+
+    tasks = [(path, language) for path in paths for language in languages]
+    with ThreadPoolExecutor(jobs) as pool:
+        found = [fault for faults in pool.map(build_one, tasks) for fault in faults]
+    return list(dict.fromkeys(found))  # a faulty source is met once per language
+
+
+def build_notebook(root: Path, path: Path, language: str, order: Order) -> str:
+    """Builds one notebook, executing it only if its code changed.
+
+    Returns:
+        A line that says which notebook it is, whether it was executed, and the seconds taken.
+
+    Raises:
+        AuthoringError: the source or its translation is faulty, or a cell raised.
+    """
+    began = time.monotonic()
+    new, faults = unexecuted(root, path, language, order.github)
+    if faults and not order.draft:
+        raise AuthoringError(faults)
+    target = layout.notebook_path(root, path, language)
+    old = notebook.read(target) if target.exists() else None
+    if old is not None and not order.all and _is_current(old, new):
+        _keep_outputs(old, new)
+        done = "unchanged"
+    else:
+        _execute(root, path, target, new)
+        new.metadata.update(notebook.metadata(new, language))
+        done = "executed"
+    notebook.write(target, new)
+    draft = f", {len(faults)} blocks still English" if faults else ""
+    return f"{relative(root, target)}: {done} in {time.monotonic() - began:.1f} s{draft}"
+
+
+def unexecuted(
+    root: Path, path: Path, language: str, github: str | None
+) -> tuple[NotebookNode, list[Fault]]:
+    """Reads a source and its translations into a notebook without outputs.
+
+    Returns:
+        The notebook, and a fault for each block without a translation.
+
+    Raises:
+        AuthoringError: the source or its PO file cannot be read.
+    """
+    lesson = source.read(root, path)
+    catalog = None
+    if language != SOURCE_LANGUAGE:
+        catalog = translations.read(root, layout.po_path(root, path, language), language)
+    return notebook.translate(root, lesson, language, catalog, github)
+
+
+def library_catalogs(root: Path) -> list[tuple[Path, str]]:
+    """The PO files of the library's own strings, each with its language."""
+    paths = sorted((root / _LOCALE).glob("*/LC_MESSAGES/masklens.po"))
+    return [(path, path.parent.parent.name) for path in paths]
+
+
+def compile_library(root: Path) -> None:
+    """Compiles the PO files of the library's own strings, where they changed.
+
+    Raises:
+        AuthoringError: a PO file cannot be read.
+    """
+    for path, language in library_catalogs(root):
+        content = translations.compiled(translations.read(root, path, language), language)
+        target = path.with_suffix(".mo")
+        if not target.exists() or target.read_bytes() != content:
+            layout.write_atomically(target, content)
+
+
+def update(root: Path, paths: Sequence[Path]) -> list[str]:
+    """Makes every PO file follow the English: those of sources, and the library's own.
+
+    Returns:
+        A line for each PO file: how many entries it has, and how many want a translator.
+
+    Raises:
+        AuthoringError: a source or a PO file cannot be read; no file is changed then.
+    """
+    codes = [folder.name for folder in layout.translation_folders(root)]
+    english = {path: translations.template(source.read(root, path)) for path in paths}
+    wanted = [
+        (layout.po_path(root, path, language), language, template)
+        for path, template in english.items()
+        for language in codes
+    ]
+    package = root / _LOCALE.parent
+    if package.exists():
+        strings = translations.library_template(package)
+        place = Path("LC_MESSAGES/masklens.po")
+        wanted += [(root / _LOCALE / language / place, language, strings) for language in codes]
+    updated = [
+        (path, language, translations.update(translations.read(root, path, language), template))
+        for path, language, template in wanted
+    ]
+    lines = []
+    for path, language, catalog in updated:
+        translations.write(path, catalog, language)
+        states = [translations.state(message) for message in catalog if message.id]
+        lines.append(
+            f"{relative(root, path)}: {len(states)} entries, {states.count('missing')} missing, "
+            f"{states.count('fuzzy')} fuzzy, {len(catalog.obsolete)} obsolete"
+        )
+    return lines
+
+
+def _is_current(old: NotebookNode, new: NotebookNode) -> bool:
+    """Whether the old notebook ran this very code, to its end and without complaint."""
+    old_code, new_code = (
+        [cell for cell in book.cells if cell.cell_type == "code"] for book in (old, new)
+    )
+    same = [(c.get("id"), c.source) for c in old_code] == [(c.id, c.source) for c in new_code]
+    return same and all(cell.execution_count and not _complains(cell) for cell in old_code)
+
+
+def _complains(cell: NotebookNode) -> bool:
+    return any(
+        output.output_type == "error" or output.get("name") == "stderr" for output in cell.outputs
+    )
+
+
+def _keep_outputs(old: NotebookNode, new: NotebookNode) -> None:
+    ran = {cell.id: cell for cell in old.cells if cell.cell_type == "code"}
+    for cell in new.cells:
+        if cell.cell_type == "code":
+            cell.outputs = ran[cell.id].outputs
+            cell.execution_count = ran[cell.id].execution_count
+    if "widgets" in old.metadata:
+        new.metadata["widgets"] = old.metadata["widgets"]
+
+
+def _execute(root: Path, path: Path, target: Path, new: NotebookNode) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        execute(new, target.parent)
+    except CellError as error:
+        remedy = f"correct the cell in {relative(root, path)}; the old notebook was kept"
+        raise AuthoringError(
+            [Fault(relative(root, target), error.cell, error.wrong, remedy)]
+        ) from error

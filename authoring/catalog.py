@@ -1,0 +1,248 @@
+"""Reads, updates and writes translations: gettext PO files, and the library's compiled MO file.
+
+Babel reads PO files but loses the previous msgid of a fuzzy entry, and wraps it when it writes;
+so what is written, and how an entry follows its English, is decided here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_file
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import PoFileError, normalize, read_po, unescape
+
+from authoring import blocks
+from authoring.layout import AuthoringError, Fault, relative, write_atomically
+from authoring.source import LINKS, Cell, Source
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_KEYWORD = r"(?:msgctxt|msgid|msgid_plural|msgstr(?:\[\d+\])?)"
+_PO_LINE = re.compile(rf"\s*(#(?!~).*|(#~\s*)?({_KEYWORD}\s+)?{_STRING}|#~\|.*)?\s*")
+_PREVIOUS = re.compile(rf"\|\s*(msgctxt|msgid|msgid_plural)?\s*({_STRING})")
+# How alike two English texts must be for one to be the other, changed: in one cell, and beyond.
+_ALIKE_IN_CELL, _ALIKE = 0.4, 0.7
+_Id = str | list[str] | tuple[str, ...]
+
+
+def cell_blocks(cell: Cell) -> list[blocks.Block]:
+    """The blocks of a cell that are to be translated; the links are the same in every language."""
+    if cell.id == LINKS:
+        return []
+    return (
+        blocks.markdown_blocks(cell.text)
+        if cell.kind == "markdown"
+        else blocks.comment_blocks(cell.text)
+    )
+
+
+def template(source: Source) -> Catalog:
+    """Every block of a source, untranslated, with its cell's id as the context."""
+    catalog = Catalog()
+    for cell in source.cells:
+        for block in cell_blocks(cell):
+            catalog.add(block.text, context=cell.id)
+    return catalog
+
+
+def library_template(package: Path) -> Catalog:
+    """Every string that the library marks with ``_()`` or ``ngettext()``."""
+    catalog = Catalog()
+    for path in sorted(package.rglob("*.py")):
+        keywords = {"_": None, "ngettext": (1, 2)}
+        for _, text, comments, context in extract_from_file("python", path, keywords=keywords):
+            catalog.add(text, auto_comments=comments, context=context)
+    return catalog
+
+
+def read(root: Path, path: Path, language: str) -> Catalog:
+    """Reads a PO file; one that does not exist yet is empty.
+
+    Raises:
+        AuthoringError: the file is not PO, with the line at fault.
+    """
+    if not path.exists():
+        return Catalog(locale=language)
+    place = relative(root, path)
+    remedy = "correct it by hand; the file was left as it is"
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise AuthoringError([Fault(place, "", f"not UTF-8: {error}", remedy)]) from error
+    for number, line in enumerate(lines, 1):
+        if not _PO_LINE.fullmatch(line):
+            raise AuthoringError([Fault(f"{place}:{number}", "", f"not PO: {line!r}", remedy)])
+    wanted = [line if not line.startswith("#~|") else "" for line in lines]
+    try:
+        catalog = read_po(wanted, locale=language, abort_invalid=True)
+    except (PoFileError, IndexError, AttributeError) as error:
+        number = error.lineno + 1 if isinstance(error, PoFileError) else len(lines)
+        raise AuthoringError([Fault(f"{place}:{number}", "", f"not PO: {error}", remedy)]) from None
+    for message in _messages(catalog):
+        _restore_previous(message)
+    return catalog
+
+
+def state(message: Message | None) -> str | None:
+    """'missing', 'fuzzy', or None for a translation that stands."""
+    if message is None or not _is_filled(message):
+        return "missing"
+    return "fuzzy" if message.fuzzy else None
+
+
+def update(old: Catalog, english: Catalog) -> Catalog:
+    """Makes translations follow their English; nothing that a translator wrote is lost.
+
+    An entry whose English is the same stays. One whose English changed keeps its translation, is
+    marked fuzzy, and remembers the English that was translated. One whose English is gone becomes
+    obsolete. A new one is empty.
+
+    Args:
+        old: the translations so far.
+        english: the template; its order is the order of the result.
+    """
+    gone = [message for message in _messages(old) if _is_filled(message)]
+    gone = [m for m in gone if m in old.obsolete.values() or not english.get(m.id, m.context)]
+    wanted = list(_messages(english))
+    added = [m for m in wanted if old.get(m.id, m.context) is None]
+    replaced = {_key(new): previous for new, previous in _pairs(added, gone)}
+    new = Catalog(locale=old.locale)
+    for message in wanted:
+        same = old.get(message.id, message.context)
+        new[message.id] = _successor(message, same or replaced.get(_key(message)))
+    lost = {_key(message) for message in gone} - {_key(m) for m in replaced.values()}
+    new.obsolete = {_key(message): message for message in gone if _key(message) in lost}
+    return new
+
+
+def write(path: Path, catalog: Catalog, language: str) -> None:
+    """Writes a PO file that depends on nothing but the entries: no dates and no line numbers."""
+    entries = [_entry(message, "") for message in _messages(catalog, with_obsolete=False)]
+    entries += [_entry(message, "#~ ") for message in catalog.obsolete.values()]
+    header = f'msgid ""\nmsgstr {normalize(_header(catalog, language), width=0)}\n'
+    write_atomically(path, "\n".join([header, *entries]).encode())
+
+
+def compiled(catalog: Catalog, language: str) -> bytes:
+    """The MO file of a catalogue, equal for equal translations whatever version of Babel."""
+
+    class PlainHeader(Catalog):
+        @property
+        def mime_headers(self) -> list[tuple[str, str]]:
+            lines = _header(catalog, language).splitlines()
+            return [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+
+    plain = PlainHeader(locale=language)
+    for message in _messages(catalog, with_obsolete=False):
+        if state(message) is None:
+            plain[message.id] = message
+    buffer = io.BytesIO()
+    write_mo(buffer, plain)
+    return buffer.getvalue()
+
+
+def _header(catalog: Catalog, language: str) -> str:
+    return (
+        f"Language: {language}\nMIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n"
+        f"Content-Transfer-Encoding: 8bit\nPlural-Forms: {catalog.plural_forms}\n"
+    )
+
+
+def _messages(catalog: Catalog, with_obsolete: bool = True) -> Iterator[Message]:
+    yield from (message for message in catalog if message.id)
+    if with_obsolete:
+        yield from catalog.obsolete.values()
+
+
+def _is_filled(message: Message) -> bool:
+    strings = [message.string] if isinstance(message.string, str) else message.string or [""]
+    return all(strings)
+
+
+def _singular(identifier: _Id) -> str:
+    return identifier if isinstance(identifier, str) else identifier[0]
+
+
+def _key(message: Message) -> tuple[str, str]:
+    return _singular(message.id), message.context or ""
+
+
+def _successor(message: Message, predecessor: Message | None) -> Message:
+    successor = message.clone()
+    if predecessor is None:
+        return successor
+    successor.string = predecessor.string
+    successor.user_comments = predecessor.user_comments
+    translated: _Id = predecessor.previous_id or predecessor.id
+    was_fuzzy = predecessor.fuzzy and not predecessor.previous_id
+    successor.flags -= {"fuzzy"}
+    if was_fuzzy or _singular(translated) != _singular(message.id):
+        successor.flags |= {"fuzzy"}
+    if _singular(translated) != _singular(message.id):
+        successor.previous_id = [translated] if isinstance(translated, str) else list(translated)
+    return successor
+
+
+def _pairs(added: list[Message], gone: list[Message]) -> Iterator[tuple[Message, Message]]:
+    """Pairs new English with the English that it replaces, the most alike first."""
+    alike = []
+    for i, new in enumerate(added):
+        for j, old in enumerate(gone):
+            same_cell = new.context == old.context
+            texts = _singular(old.id), _singular(new.id)
+            ratio = difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
+            if ratio >= (_ALIKE_IN_CELL if same_cell else _ALIKE):
+                alike.append((ratio + same_cell, i, j))
+    alike.sort(key=lambda candidate: (-candidate[0], candidate[1:]))
+    taken: tuple[set[int], set[int]] = set(), set()
+    chosen = []
+    for _, i, j in alike:
+        if i not in taken[0] and j not in taken[1]:
+            taken[0].add(i)
+            taken[1].add(j)
+            chosen.append((added[i], gone[j]))
+    yield from chosen
+
+
+def _restore_previous(message: Message) -> None:
+    """Babel reads ``#| msgid`` as a comment of the translator's."""
+    previous: dict[str, str] = {}
+    keyword = "msgid"
+    for comment in message.user_comments:
+        if match := _PREVIOUS.fullmatch(comment):
+            keyword = match[1] or keyword
+            previous[keyword] = previous.get(keyword, "") + unescape(match[2])
+    message.user_comments = [c for c in message.user_comments if not _PREVIOUS.fullmatch(c)]
+    message.previous_id = [
+        previous[keyword] for keyword in ("msgid", "msgid_plural") if keyword in previous
+    ]
+
+
+def _entry(message: Message, mark: str) -> str:
+    lines = [f"# {comment}".rstrip() for comment in message.user_comments]
+    lines += [f"#. {comment}" for comment in message.auto_comments]
+    if message.flags:
+        lines.append(f"#, {', '.join(sorted(message.flags))}")
+    if not mark:
+        names = ("msgid", "msgid_plural")
+        lines += _fields(zip(names, message.previous_id, strict=False), "#| ")
+    fields: list[tuple[str, str]] = [("msgctxt", message.context)] if message.context else []
+    if isinstance(message.id, str):
+        fields += [("msgid", message.id), ("msgstr", str(message.string or ""))]
+    else:
+        fields += [("msgid", message.id[0]), ("msgid_plural", message.id[1])]
+        fields += [(f"msgstr[{n}]", text or "") for n, text in enumerate(message.string or [""])]
+    return "\n".join([*lines, *_fields(fields, mark), ""])
+
+
+def _fields(fields: Iterable[tuple[str, str]], mark: str) -> list[str]:
+    return [
+        mark + line
+        for name, text in fields
+        for line in f"{name} {normalize(text, width=0)}".split("\n")
+    ]

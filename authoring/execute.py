@@ -1,0 +1,72 @@
+"""Executes a notebook with nbclient in a quiet, repeatable environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+# Set before the kernel starts: TensorFlow prints its machine's features to stderr otherwise, and
+# oneDNN and a graphics card round differently from one machine to the next.
+QUIET_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "CUDA_VISIBLE_DEVICES": "",
+    "KERAS_BACKEND": "tensorflow",
+    "PYTHONHASHSEED": "0",
+}
+CELL_TIMEOUT = 120  # seconds
+
+
+@dataclass
+class CellError(Exception):
+    """Raised when a cell raises, takes too long, or ends the kernel.
+
+    Args:
+        cell: the id of the cell.
+        wrong: what happened: the exception, on one line.
+    """
+
+    cell: str
+    wrong: str
+
+
+def execute(notebook: NotebookNode, folder: Path) -> None:
+    """Executes a notebook in place.
+
+    Args:
+        notebook: the notebook; its cells receive their outputs.
+        folder: the working directory, where the notebook stands.
+
+    Raises:
+        CellError: a cell raised, took longer than CELL_TIMEOUT, or ended the kernel.
+    """
+    current = ""
+
+    def remember(cell: NotebookNode, cell_index: int) -> None:
+        nonlocal current
+        current = cell.id
+
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+        on_cell_start=remember,
+        # The kernel warns of every start that its local sockets are not encrypted.
+        extra_arguments=["--log-level=40"],
+    )
+    try:
+        client.execute(env={**os.environ, **QUIET_ENVIRONMENT})
+    except CellExecutionError as error:
+        raise CellError(current, " ".join(f"{error.ename}: {error.evalue}".split())) from error
+    except CellTimeoutError as error:
+        raise CellError(current, f"took longer than {CELL_TIMEOUT} s") from error
+    except DeadKernelError as error:
+        raise CellError(current, "the kernel died") from error

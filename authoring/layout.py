@@ -1,0 +1,101 @@
+"""Where sources, translations and notebooks stand in the repository, and how a fault is named."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCE_LANGUAGE = "en"
+# Each folder of content/ that holds English sources, and the folder its notebooks are built to.
+BUILT_TO = {"lessons": "notebooks"}
+_LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong, where it is, and what to do about it.
+
+    Args:
+        place: the file, relative to the repository, with ``:line`` where that helps.
+        cell: the cell's id; empty where the fault is not in a cell.
+        wrong: what is wrong, with the value.
+        remedy: what to do.
+    """
+
+    place: str
+    cell: str
+    wrong: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """The fault on one line: where, what is wrong, what to do."""
+        return ": ".join(part for part in (self.place, self.cell, self.wrong, self.remedy) if part)
+
+
+@dataclass
+class AuthoringError(Exception):
+    """Raised when a source, a translation or a notebook cannot be used; holds every fault found."""
+
+    faults: Sequence[Fault]
+
+    def __str__(self) -> str:
+        """The faults, one a line."""
+        return "\n".join(map(str, self.faults))
+
+
+def relative(root: Path, path: Path) -> str:
+    """The path as it is named in messages: from the repository's root, with forward slashes."""
+    return path.relative_to(root).as_posix()
+
+
+def languages(root: Path) -> list[str]:
+    """English, and every language with a folder of PO files in content/."""
+    return [SOURCE_LANGUAGE] + [
+        folder.name for folder in translation_folders(root) if any(folder.rglob("*.po"))
+    ]
+
+
+def translation_folders(root: Path) -> list[Path]:
+    """The folders of content/ that are named after a language, with or without a PO file yet."""
+    folders = (path for path in (root / "content").iterdir() if path.is_dir())
+    return sorted(path for path in folders if _LANGUAGE_CODE.fullmatch(path.name))
+
+
+def source_paths(root: Path) -> list[Path]:
+    """The English sources, in the order of their names."""
+    return [path for kind in BUILT_TO for path in sorted((root / "content" / kind).glob("*.py"))]
+
+
+def po_path(root: Path, source: Path, language: str) -> Path:
+    """Where the translation of a source stands: content/ko/lessons/NAME.po."""
+    return root / "content" / language / source.parent.name / f"{source.stem}.po"
+
+
+def notebook_path(root: Path, source: Path, language: str) -> Path:
+    """Where the notebook of a source is built to: notebooks/ko/NAME.ipynb."""
+    return root / BUILT_TO[source.parent.name] / language / f"{source.stem}.ipynb"
+
+
+def notebook_paths(root: Path) -> list[Path]:
+    """Every notebook that stands where notebooks are built to."""
+    folders = (root / folder for folder in BUILT_TO.values())
+    return [path for folder in folders for path in sorted(folder.glob("*/*.ipynb"))]
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file so that a reader sees the old content or the new, never a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        temporary.chmod(path.stat().st_mode if path.exists() else 0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink()
+        raise

@@ -1,0 +1,147 @@
+"""Makes a notebook of a source in one language, not yet executed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from babel.messages.catalog import Catalog
+from nbformat import NotebookNode
+
+from authoring import catalog as translations
+from authoring.blocks import splice
+from authoring.layout import (
+    AuthoringError,
+    Fault,
+    notebook_path,
+    po_path,
+    relative,
+    write_atomically,
+)
+from authoring.source import LANGUAGE_LINE, LINKS, Cell, Source
+
+REPOSITORY_SETTING = "MASKLENS_REPOSITORY"
+_BRANCH = "main"
+_nbformat: Any = nbformat  # typed as a package, but its functions carry no hints
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+# What ipykernel reports, without the version number of the Python that happened to run.
+LANGUAGE_INFO = {
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+}
+
+
+def repository(environment: Mapping[str, str]) -> str | None:
+    """The GitHub repository that notebooks link to, as ``owner/name``; None if it is not set.
+
+    Raises:
+        AuthoringError: the setting has another form.
+    """
+    value = environment.get(REPOSITORY_SETTING, "")
+    if value and not re.fullmatch(r"[\w-]+/[\w.-]+", value, re.ASCII):
+        remedy = "write it as owner/name, or leave it out"
+        raise AuthoringError(
+            [Fault(REPOSITORY_SETTING, "", f"not a repository: {value!r}", remedy)]
+        )
+    return value or None
+
+
+def translate(
+    root: Path, source: Source, language: str, catalog: Catalog | None, github: str | None
+) -> tuple[NotebookNode, list[Fault]]:
+    """Makes the notebook of a source in one language; what has no translation stays English.
+
+    Args:
+        root: the repository.
+        source: the lesson.
+        language: the code of the language, such as ``ko``.
+        catalog: the translations, or None for English.
+        github: ``owner/name`` of the repository to link to, or None.
+
+    Returns:
+        The notebook, none of its cells executed, and a fault for each block without a translation.
+    """
+    faults: list[Fault] = []
+    notebook = _nbformat.v4.new_notebook()
+    for cell in source.cells:
+        text = splice(cell.text, translations.cell_blocks(cell), _look_up(catalog, cell, faults))
+        if cell.kind == "code":
+            text = _with_language(text, language)
+        if cell.id == LINKS and github:
+            path = relative(root, notebook_path(root, source.path, language))
+            text += _hosted_links(github, path)
+        new_cell = getattr(_nbformat.v4, f"new_{cell.kind}_cell")
+        notebook.cells.append(new_cell(text, id=cell.id, metadata=dict(cell.metadata)))
+    notebook.metadata.update(metadata(notebook, language))
+    if catalog is not None:
+        place = relative(root, po_path(root, source.path, language))
+        faults = [Fault(place, f.cell, f.wrong, f.remedy) for f in faults]
+    return notebook, faults
+
+
+def read(path: Path) -> NotebookNode:
+    """Reads a built notebook."""
+    notebook: NotebookNode = _nbformat.read(path, as_version=4)
+    return notebook
+
+
+def write(path: Path, notebook: NotebookNode) -> None:
+    """Writes a valid notebook, its keys sorted and its last line ended.
+
+    Raises:
+        nbformat.ValidationError: the notebook is not valid nbformat 4.5.
+    """
+    nbformat.validate(notebook)
+    write_atomically(path, (_nbformat.writes(notebook).rstrip("\n") + "\n").encode())
+
+
+def metadata(notebook: NotebookNode, language: str) -> dict[str, object]:
+    """The metadata of a notebook, without the widgets that its execution leaves."""
+    headings = (
+        re.match(r"# (.+)", cell.source) for cell in notebook.cells if cell.cell_type == "markdown"
+    )
+    title = next((heading[1] for heading in headings if heading), "")
+    return {
+        "kernelspec": dict(KERNEL),
+        "language_info": dict(LANGUAGE_INFO),
+        "masklens": {"language": language},
+        "title": title,
+    }
+
+
+def _look_up(catalog: Catalog | None, cell: Cell, faults: list[Fault]) -> Callable[[str], str]:
+    def translation(text: str) -> str:
+        if catalog is None:
+            return text
+        message = catalog.get(text, cell.id)
+        fault = translations.state(message)
+        if fault is None and message is not None:
+            return str(message.string)
+        remedies = {
+            "missing": "run `python -m authoring update`, then translate it",
+            "fuzzy": "compare the translation with the new English, then remove the fuzzy flag",
+        }
+        wrong = f"{fault} translation of {text.splitlines()[0]!r}"
+        faults.append(Fault("", cell.id, wrong, remedies[fault or "missing"]))
+        return text
+
+    return translation
+
+
+def _with_language(code: str, language: str) -> str:
+    line = LANGUAGE_LINE.replace('"en"', f'"{language}"')
+    return "\n".join(line if old == LANGUAGE_LINE else old for old in code.split("\n"))
+
+
+def _hosted_links(github: str, path: str) -> str:
+    colab = f"https://colab.research.google.com/github/{github}/blob/{_BRANCH}/{path}"
+    page = f"https://github.com/{github}/blob/{_BRANCH}/{path}"
+    raw = f"https://raw.githubusercontent.com/{github}/{_BRANCH}/{path}"
+    return f" · [Colab]({colab}) · [GitHub]({page}) · [download]({raw})"

@@ -1,0 +1,100 @@
+"""Reads a lesson in the percent format into a frozen Source of Cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jupytext
+
+from authoring.layout import AuthoringError, Fault, relative
+
+LANGUAGE_LINE = 'ml.set_language("en")'
+# The cell whose links are the same in every language.
+LINKS = "links"
+_CELL_ID = re.compile(r"[a-z0-9_-]{1,64}")
+_MARKER = re.compile(r"# ?%%")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a source; `line` is where its ``# %%`` marker stands, counted from 1."""
+
+    id: str
+    kind: str
+    text: str
+    metadata: Mapping[str, Any]
+    line: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A lesson as its author wrote it, in English."""
+
+    path: Path
+    cells: tuple[Cell, ...]
+
+
+def read(root: Path, path: Path) -> Source:
+    """Reads a source in jupytext's percent format.
+
+    Args:
+        root: the repository.
+        path: a file below it, such as ``content/lessons/01_padding.py``.
+
+    Raises:
+        AuthoringError: a cell has no id, a malformed one, or one used before; the language is not
+            set exactly once; a cell is neither code nor Markdown; the links cell is missing.
+    """
+    text = path.read_text(encoding="utf-8")
+    lines = text.split("\n")
+    markers = [number for number, line in enumerate(lines, 1) if _MARKER.match(line)]
+    raw_cells = jupytext.reads(text, fmt="py:percent").cells
+    place = relative(root, path)
+    if not markers or len(raw_cells) != len(markers):
+        wrong = f"{len(raw_cells)} cells but {len(markers)} '# %%' markers"
+        remedy = 'begin the file, and every cell, with a marker such as # %% [markdown] id="title"'
+        raise AuthoringError([Fault(place, "", wrong, remedy)])
+    source = Source(path, tuple(map(_cell, raw_cells, markers)))
+    if faults := list(_faults(place, source)):
+        raise AuthoringError(faults)
+    return source
+
+
+def _cell(raw: Any, line: int) -> Cell:
+    metadata = {key: value for key, value in raw.metadata.items() if key != "cell_marker"}
+    cell_id = str(metadata.pop("id", ""))
+    return Cell(cell_id, raw.cell_type, raw.source, metadata, line)
+
+
+def _faults(place: str, source: Source) -> Iterator[Fault]:
+    first_lines: dict[str, int] = {}
+    for cell in source.cells:
+        here = f"{place}:{cell.line}"
+        if cell.kind not in {"code", "markdown"}:
+            yield Fault(here, cell.id, f"a {cell.kind} cell", "make it code or [markdown]")
+        if not cell.id:
+            yield Fault(here, "", "the cell has no id", 'add one: # %% id="what-it-shows"')
+        elif not _CELL_ID.fullmatch(cell.id):
+            remedy = "use 1 to 64 of a-z, 0-9, '-' and '_'"
+            yield Fault(here, cell.id, f"the id {cell.id!r} is malformed", remedy)
+        elif cell.id in first_lines:
+            wrong = f"the id is used already in line {first_lines[cell.id]}"
+            yield Fault(here, cell.id, wrong, "give this cell an id of its own")
+        first_lines.setdefault(cell.id, cell.line)
+    settings = [
+        cell
+        for cell in source.cells
+        if cell.kind == "code"
+        for line in cell.text.split("\n")
+        if line == LANGUAGE_LINE
+    ]
+    if len(settings) != 1:
+        wrong = f"{len(settings)} lines set the language"
+        yield Fault(place, "", wrong, f"write the line {LANGUAGE_LINE} exactly once")
+    if LINKS not in first_lines:
+        remedy = f'end the lesson with the links to its languages: # %% [markdown] id="{LINKS}"'
+        yield Fault(place, "", f"no cell has the id {LINKS!r}", remedy)
