@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from authoring import build, layout, notebook
+from authoring import build, check, layout, notebook
 from authoring.layout import AuthoringError
 
 
@@ -16,7 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     root: Path = options.root.resolve()
     try:
-        faults = {"build": _build, "update": _update}[options.command](root, options)
+        command = {"build": _build, "check": _check, "update": _update}[options.command]
+        faults = command(root, options)
     except AuthoringError as error:
         faults = list(error.faults)
     for fault in faults:
@@ -30,6 +31,16 @@ def _build(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
     order = build.Order(notebook.repository(os.environ), options.all, options.draft)
     languages = options.language or layout.languages(root)
     return build.build(root, paths, languages, order, options.jobs)
+
+
+def _check(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
+    paths = build.chosen_sources(root, options.names)
+    faults = check.check(root, paths, notebook.repository(os.environ), whole=not options.names)
+    if not faults:
+        languages = layout.languages(root)
+        count = len(paths) * len(languages)
+        print(f"{count} notebooks of {len(paths)} lessons in {', '.join(languages)}: no fault")
+    return faults
 
 
 def _update(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
@@ -52,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     making.add_argument("--draft", action="store_true", help="leave the untranslated English")
     making.add_argument("--jobs", type=int, default=2, help="how many notebooks at a time")
     making.add_argument("--language", action="append", help="only this language, such as en")
+    commands.add_parser("check", parents=[shared], help="name every fault")
     commands.add_parser("update", parents=[shared], help="make the PO files follow the English")
     return parser
 

@@ -19,6 +19,9 @@ from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 _UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
+_HTML_LINK = re.compile(r"""(?:href|src)=["']([^"']+)""")
+# Markup within a sentence that does not part its words.
+_TRANSPARENT = {f"{kind}_{end}" for kind in ("link", "em", "strong") for end in ("open", "close")}
 _PRAGMA = re.compile(r"#\s*(noqa|type:|ruff:|fmt:|mypy:|pragma|NBVAL_|PYTEST_VALIDATE_|@|!)", re.I)
 
 
@@ -55,12 +58,10 @@ class Inline:
     Args:
         prose: the words outside code and formulas, in which a bar stands for what was left out.
         code: the inline code, with how often each piece occurs.
-        links: the targets of links and images, with how often each occurs.
     """
 
     prose: str
     code: Counter[str]
-    links: Counter[str]
 
 
 def splice(text: str, blocks: Sequence[Block], translate: Callable[[str], str]) -> str:
@@ -156,6 +157,18 @@ def inlines(text: str) -> list[Inline]:
     return [_inline(token) for token in _parser().parse(text) if token.type == "inline"]
 
 
+def links(text: str) -> Counter[str]:
+    """The targets of the links and images in Markdown, with how often each occurs."""
+    found: Counter[str] = Counter()
+    for token in _parser().parse(text):
+        for part in [token, *(token.children or [])]:
+            if part.type in {"link_open", "image"}:
+                found[str(part.attrs["href" if part.type == "link_open" else "src"])] += 1
+            elif part.type.startswith("html_"):
+                found.update(_HTML_LINK.findall(part.content))
+    return found
+
+
 def structure(text: str) -> list[tuple[str, str]]:
     """The kinds of the elements that Markdown consists of, such as headings and list items."""
     return [(token.type, token.tag) for token in _parser().parse(text)]
@@ -227,7 +240,6 @@ def _has_words(token: Token) -> bool:
 def _inline(token: Token) -> Inline:
     words: list[str] = []
     code: Counter[str] = Counter()
-    links: Counter[str] = Counter()
     for child in token.children or []:
         if child.type == "text":
             words.append(child.content)
@@ -237,10 +249,7 @@ def _inline(token: Token) -> Inline:
             code[child.content] += 1
             words.append("|")
         elif child.type == "image":
-            links[str(child.attrs["src"])] += 1
             words.append(child.content)
-        elif child.type == "link_open":
-            links[str(child.attrs["href"])] += 1
-        elif child.type not in {"link_close", "em_open", "em_close", "strong_open", "strong_close"}:
+        elif child.type not in _TRANSPARENT:
             words.append("|")
-    return Inline("".join(words), code, links)
+    return Inline("".join(words), code)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
@@ -15,7 +16,7 @@ from authoring import layout, notebook, source
 from authoring.execute import CellError, execute
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
 
-_LOCALE = Path("helpers/masklens/locale")
+_LIBRARY = Path("helpers/masklens")
 
 
 @dataclass(frozen=True)
@@ -128,10 +129,18 @@ def unexecuted(
     return notebook.translate(root, lesson, language, catalog, github)
 
 
-def library_catalogs(root: Path) -> list[tuple[Path, str]]:
-    """The PO files of the library's own strings, each with its language."""
-    paths = sorted((root / _LOCALE).glob("*/LC_MESSAGES/masklens.po"))
-    return [(path, path.parent.parent.name) for path in paths]
+def library_po_paths(root: Path) -> list[tuple[Path, str]]:
+    """Where the library's own strings are translated, for each language with translations."""
+    if not (root / _LIBRARY).exists():
+        return []
+    codes = [folder.name for folder in layout.translation_folders(root)]
+    place = Path("LC_MESSAGES/masklens.po")
+    return [(root / _LIBRARY / "locale" / code / place, code) for code in codes]
+
+
+def library_strings(root: Path) -> Catalog:
+    """The strings that the library shows, untranslated."""
+    return translations.library_template(root / _LIBRARY)
 
 
 def compile_library(root: Path) -> None:
@@ -140,11 +149,12 @@ def compile_library(root: Path) -> None:
     Raises:
         AuthoringError: a PO file cannot be read.
     """
-    for path, language in library_catalogs(root):
-        content = translations.compiled(translations.read(root, path, language), language)
-        target = path.with_suffix(".mo")
-        if not target.exists() or target.read_bytes() != content:
-            layout.write_atomically(target, content)
+    for path, language in library_po_paths(root):
+        if path.exists():
+            content = translations.compiled(translations.read(root, path, language), language)
+            target = path.with_suffix(".mo")
+            if not target.exists() or target.read_bytes() != content:
+                layout.write_atomically(target, content)
 
 
 def update(root: Path, paths: Sequence[Path]) -> list[str]:
@@ -157,24 +167,20 @@ def update(root: Path, paths: Sequence[Path]) -> list[str]:
         AuthoringError: a source or a PO file cannot be read; no file is changed then.
     """
     codes = [folder.name for folder in layout.translation_folders(root)]
-    english = {path: translations.template(source.read(root, path)) for path in paths}
     wanted = [
-        (layout.po_path(root, path, language), language, template)
-        for path, template in english.items()
-        for language in codes
+        (layout.po_path(root, path, code), code, template)
+        for path in paths
+        for template in [translations.template(source.read(root, path))]
+        for code in codes
     ]
-    package = root / _LOCALE.parent
-    if package.exists():
-        strings = translations.library_template(package)
-        place = Path("LC_MESSAGES/masklens.po")
-        wanted += [(root / _LOCALE / language / place, language, strings) for language in codes]
+    wanted += [(path, code, library_strings(root)) for path, code in library_po_paths(root)]
     updated = [
-        (path, language, translations.update(translations.read(root, path, language), template))
-        for path, language, template in wanted
+        (path, code, translations.update(translations.read(root, path, code), english))
+        for path, code, english in wanted
     ]
     lines = []
-    for path, language, catalog in updated:
-        translations.write(path, catalog, language)
+    for path, code, catalog in updated:
+        translations.write(path, catalog, code)
         states = [translations.state(message) for message in catalog if message.id]
         lines.append(
             f"{relative(root, path)}: {len(states)} entries, {states.count('missing')} missing, "

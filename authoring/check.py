@@ -1,0 +1,363 @@
+"""Finds what is wrong with the course: each check is a small function, and two tables list them."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from nbformat import NotebookNode
+
+from authoring import blocks, build, korean, layout, notebook, source
+from authoring import catalog as translations
+from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
+
+MAX_CODE_LINES = 12
+MAX_SPACING_FAULTS = 0.5  # per 1,000 Hangul syllables
+_KOREAN = "ko"
+_HANGUL = re.compile("[가-힣]")
+# A name may stay English (`Functional API`); two words with a small letter, or three, are prose.
+_ENGLISH = re.compile(
+    r"\b(?:[A-Za-z]{2,} [a-z]{2,}|[a-z]{2,} [A-Za-z]{2,}|[A-Za-z]{2,}(?: [A-Za-z]{2,}){2})\b"
+)
+_MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|tmp|work|(?:home|Users)/[\w.-]+)/|[A-Z]:\\+Users\b")
+_REBUILD = "edit content/, not the notebook, and run `python -m authoring build`"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A built notebook as it stands, and what it is held against.
+
+    Args:
+        root: the repository.
+        lesson: its source.
+        language: the code of its language.
+        book: the notebook as it stands.
+        fresh: the notebook as the source says, without outputs.
+        english: the English notebook as it stands, or None if there is none.
+    """
+
+    root: Path
+    lesson: source.Source
+    language: str
+    book: NotebookNode
+    fresh: NotebookNode
+    english: NotebookNode | None
+
+    @property
+    def path(self) -> Path:
+        """Where the notebook stands."""
+        return layout.notebook_path(self.root, self.lesson.path, self.language)
+
+    def fault(self, cell: str, wrong: str, remedy: str) -> Fault:
+        """A fault of this notebook."""
+        return Fault(relative(self.root, self.path), cell, wrong, remedy)
+
+    def cells(self, kind: str) -> list[NotebookNode]:
+        """The cells of one kind, "code" or "markdown"."""
+        return [cell for cell in self.book.cells if cell.cell_type == kind]
+
+    def pairs(self) -> Iterator[tuple[NotebookNode, NotebookNode]]:
+        """Each cell beside the English cell with its id; none for the English notebook itself."""
+        if self.english is not None and self.language != SOURCE_LANGUAGE:
+            english = {cell.get("id"): cell for cell in self.english.cells}
+            for cell in self.book.cells:
+                if cell.get("id") in english:
+                    yield cell, english[cell.id]
+
+
+def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = True) -> list[Fault]:
+    """Finds every fault of lessons and their notebooks.
+
+    Args:
+        root: the repository.
+        paths: the sources to check.
+        github: ``owner/name`` of the repository that the notebooks link to, or None.
+        whole: whether to check what belongs to no lesson, too: stray files and the library.
+    """
+    found = [fault for path in paths for fault in _lesson_faults(root, path, github)]
+    if whole:
+        found += [fault for find in REPOSITORY_CHECKS for fault in find(root)]
+    return list(dict.fromkeys(found))
+
+
+def _lesson_faults(root: Path, path: Path, github: str | None) -> Iterator[Fault]:
+    try:
+        lesson = source.read(root, path)
+    except AuthoringError as error:
+        yield from error.faults
+        return
+    yield from _long_cells(root, lesson)
+    english = _read_if_there(layout.notebook_path(root, path, SOURCE_LANGUAGE))
+    for language in layout.languages(root):
+        try:
+            fresh, untranslated = build.unexecuted(root, path, language, github)
+        except AuthoringError as error:
+            yield from error.faults
+            continue
+        yield from untranslated
+        yield from _obsolete(root, layout.po_path(root, path, language), language)
+        target = layout.notebook_path(root, path, language)
+        book = _read_if_there(target)
+        if book is None:
+            remedy = "run `python -m authoring build`"
+            yield Fault(relative(root, target), "", "not built", remedy)
+            continue
+        page = Page(root, lesson, language, book, fresh, english)
+        yield from (fault for find in PAGE_CHECKS for fault in find(page))
+
+
+def _read_if_there(path: Path) -> NotebookNode | None:
+    return notebook.read(path) if path.exists() else None
+
+
+def _long_cells(root: Path, lesson: source.Source) -> Iterator[Fault]:
+    for cell in lesson.cells:
+        lines = [line.strip() for line in cell.text.split("\n")]
+        count = sum(bool(line) and not line.startswith("#") for line in lines)
+        if cell.kind == "code" and count > MAX_CODE_LINES:
+            place = f"{relative(root, lesson.path)}:{cell.line}"
+            wrong = f"{count} lines of code, more than {MAX_CODE_LINES}"
+            yield Fault(place, cell.id, wrong, "split the cell")
+
+
+def _obsolete(root: Path, path: Path, language: str) -> Iterator[Fault]:
+    if path.exists():
+        for message in translations.read(root, path, language).obsolete.values():
+            wrong = f"obsolete translation of {message.id!r}"
+            remedy = "use what is worth keeping of it, then delete the entry"
+            yield Fault(relative(root, path), message.context or "", wrong, remedy)
+
+
+def differs_from_source(page: Page) -> Iterator[Fault]:
+    """A notebook that was edited, or whose source was, without a build."""
+    kept = {key: value for key, value in page.book.metadata.items() if key != "widgets"}
+    if kept != page.fresh.metadata:
+        yield page.fault("", "the notebook's metadata differ from its source", _REBUILD)
+    ids = [cell.get("id", "") for cell in page.book.cells]
+    wanted_ids = [cell.id for cell in page.fresh.cells]
+    for cell_id in dict.fromkeys([*wanted_ids, *ids]):
+        if ids.count(cell_id) != wanted_ids.count(cell_id):
+            wrong = (
+                "the cell is in the source only" if cell_id in wanted_ids else "not in the source"
+            )
+            yield page.fault(cell_id, wrong, _REBUILD)
+    if sorted(ids) == sorted(wanted_ids) and ids != wanted_ids:
+        yield page.fault("", "the cells stand in another order than in the source", _REBUILD)
+    wanted = {cell.id: cell for cell in page.fresh.cells}
+    for cell in page.book.cells:
+        fresh = wanted.get(cell.get("id"))
+        if fresh and any(cell[key] != fresh[key] for key in ("cell_type", "source", "metadata")):
+            yield page.fault(cell.id, "the cell differs from its source", _REBUILD)
+
+
+def different_code(page: Page) -> Iterator[Fault]:
+    """Code that is not the same as in English, comments and the language line aside."""
+    for cell, english in page.pairs():
+        if cell.cell_type == english.cell_type == "code" and _tree(cell) != _tree(english):
+            wrong = f"the code differs from the {SOURCE_LANGUAGE} notebook's"
+            yield page.fault(cell.id, wrong, "translate nothing but comments")
+
+
+def different_cells(page: Page) -> Iterator[Fault]:
+    """Cell ids that are not the same, in the same order, as in English."""
+    if page.english is not None:
+        ids, english = (
+            [cell.get("id") for cell in book.cells] for book in (page.book, page.english)
+        )
+        if ids != english:
+            first = next((i for i, e in zip(ids, english, strict=False) if i != e), "")
+            wrong = f"the cell ids differ from the {SOURCE_LANGUAGE} notebook's"
+            yield page.fault(str(first), wrong, _REBUILD)
+
+
+def different_prose(page: Page) -> Iterator[Fault]:
+    """Links, inline code or Markdown elements that are not the same as in English."""
+    for cell, english in page.pairs():
+        if cell.cell_type != "markdown" or cell.id == source.LINKS:
+            continue
+        links, wanted = blocks.links(cell.source), blocks.links(english.source)
+        for target in (links - wanted) + (wanted - links):
+            wrong = f"{links[target]} links to {target}, but {wanted[target]} in {SOURCE_LANGUAGE}"
+            yield page.fault(cell.id, wrong, "give the translation the same links")
+        if blocks.structure(cell.source) != blocks.structure(english.source):
+            remedy = "let no translated line begin as a heading, list item or table does"
+            yield page.fault(cell.id, "the translation changes the Markdown structure", remedy)
+            continue
+        both = zip(blocks.inlines(cell.source), blocks.inlines(english.source), strict=True)
+        for ours, theirs in both:
+            for code in (ours.code - theirs.code) + (theirs.code - ours.code):
+                wrong = (
+                    f"`{code}` stands {ours.code[code]} times in {ours.prose[:30]!r}, "
+                    f"but {theirs.code[code]} times in {SOURCE_LANGUAGE}"
+                )
+                yield page.fault(cell.id, wrong, "keep the inline code as it is in the original")
+
+
+def english_prose(page: Page) -> Iterator[Fault]:
+    """A block or comment of a Korean notebook that was left in English."""
+    for cell_id, prose in _prose(page):
+        if not _HANGUL.search(prose) and (match := _ENGLISH.search(prose)):
+            yield page.fault(cell_id, f"English prose: {match[0]!r}", "translate it in the PO file")
+
+
+def banned_terms(page: Page) -> Iterator[Fault]:
+    """A word of the glossary's `avoid` column, at the start of a word of Korean prose."""
+    avoided = _avoided_terms(page.root)
+    for cell_id, prose in _prose(page):
+        for term, instead in avoided.items():
+            # The suffix -jeok makes another word: hierarchical (계층적) is not a layer (계층).
+            if re.search(rf"(?<![가-힣\w]){re.escape(term)}(?!적)", prose):
+                yield page.fault(cell_id, f"the glossary avoids {term!r}", f"write {instead!r}")
+
+
+def bad_spacing(page: Page) -> Iterator[Fault]:
+    """Korean spacing faults, if there are more of them than a careful text has."""
+    if page.language == _KOREAN:
+        syllables = sum(korean.count_syllables(cell.source) for cell in page.cells("markdown"))
+        found = [
+            (cell.id, fault)
+            for cell in page.cells("markdown")
+            for fault in korean.spacing_faults(cell.source)
+        ]
+        if 1000 * len(found) > MAX_SPACING_FAULTS * syllables:
+            for cell_id, fault in found:
+                remedy = "correct it; if it is right, add the word to TERMS in authoring/korean.py"
+                yield page.fault(cell_id, f"spacing, {fault.rule}: {fault.context!r}", remedy)
+
+
+def faulty_outputs(page: Page) -> Iterator[Fault]:
+    """A cell that was not executed, or whose saved output no learner should meet."""
+    for cell in page.cells("code"):
+        if cell.source and cell.execution_count is None:
+            yield page.fault(cell.get("id", ""), "the cell was not executed", "build with --all")
+        for output in cell.outputs:
+            if output.output_type == "error":
+                wrong = f"a saved error: {output.ename}: {output.evalue}"
+                yield page.fault(cell.id, wrong, "correct the source and build")
+            if output.get("name") == "stderr":
+                wrong = f"saved stderr: {output.text.strip().splitlines()[-1:]}"
+                yield page.fault(cell.id, wrong, "correct the source so that nothing warns")
+            for text in _texts(output):
+                if match := _MACHINE_PATH.search(text):
+                    wrong = f"a path of one machine in the output: {match[0]}"
+                    yield page.fault(cell.id, wrong, "print no absolute path")
+
+
+def dead_links(page: Page) -> Iterator[Fault]:
+    """A relative link that leads to no file."""
+    for cell in page.cells("markdown"):
+        for target in blocks.links(cell.source):
+            parts = urlsplit(target)
+            if not parts.scheme and not parts.netloc and parts.path:
+                linked = page.path.parent / unquote(parts.path)
+                if not linked.exists():
+                    wrong = f"the link {target} leads nowhere"
+                    yield page.fault(
+                        cell.get("id", ""), wrong, "correct it, or build what it names"
+                    )
+
+
+def stray_files(root: Path) -> Iterator[Fault]:
+    """A notebook or a PO file that belongs to no source."""
+    sources, languages = layout.source_paths(root), layout.languages(root)
+    books = {layout.notebook_path(root, path, code) for path in sources for code in languages}
+    pos = {layout.po_path(root, path, code) for path in sources for code in languages}
+    for folder in layout.translation_folders(root):
+        for path in sorted(set(folder.rglob("*.po")) - pos):
+            yield Fault(relative(root, path), "", "no source has this name", "rename or delete it")
+    for path in layout.notebook_paths(root):
+        if path not in books:
+            yield Fault(relative(root, path), "", "the notebook has no source", "delete it")
+
+
+def library_translations(root: Path) -> Iterator[Fault]:
+    """A string of the library without a translation, or a compiled catalogue that is stale."""
+    for path, language in build.library_po_paths(root):
+        place = relative(root, path)
+        try:
+            catalog = translations.read(root, path, language)
+        except AuthoringError as error:
+            yield from error.faults
+            continue
+        for english in build.library_strings(root):
+            fault = translations.state(catalog.get(english.id, english.context))
+            if english.id and fault:
+                remedy = "run `python -m authoring update`, then translate it"
+                yield Fault(place, "", f"{fault} translation of {english.id!r}", remedy)
+        yield from _obsolete(root, path, language)
+        target = path.with_suffix(".mo")
+        content = target.read_bytes() if target.exists() else b""
+        if content != translations.compiled(catalog, language):
+            wrong = f"not compiled from {path.name}"
+            yield Fault(relative(root, target), "", wrong, "run `python -m authoring build`")
+
+
+PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
+    differs_from_source,
+    different_cells,
+    different_code,
+    different_prose,
+    english_prose,
+    banned_terms,
+    bad_spacing,
+    faulty_outputs,
+    dead_links,
+)
+REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
+    stray_files,
+    library_translations,
+)
+
+
+def _tree(cell: NotebookNode) -> str:
+    """The syntax tree of a cell's code, or the code itself where it is not Python."""
+    code = re.sub(r'(?m)^ml\.set_language\("\w+"\)$', "", cell.source)
+    # A line for IPython, such as %pip, counts as the text that it is.
+    code = re.sub(r"(?m)^( *)([%!].*)$", lambda line: line[1] + repr(line[2]), code)
+    try:
+        return ast.dump(ast.parse(code))
+    except SyntaxError:
+        return str(code)
+
+
+def _prose(page: Page) -> Iterator[tuple[str, str]]:
+    """The running text of a Korean notebook, outside code, with the id of its cell."""
+    if page.language == _KOREAN:
+        for cell in page.book.cells:
+            if cell.cell_type == "code":
+                texts = [block.text.replace("\n", " ") for block in _comments(cell)]
+            else:
+                texts = [inline.prose for inline in blocks.inlines(cell.source)]
+            if cell.get("id") != source.LINKS:
+                yield from ((cell.get("id", ""), text) for text in texts)
+
+
+def _comments(cell: NotebookNode) -> list[blocks.Block]:
+    try:
+        return blocks.comment_blocks(cell.source)
+    except SyntaxError:
+        return []  # edited by hand; differs_from_source names it
+
+
+def _avoided_terms(root: Path) -> dict[str, str]:
+    with (root / "content" / "glossary.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {term: row["ko"] for row in rows for term in row["avoid"].split("|") if term}
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text within an output, at any depth; a picture is no text."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            if not key.startswith("image/"):
+                yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
