@@ -211,8 +211,8 @@ for padding in ("pre", "post"):
 """
 `pre` makes it better, not good: the state still moves. What the model needs is to be told which
 timesteps to leave out. That is a **mask**, and lesson 02 makes one. With masks the rule turns
-round: `post` is the usual choice, because the fast cuDNN kernels accept right-padded batches
-only.
+round: `post` is the usual choice, because the fast cuDNN kernels of a GPU take right-padded
+batches only. (This one we read in Keras's source; a CPU cannot show it.)
 """
 
 # %% [markdown] id="floats"

@@ -85,7 +85,8 @@ def html_table(table: Table) -> str:
     if table.code:
         caption = f"<code>{caption}</code>"
     if table.legend:
-        caption += f"<br><small>■ {_('True: read')} · <s>□</s> {_('False: skipped')}</small>"
+        read, skipped = _("True: read"), _("False: skipped")
+        caption += f"<br><small>■ {read} · <s>□</s> {skipped}</small>"
     head = "".join(f"<th scope=col>{name}</th>" if name else "<td></td>" for name in table.head)
     rows = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in table.rows)
     caption = f"<figcaption>{caption}</figcaption>"
