@@ -1,0 +1,86 @@
+# Everything runs in .venv, which each target fills by itself with what it needs.
+
+PYTHON ?= python3 python3.13 python3.12 python3.11
+SUITABLE = import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+FOUND = $(firstword $(foreach python,$(PYTHON),\
+	$(if $(shell $(python) -c '$(SUITABLE)' 2>&1 || echo no),,$(python))))
+NOT_FOUND = no Python 3.11 to 3.13 with venv among: $(PYTHON). \
+	Install one (Debian, Ubuntu: apt install python3-venv), or name yours: make PYTHON=python3.12 lab
+
+LOCK := constraints/locked.txt
+RUN := .venv/bin/python
+# Signatures, runtime files and open tabs stay in here; a user's own Lab settings still apply.
+JUPYTER = JUPYTER_DATA_DIR='$(CURDIR)/.venv/jupyter' \
+	JUPYTERLAB_WORKSPACES_DIR='$(CURDIR)/.venv/jupyter/workspaces' $(RUN) -m jupyter
+
+# The course in Korean where the locale is Korean, else in English.
+COURSE ?= $(if $(filter ko%,$(firstword $(LC_ALL) $(LC_MESSAGES) $(LANG))),ko,en)
+START = $(or $(wildcard notebooks/$(COURSE)/00_start.ipynb),$(error \
+	there is no notebooks/$(COURSE)/00_start.ipynb: set COURSE to one of $(notdir $(wildcard notebooks/*))))
+NOTEBOOKS := $(wildcard notebooks/*/*.ipynb exercises/*/*.ipynb solutions/*/*.ipynb)
+
+# On Linux without a screen, Jupyter would open a text browser in this terminal.
+SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(BROWSER)$(filter-out Linux,$(shell uname))
+LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir='$(CURDIR)' \
+	--LabApp.default_url=/lab/tree/$(START) \
+	$(if $(SCREEN),,--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# TensorFlow keeps its start-up notices to itself, and rounds alike on every processor.
+export TF_CPP_MIN_LOG_LEVEL := 3
+export TF_ENABLE_ONEDNN_OPTS := 0
+
+.PHONY: help lab test build check catalogs update bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+lab: .venv/trusted  ## open the course in JupyterLab; COURSE=ko or en, LAB="--port 9999"
+	@echo "Opening $(START) in JupyterLab. Ctrl-C stops it."
+	@$(JUPYTER) lab $(LAB_OPTIONS) $(LAB)
+
+test: .venv/test  ## everything that must hold before a commit
+	$(RUN) -m ruff format --check
+	$(RUN) -m ruff check
+	$(RUN) -m mypy
+	$(RUN) -m authoring check
+	$(RUN) -m pytest
+
+build: .venv/test  ## build and execute the notebooks whose content changed
+	$(RUN) -m authoring build
+
+check: .venv/test  ## compare the notebooks with their sources and translations
+	$(RUN) -m authoring check
+
+catalogs: .venv/test  ## bring the translators' catalogues up to date with the English text
+	$(RUN) -m authoring update
+
+update: .venv/test  ## renew the lock with the newest versions that pyproject.toml allows
+	$(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+		--custom-compile-command 'make update' pyproject.toml -o $(LOCK)
+
+bench: .venv/bench  ## measure what the library costs, beside what one would use instead
+	$(RUN) -m benchmarks
+
+clean:  ## remove .venv and what the tools leave behind
+	rm -rf .venv .*_cache .hypothesis build helpers/*.egg-info
+
+.venv/created:
+	@echo "Creating .venv with $(or $(FOUND),$(error $(NOT_FOUND)))."
+	@$(FOUND) -m venv --clear .venv
+	@touch $@
+
+# One stamp for each extra of pyproject.toml; a changed lock installs it again.
+.venv/learn .venv/test .venv/bench: .venv/%: pyproject.toml $(LOCK) | .venv/created
+	@echo "Installing masklens[$*] into .venv; the first time this takes some minutes."
+	@$(RUN) -m pip install -qq --disable-pip-version-check -c $(LOCK) -e '.[$*]'
+	@touch $@
+
+# Lab must not ask a learner whether it may fetch news.
+.venv/quiet: .venv/learn
+	@$(JUPYTER) labextension disable --log-level=ERROR @jupyterlab/apputils-extension:announcements
+	@touch $@
+
+# The saved outputs come with the course; trusted, they show before they are run again.
+.venv/trusted: $(NOTEBOOKS) | .venv/quiet
+	@$(JUPYTER) trust --log-level=ERROR $(filter %.ipynb,$?) > /dev/null
+	@touch $@
