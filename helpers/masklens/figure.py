@@ -43,7 +43,7 @@ def plot_mask(
 
     Example:
         >>> axes = plot_mask([[True, True, False]], title="패딩")
-        >>> axes.get_title()
+        >>> axes.get_title(loc="left")
         '패딩'
     """
     import matplotlib.pyplot as plt

@@ -11,9 +11,8 @@ from masklens.language import translate as _
 def mask_of(tensor: Any) -> Any:
     """Reads the mask that Keras has attached to a tensor.
 
-    A Keras layer hands its mask on beside the tensor, in an attribute that is not public
-    (`keras.src.backend.get_keras_mask`; NumPy arrays keep theirs in a table). This function
-    works on every backend.
+    A Keras layer hands its mask on beside the tensor, where no public function reads it. This
+    one asks `keras.src.backend.get_keras_mask`, as Keras's own layers do on every backend.
 
     Args:
         tensor: A tensor of the Keras backend in use, or a symbolic `keras.KerasTensor`.
