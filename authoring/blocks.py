@@ -6,6 +6,7 @@ back in gives the text it was cut from.
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import re
@@ -174,6 +175,7 @@ def structure(text: str) -> list[tuple[str, str]]:
     return [(token.type, token.tag) for token in _parser().parse(text)]
 
 
+@functools.cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark").enable("table")
     return parser.use(dollarmath_plugin, allow_labels=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -22,8 +22,15 @@ from authoring.layout import AuthoringError, Fault, relative, write_atomically
 from authoring.source import LINKS, Cell, Source
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
-_KEYWORD = r"(?:msgctxt|msgid|msgid_plural|msgstr(?:\[\d+\])?)"
-_PO_LINE = re.compile(rf"\s*(#(?!~).*|(#~\s*)?({_KEYWORD}\s+)?{_STRING}|#~\|.*)?\s*")
+_KEYWORD = r"(msgctxt|msgid|msgid_plural|msgstr)(?:\[\d+\])?\s+"
+_PO_LINE = re.compile(rf"\s*(?:#(?!~).*|#~\|.*|(?:#~\s*)?(?:{_KEYWORD})?({_STRING}))?\s*")
+# What may stand before each keyword; Babel reads on where one is left out.
+_BEFORE = {
+    "msgctxt": {"", "msgstr"},
+    "msgid": {"", "msgctxt", "msgstr"},
+    "msgid_plural": {"msgid"},
+    "msgstr": {"msgid", "msgid_plural", "msgstr"},
+}
 _PREVIOUS = re.compile(rf"\|\s*(msgctxt|msgid|msgid_plural)?\s*({_STRING})")
 # How alike two English texts must be for one to be the other, changed: in one cell, and beyond.
 _ALIKE_IN_CELL, _ALIKE = 0.4, 0.7
@@ -74,15 +81,18 @@ def read(root: Path, path: Path, language: str) -> Catalog:
         lines = path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise AuthoringError([Fault(place, "", f"not UTF-8: {error}", remedy)]) from error
-    for number, line in enumerate(lines, 1):
-        if not _PO_LINE.fullmatch(line):
-            raise AuthoringError([Fault(f"{place}:{number}", "", f"not PO: {line!r}", remedy)])
-    wanted = [line if not line.startswith("#~|") else "" for line in lines]
+    if number := _broken_line(lines):
+        wrong = (
+            f"not PO: {lines[number - 1]!r}"
+            if lines[number - 1]
+            else "the last entry has no msgstr"
+        )
+        raise AuthoringError([Fault(f"{place}:{number}", "", wrong, remedy)])
+    wanted = [line for line in lines if not line.startswith("#~|")]
     try:
         catalog = read_po(wanted, locale=language, abort_invalid=True)
-    except (PoFileError, IndexError, AttributeError) as error:
-        number = error.lineno + 1 if isinstance(error, PoFileError) else len(lines)
-        raise AuthoringError([Fault(f"{place}:{number}", "", f"not PO: {error}", remedy)]) from None
+    except PoFileError as error:
+        raise AuthoringError([Fault(place, "", f"not PO: {error}", remedy)]) from error
     for message in _messages(catalog):
         _restore_previous(message)
     return catalog
@@ -144,6 +154,20 @@ def compiled(catalog: Catalog, language: str) -> bytes:
     buffer = io.BytesIO()
     write_mo(buffer, plain)
     return buffer.getvalue()
+
+
+def _broken_line(lines: Sequence[str]) -> int:
+    """The number of the first line that cannot stand in a PO file where it does, or 0."""
+    before = ""
+    for number, line in enumerate(lines, 1):
+        match = _PO_LINE.fullmatch(line)
+        if not match or (match[2] and not (match[1] or before)):
+            return number
+        if keyword := match[1]:
+            if before not in _BEFORE[keyword]:
+                return number
+            before = keyword
+    return len(lines) if before not in {"", "msgstr"} else 0
 
 
 def _header(catalog: Catalog, language: str) -> str:

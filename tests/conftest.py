@@ -1,0 +1,140 @@
+"""What several tests share: the quiet environment of the kernels, and a tiny course to build."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from authoring.__main__ import main
+from authoring.execute import QUIET_ENVIRONMENT
+
+LESSON = '''\
+# %% [markdown] id="title"
+"""
+# What is a mask?
+
+A mask says which timesteps count, see `mask_zero`
+and [the guide](https://keras.io).
+
+| mode | places |
+|---|---|
+| `pre` or `post` | two |
+"""
+
+# %% id="setup"
+import masklens as ml
+
+ml.set_language("en")
+
+# %% id="mask"
+# The last two timesteps
+# are padding.
+mask = [id != 0 for id in [3, 4, 0, 0]]
+print(ml.label(), mask)
+sum(mask)  # counts the real timesteps
+
+# %% [markdown] id="links"
+"""
+[English](../en/01_mask.ipynb) · [한국어](../ko/01_mask.ipynb)
+"""
+'''
+
+TRANSLATION = {
+    ("title", "What is a mask?"): "마스크란 무엇인가요?",
+    (
+        "title",
+        "A mask says which timesteps count, see `mask_zero`\nand [the guide](https://keras.io).",
+    ): "마스크는 유효한 타임스텝을 나타냅니다.\n`mask_zero`와 [가이드](https://keras.io)를 보세요.",
+    ("title", "mode"): "방식",
+    ("title", "places"): "위치",
+    ("title", "`pre` or `post`"): "`pre` 또는 `post`",
+    ("title", "two"): "두 곳",
+    ("mask", "The last two timesteps\nare padding."): "마지막 두 타임스텝은 패딩입니다.",
+    ("mask", "counts the real timesteps"): "실제 타임스텝의 수를 셉니다",
+}
+
+# As small as it can be, and yet it finds its strings where the real library does.
+LIBRARY = '''\
+"""A library that knows its language."""
+
+import gettext
+from pathlib import Path
+
+_ = gettext.gettext
+_state = {}
+
+
+def set_language(code):
+    folder = Path(__file__).parent / "locale"
+    _state["_"] = gettext.translation("masklens", folder, [code], fallback=True).gettext
+
+
+def label():
+    return _state["_"](_("mask"))
+'''
+
+
+def po_text(entries: dict[tuple[str, str], str]) -> str:
+    """A PO file as a translator's editor writes it."""
+    quoted = [
+        [text.replace('"', '\\"').replace("\n", "\\n") for text in (cell, english, translation)]
+        for (cell, english), translation in entries.items()
+    ]
+    header = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n'
+    return header + "".join(
+        f'\n{f"""msgctxt "{cell}"{chr(10)}""" if cell else ""}msgid "{english}"\nmsgstr "{ours}"\n'
+        for cell, english, ours in quoted
+    )
+
+
+def pytest_configure() -> None:
+    """The kernels that nbval starts are as quiet as those of the build."""
+    os.environ.update(QUIET_ENVIRONMENT)
+
+
+def write_course(root: Path) -> None:
+    """Writes a course of one translated lesson, not yet built."""
+    glossary = Path(__file__).parent.parent / "content" / "glossary.csv"
+    files = {
+        "content/lessons/01_mask.py": LESSON,
+        "content/ko/lessons/01_mask.po": po_text(TRANSLATION),
+        "content/glossary.csv": glossary.read_text(encoding="utf-8"),
+        "helpers/masklens/__init__.py": LIBRARY,
+        "helpers/masklens/locale/ko/LC_MESSAGES/masklens.po": po_text({("", "mask"): "마스크"}),
+    }
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def built_course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course that was built, and that no test may change."""
+    root = tmp_path_factory.mktemp("built")
+    write_course(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(root / "helpers"))
+        assert main(["build", "--root", str(root)]) == 0
+    return root
+
+
+@pytest.fixture
+def course(built_course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the built course, to change."""
+    root = tmp_path / "course"
+    shutil.copytree(built_course, root)
+    monkeypatch.setenv("PYTHONPATH", str(root / "helpers"))
+    monkeypatch.delenv("MASKLENS_REPOSITORY", raising=False)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Every test leaves masklens as it found it: speaking English."""
+    yield
+    if "masklens.language" in sys.modules:
+        sys.modules["masklens.language"].set_language("en")

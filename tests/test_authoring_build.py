@@ -1,0 +1,208 @@
+"""A lesson is built, executed only when its code changed, and left alone when it is at fault."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from authoring import source
+from authoring.__main__ import main
+from authoring.layout import AuthoringError
+
+SOURCE = Path("content/lessons/01_mask.py")
+PO = Path("content/ko/lessons/01_mask.po")
+ENGLISH = Path("notebooks/en/01_mask.ipynb")
+KOREAN = Path("notebooks/ko/01_mask.ipynb")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def build(root: Path, *options: str) -> int:
+    return main(["build", "--root", str(root), *options])
+
+
+def cells(path: Path) -> dict[str, nbformat.NotebookNode]:
+    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+
+
+def output_text(cell: nbformat.NotebookNode) -> str:
+    return "".join(
+        o.text if o.output_type == "stream" else o.data["text/plain"] for o in cell.outputs
+    )
+
+
+def test_both_languages_run_the_same_code_and_speak_their_own(built_course: Path) -> None:
+    english, korean = cells(built_course / ENGLISH), cells(built_course / KOREAN)
+    assert list(english) == list(korean) == ["title", "setup", "mask", "links"]
+    assert english["title"].source.startswith("# What is a mask?\n\nA mask says")
+    assert korean["title"].source == (
+        "# 마스크란 무엇인가요?\n\n마스크는 유효한 타임스텝을 나타냅니다.\n"
+        "`mask_zero`와 [가이드](https://keras.io)를 보세요.\n\n"
+        "| 방식 | 위치 |\n|---|---|\n| `pre` 또는 `post` | 두 곳 |"
+    )
+    assert korean["setup"].source.endswith('ml.set_language("ko")')
+    assert korean["mask"].source.startswith("# 마지막 두 타임스텝은 패딩입니다.\nmask = [")
+    assert korean["links"].source == english["links"].source
+    assert output_text(english["mask"]) == "mask [True, True, False, False]\n2"
+    assert output_text(korean["mask"]) == "마스크 [True, True, False, False]\n2"
+
+
+def test_a_notebook_says_its_language_and_title_and_no_version(built_course: Path) -> None:
+    notebook = nbformat.read(built_course / KOREAN, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.masklens == {"language": "ko"}
+    assert notebook.metadata.title == "마스크란 무엇인가요?"
+    assert "version" not in notebook.metadata.language_info
+    assert not any("execution" in cell.metadata for cell in notebook.cells)
+    assert (built_course / KOREAN).read_bytes().endswith(b"}\n")
+
+
+def test_building_twice_changes_nothing(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in course.rglob("*") if path.is_file()}
+    assert build(course) == 0
+    assert {path: path.read_bytes() for path in before} == before
+    assert capsys.readouterr().out.count(": unchanged in ") == 2
+
+
+def test_prose_is_built_without_executing(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = cells(course / ENGLISH)["mask"].outputs
+    edit(course / SOURCE, "A mask says which", "A mask tells which")
+    assert build(course, "--language", "en") == 0
+    assert "A mask tells" in cells(course / ENGLISH)["title"].source
+    assert cells(course / ENGLISH)["mask"].outputs == outputs
+    assert ": unchanged in " in capsys.readouterr().out
+
+
+def test_changed_code_is_executed(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(course / SOURCE, "[3, 4, 0, 0]", "[3, 4, 5, 0]")
+    assert build(course) == 0
+    assert output_text(cells(course / KOREAN)["mask"]) == "마스크 [True, True, True, False]\n3"
+    assert capsys.readouterr().out.count(": executed in ") == 2
+
+
+def test_all_executes_what_did_not_change(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(course / "helpers/masklens/__init__.py", '(_("mask"))', '(_("mask")).upper()')
+    assert build(course, "--language", "en") == 0
+    assert output_text(cells(course / ENGLISH)["mask"]).startswith("mask ")
+    assert build(course, "--language", "en", "--all") == 0
+    assert output_text(cells(course / ENGLISH)["mask"]).startswith("MASK ")
+    assert ": executed in " in capsys.readouterr().out
+
+
+def test_a_cell_that_was_not_executed_is_executed(course: Path) -> None:
+    notebook = nbformat.read(course / ENGLISH, as_version=4)
+    notebook.cells[2].update(execution_count=None, outputs=[])
+    nbformat.write(notebook, course / ENGLISH)
+    assert build(course) == 0
+    assert output_text(cells(course / ENGLISH)["mask"]).startswith("mask ")
+
+
+def test_a_cell_that_raises_keeps_the_old_notebooks(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = [(course / path).read_bytes() for path in (ENGLISH, KOREAN)]
+    edit(course / SOURCE, "sum(mask)", "sum(mask) / 0")
+    assert build(course) == 1
+    assert [(course / path).read_bytes() for path in (ENGLISH, KOREAN)] == before
+    faults = capsys.readouterr().err
+    for path in (ENGLISH, KOREAN):
+        assert f"{path.as_posix()}: mask: ZeroDivisionError: division by zero" in faults
+    assert not list((course / "notebooks").rglob(".*"))
+
+
+def test_missing_and_fuzzy_translations_stop_their_language_only(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(course / SOURCE, "A mask says which", "A mask tells which")
+    edit(course / SOURCE, "counts the real timesteps", "adds them up")
+    before = (course / KOREAN).read_bytes()
+    assert main(["update", "--root", str(course)]) == 0
+    assert build(course) == 1
+    faults = capsys.readouterr().err
+    assert f"{PO.as_posix()}: title: fuzzy translation of 'A mask tells which" in faults
+    assert f"{PO.as_posix()}: mask: missing translation of 'adds them up'" in faults
+    assert (course / KOREAN).read_bytes() == before
+    assert "A mask tells" in cells(course / ENGLISH)["title"].source
+    assert build(course, "--draft") == 0
+    assert "2 blocks still English" in capsys.readouterr().out
+    assert "A mask tells" in cells(course / KOREAN)["title"].source
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('# %% id="mask"', '# %% id="setup"', ":18: setup: the id is used already in line 13"),
+        ('# %% id="mask"', "# %%", ":18: the cell has no id"),
+        ('# %% id="mask"', '# %% id="Mask 1"', ":18: Mask 1: the id 'Mask 1' is malformed"),
+        ('# %% id="mask"', '# %% [raw] id="mask"', ":18: mask: a raw cell"),
+        ('ml.set_language("en")', "", ": 0 lines set the language"),
+        ('id="links"', 'id="ends"', ": no cell has the id 'links'"),
+        ('# %% [markdown] id="title"', "", " '# %%' markers"),
+    ],
+)
+def test_a_faulty_source_is_named_with_its_line(
+    course: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, fault: str
+) -> None:
+    edit(course / SOURCE, old, new)
+    before = (course / ENGLISH).read_bytes()
+    assert build(course) == 1
+    faults = capsys.readouterr().err
+    assert fault in faults
+    assert faults.count("\n") == 1
+    assert SOURCE.as_posix() in faults
+    assert (course / ENGLISH).read_bytes() == before
+    with pytest.raises(AuthoringError):
+        source.read(course, course / SOURCE)
+
+
+def test_other_metadata_of_a_cell_is_kept(course: Path) -> None:
+    edit(course / SOURCE, '# %% id="mask"', '# %% id="mask" tags=["remember"]')
+    assert build(course) == 0
+    assert cells(course / KOREAN)["mask"].metadata == {"tags": ["remember"]}
+
+
+def test_the_repository_setting_adds_links_to_the_very_notebook(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = cells(course / KOREAN)["links"].source
+    monkeypatch.setenv("MASKLENS_REPOSITORY", "someone/a.course")
+    assert build(course) == 0
+    place = "someone/a.course/blob/main/notebooks/ko/01_mask.ipynb"
+    raw = "https://raw.githubusercontent.com/someone/a.course/main/notebooks/ko/01_mask.ipynb"
+    assert cells(course / KOREAN)["links"].source == (
+        f"{plain} · [Colab](https://colab.research.google.com/github/{place})"
+        f" · [GitHub](https://github.com/{place}) · [download]({raw})"
+    )
+
+
+@pytest.mark.parametrize("value", ["someone", "a/b/c", "https://github.com/a/b", "a /b"])
+def test_a_malformed_repository_setting_is_refused(
+    course: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    value: str,
+) -> None:
+    monkeypatch.setenv("MASKLENS_REPOSITORY", value)
+    assert build(course) == 1
+    assert f"MASKLENS_REPOSITORY: not a repository: {value!r}" in capsys.readouterr().err
+
+
+def test_an_unknown_lesson_is_refused(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build(course, "09_none") == 1
+    assert "09_none: no such lesson: choose from: 01_mask" in capsys.readouterr().err
+
+
+def test_the_build_leaves_its_own_environment_alone(course: Path) -> None:
+    before = dict(os.environ)
+    edit(
+        course / SOURCE, "print(ml.label(), mask)", 'import os; print(os.environ["PYTHONHASHSEED"])'
+    )
+    assert build(course, "--language", "en") == 0
+    assert output_text(cells(course / ENGLISH)["mask"]).startswith("0\n")
+    assert dict(os.environ) == before
