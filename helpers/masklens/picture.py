@@ -15,7 +15,7 @@ from masklens.language import translate as _
 from masklens.mask import mask_of
 from masklens.padding import PaddedBatch
 from masklens.strip import html_strip, reduce_mask, summary
-from masklens.table import Cell, Table, html_table, numbered, text_table
+from masklens.table import Cell, Legend, Table, html_table, numbered, text_table
 
 # Beyond this many timesteps in all, nobody reads single squares: they become a strip.
 _MOST_SQUARES = 600
@@ -161,7 +161,7 @@ def _show_batch(
     if batch.origin.size > _MOST_SQUARES:
         return _picture(_strip(batch.mask if mask is None else mask, caption or batch.call))
     table = _batch_table(batch, tokens, caption)
-    return _picture(table) if mask is None else _picture(table, _mask_table(mask, None, "mask"))
+    return _picture(table) if mask is None else _picture(table, _mask_table(mask, None, _("mask")))
 
 
 def _batch_table(
@@ -189,8 +189,13 @@ def _batch_table(
 
 def _mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: str) -> Table:
     if tokens is None:
+        legend = Legend("■", _("True: read")), Legend("□", _("False: skipped"), struck=True)
         rows = [[Cell("true" if step else "false") for step in row] for row in mask]
     else:
+        legend = (
+            Legend(_("box"), _("True: read")),
+            Legend(_("box"), _("False: skipped"), struck=True),
+        )
         rows = [
             [
                 Cell("token" if step else "skipped", str(word))
@@ -199,7 +204,7 @@ def _mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: 
             for pair in zip(mask, tokens, strict=True)
         ]
     head = ("", *map(str, range(mask.shape[1])))
-    return Table(caption, head, numbered(rows), legend=True)
+    return Table(caption, head, numbered(rows), legend=legend)
 
 
 def _strip(mask: Mask, caption: str) -> tuple[str, str]:

@@ -25,6 +25,21 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Legend:
+    """What one kind of timestep looks like in a picture, and what it means.
+
+    Attributes:
+        sign: How it looks.
+        meaning: What it means.
+        struck: Whether it is struck out.
+    """
+
+    sign: str
+    meaning: str
+    struck: bool = False
+
+
+@dataclass(frozen=True)
 class Table:
     """A caption, column headings, and rows of cells.
 
@@ -33,14 +48,14 @@ class Table:
         head: One heading per column, the column of row numbers included.
         rows: One list of cells per sequence of the batch.
         code: Whether the caption is code.
-        legend: Whether to say below what a filled and an empty square mean.
+        legend: What the two kinds of timestep look like and mean; empty for none.
     """
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     code: bool = False
-    legend: bool = False
+    legend: tuple[Legend, ...] = ()
 
 
 # Without a style sheet the elements alone must tell the kinds apart: <s> strikes out, <small> names
@@ -85,8 +100,7 @@ def html_table(table: Table) -> str:
     if table.code:
         caption = f"<code>{caption}</code>"
     if table.legend:
-        read, skipped = _("True: read"), _("False: skipped")
-        caption += f"<br><small>■ {read} · <s>□</s> {skipped}</small>"
+        caption += f"<br><small>{' · '.join(map(_html_legend, table.legend))}</small>"
     head = "".join(f"<th scope=col>{name}</th>" if name else "<td></td>" for name in table.head)
     rows = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in table.rows)
     caption = f"<figcaption>{caption}</figcaption>"
@@ -114,6 +128,11 @@ def text_table(table: Table) -> str:
     widths = [max(map(_columns, column)) for column in zip(*lines, strict=True)]
     aligned = ("  ".join(map(_right, line, widths)).rstrip() for line in lines)
     return "\n".join([table.caption, *aligned])
+
+
+def _html_legend(legend: Legend) -> str:
+    sign = f"<s>{legend.sign}</s>" if legend.struck else legend.sign
+    return f"{sign} {legend.meaning}"
 
 
 def _html_cell(cell: Cell) -> str:
