@@ -1,0 +1,435 @@
+# %% [markdown] id="title"
+"""
+# Who carries the mask, and who uses it?
+
+**You will** (20 minutes)
+
+- measure whether the answer of a model moves when padding grows;
+- find out which layers pass the mask on, and where it is lost;
+- test whether a layer that has the mask uses it.
+"""
+
+# %% id="setup"
+import warnings
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+import masklens as ml
+
+ml.set_language("en")
+
+# %% [markdown] id="growth"
+"""
+## 1. Does the answer move when padding grows?
+
+In lesson 02 an `Embedding` made a mask. What is it good for? Here is our batch twice, padded to 6
+timesteps and to 12. The words are the same, so the answer should be the same, too.
+"""
+
+# %% id="batches"
+sentences = [
+    "Hello world !".split(),
+    "How are you doing today".split(),
+    "The weather will be nice tomorrow".split(),
+]
+ids = [[711, 632, 71], [73, 8, 3215, 55, 927], [83, 91, 1, 645, 1253, 927]]
+short = ml.pad(ids, padding="post")
+long = ml.pad(ids, padding="post", maxlen=12)
+display(ml.show(short, tokens=sentences))
+display(ml.show(long, tokens=sentences))
+
+# %% [markdown] id="growth-predict"
+"""
+**Predict.** Two models, each an `Embedding` and an `LSTM`, differ in one argument: only the first
+has `mask_zero=True`. Nobody passes `mask=` to the LSTM. How far does the answer of each model move
+between 6 and 12 timesteps? The function returns the largest difference between two results.
+"""
+
+
+# %% id="difference"
+def difference(one, other):
+    one, other = keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other)
+    return round(float(np.abs(one - other).max()), 3)
+
+
+# %% id="sequential"
+keras.utils.set_random_seed(0)
+model = keras.Sequential(
+    [
+        keras.layers.Embedding(5000, 16, mask_zero=True),
+        keras.layers.LSTM(32),
+    ]
+)
+print(f"mask_zero=True: {difference(model(short.ids), model(long.ids))}")
+
+# %% id="sequential-without"
+largest = np.abs(keras.ops.convert_to_numpy(model(short.ids))).max()
+
+keras.utils.set_random_seed(0)
+model = keras.Sequential([keras.layers.Embedding(5000, 16), keras.layers.LSTM(32)])
+print(f"mask_zero=False: {difference(model(short.ids), model(long.ids))}")
+print(f"largest output: {largest:.3f}")
+
+# %% [markdown] id="growth-why"
+"""
+With the mask the answer stays where it is. Without the mask it moves by 0.03. That sounds little,
+but no number in the right answer is larger than 0.014.
+
+**Why.** The `Embedding` ties its mask to its output. Keras finds it there and gives it to the
+`LSTM`, which leaves out the masked timesteps. You wrote nothing for that: a Sequential model hands
+the tensor from layer to layer, and the mask goes with it. This is **mask propagation**.
+"""
+
+# %% [markdown] id="graph"
+"""
+## 2. Where is the mask before there is a batch?
+
+In the Functional API you connect the layers first, and the batch comes later. The ids are an
+`Input` of unknown size: `shape=(None,)`.
+
+**Predict.** What does the output of the `Embedding` carry now: no mask, an empty one, or something
+else?
+"""
+
+# %% id="graph-mask"
+inputs = keras.Input(shape=(None,), dtype="int32")
+symbolic = ml.mask_of(keras.layers.Embedding(5000, 16, mask_zero=True)(inputs))
+print(type(symbolic).__name__, symbolic.dtype, symbolic.shape)
+
+# %% [markdown] id="graph-measure"
+"""
+It carries a *symbolic* mask: it has a type and a shape, and its values come with the batch. Does it
+reach the `LSTM`? Here are the same two models, now in the Functional API:
+"""
+
+
+# %% id="functional"
+def connect(mask_zero):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(shape=(None,), dtype="int32")
+    x = keras.layers.Embedding(5000, 16, mask_zero=mask_zero)(inputs)
+    return keras.Model(inputs, keras.layers.LSTM(32)(x))
+
+
+for mask_zero in (True, False):
+    model = connect(mask_zero)
+    print(f"mask_zero={mask_zero}: {difference(model(short.ids), model(long.ids))}")
+
+# %% id="graph-operations"
+for mask_zero in (True, False):
+    print([type(operation).__name__ for operation in connect(mask_zero).operations])
+
+# %% [markdown] id="graph-why"
+"""
+**Why.** When a layer is called, Keras looks at its input. If a mask is tied to it, and `call` of
+the layer has an argument `mask`, Keras fills it in. In a Functional model that happens while you
+connect the layers, and the mask becomes a part of the model: `NotEqual` computes `ids != 0` for
+every batch. The model without `mask_zero=True` has no such part.
+"""
+
+# %% [markdown] id="frozen"
+"""
+## 3. What does the LSTM return at a masked timestep?
+
+With `return_sequences=True` an `LSTM` returns its hidden state after every timestep, the masked
+ones included.
+
+**Predict.** *Hello world !* is padded to 12 timesteps. What stands in the output at timesteps 3 to
+11: zeros, the same state again and again, or a state that still moves?
+"""
+
+# %% id="frozen-measure"
+hello = long.ids[:1]
+states = {}
+for mask_zero in (True, False):
+    keras.utils.set_random_seed(0)
+    embedding = keras.layers.Embedding(5000, 16, mask_zero=mask_zero)
+    lstm = keras.layers.LSTM(32, return_sequences=True)
+    state = keras.ops.convert_to_numpy(lstm(embedding(hello)))[0]
+    states[mask_zero] = np.linalg.norm(state, axis=1)
+    still = [bool((state[step] == state[2]).all()) for step in range(3, 12)]
+    print(f"mask_zero={mask_zero}: {sum(still)} of {len(still)} == state[2]")
+
+# %% id="frozen-picture"
+figure, ax = plt.subplots(figsize=(7, 3))
+ax.axvspan(2.5, 11.5, facecolor="none", edgecolor="0.8", hatch="//")
+ax.plot(states[True], color="#0072b2", marker="o", label="mask_zero=True")
+ax.plot(states[False], color="0.4", linestyle="--", marker="x", label="mask_zero=False")
+ax.set_xlabel("timestep")
+ax.set_ylabel("norm of state")
+ax.set_xticks(range(12))
+ax.legend()
+plt.show()
+
+# %% [markdown] id="frozen-why"
+"""
+The hatched part is padding. Up to the last word both lines are the same. Then the state with the
+mask (dots) is frozen, and the state without it (crosses) moves with every zero.
+
+**Why.** At a masked timestep the LSTM keeps the state of the timestep before. So the last state is
+that of the last word, and the answer cannot depend on how much padding follows. The output there is
+not zero, but a copy: an average over all timesteps would count it again and again.
+
+To skip a timestep is not to save time. Keras's source shows that on a CPU it is computed all the
+same, and the result is thrown away.
+"""
+
+# %% [markdown] id="carry"
+"""
+## 4. Who carries the mask on?
+
+Between the layer that makes a mask and the layer that uses it stand others. Each of them returns a
+new tensor.
+
+**Predict.** Eight layers read the output of the same `Embedding(5000, 16, mask_zero=True)`. On
+which of the eight outputs is there still a mask?
+"""
+
+# %% id="carry-layers"
+keras.utils.set_random_seed(0)
+layers = {
+    "Dropout": keras.layers.Dropout(0.5),
+    "Dense": keras.layers.Dense(16),
+    "LayerNormalization": keras.layers.LayerNormalization(),
+    "LSTM": keras.layers.LSTM(16),
+    "LSTM sequences": keras.layers.LSTM(16, return_sequences=True),
+    "GlobalMaxPooling1D": keras.layers.GlobalMaxPooling1D(),
+    "Conv1D": keras.layers.Conv1D(16, 3, padding="same"),
+    "Flatten": keras.layers.Flatten(),
+}
+
+# %% id="carry-measure"
+keras.utils.set_random_seed(0)
+masked = keras.layers.Embedding(5000, 16, mask_zero=True)(short.ids)
+warned = {}
+for name, layer in layers.items():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        output = layer(masked)
+    warned[name] = [str(warning.message) for warning in caught]
+    carried = ml.mask_of(output) is not None
+    print(f"{name:20} carried: {carried!s:6} {output.shape}")
+
+# %% id="carry-warning"
+print([name for name, messages in warned.items() if messages])
+print(warned["Conv1D"][0].split("However, ")[1])
+
+# %% [markdown] id="carry-why"
+"""
+**Why.** A layer carries the mask if whoever wrote it has said that it may:
+
+- `Dropout`, `Dense` and `LayerNormalization` treat each timestep by itself. What was timestep 3 is
+  still timestep 3, and the mask is still true of it.
+- The `LSTM` returns one vector for the whole sentence. There are no timesteps left, so there is
+  nothing for a mask to speak of. With `return_sequences=True` there are, and the mask goes on.
+- `Conv1D`, `Flatten` and `GlobalMaxPooling1D` say nothing about masks. Keras drops the mask and
+  warns. The model goes on all the same, and a warning among the lines of a training is easily
+  missed.
+
+You can follow the mask like a thread. This model stacks five layers on the `Embedding`. The
+picture shows the mask of *Hello world !* behind each one:
+"""
+
+# %% id="carry-thread"
+stack = ["Dropout", "Dense", "LSTM sequences", "Conv1D", "LayerNormalization"]
+x, thread = masked, {"Embedding": ml.mask_of(masked)}
+for name in stack:
+    with warnings.catch_warnings(action="ignore"):
+        x = layers[name](x)
+    thread[name] = ml.mask_of(x)
+print([name for name, mask in thread.items() if mask is not None])
+
+# %% id="carry-picture"
+figure, ax = plt.subplots(figsize=(7, 3))
+carriers = sum(mask is not None for mask in thread.values())
+ax.plot([-0.6] * carriers, range(carriers), color="#0072b2", marker="o")
+for row, mask in enumerate(thread.values()):
+    if mask is None:
+        ax.text(2.5, row, "None", color="#b3261e", ha="center", va="center")
+    for step, read in enumerate([] if mask is None else mask[0]):
+        style = {"color": "#0072b2"} if read else {"color": "0.4", "fillstyle": "none"}
+        ax.plot(step, row, marker="s", markersize=13, **style)
+ax.set(xlabel="timestep", xticks=range(6), ylim=(len(thread) - 0.4, -0.6))
+ax.set_yticks(range(len(thread)), thread)
+plt.show()
+
+# %% [markdown] id="carry-cut"
+"""
+A filled square is True, an empty one False, and the line on the left is the thread. At `Conv1D` the
+thread is cut. `LayerNormalization` would carry a mask, but no mask reaches it any more.
+"""
+
+# %% [markdown] id="help"
+"""
+## 5. Does `mask_zero=True` help every model?
+
+Five models begin with an `Embedding`. Each one is run twice, once with `mask_zero=True` and once
+without. All weights are the same.
+
+**Predict.** In which of the five do the two answers differ?
+"""
+
+# %% id="help-models"
+embeddings = {}
+for mask_zero in (True, False):
+    keras.utils.set_random_seed(0)
+    embeddings[mask_zero] = keras.layers.Embedding(5000, 16, mask_zero=mask_zero)
+tails = {
+    "Dense, LSTM": [keras.layers.Dense(16), keras.layers.LSTM(32)],
+    "Conv1D, LSTM": [keras.layers.Conv1D(16, 3, padding="same"), keras.layers.LSTM(32)],
+    "GlobalAveragePooling1D": [keras.layers.GlobalAveragePooling1D()],
+    "GlobalMaxPooling1D": [keras.layers.GlobalMaxPooling1D()],
+    "Flatten, Dense": [keras.layers.Flatten(), keras.layers.Dense(1)],
+}
+
+
+# %% id="help-measure"
+def answer(batch, mask_zero, tail):
+    x = embeddings[mask_zero](batch.ids)
+    with warnings.catch_warnings(action="ignore"):
+        for layer in tail:
+            x = layer(x)
+    return x
+
+
+for name, tail in tails.items():
+    print(f"{name:22} {difference(answer(short, True, tail), answer(short, False, tail))}")
+
+# %% [markdown] id="help-padding"
+"""
+Three models give the same answer with the mask as without it: for them `mask_zero=True` does
+nothing. All five now have the mask. Whose answer moves when padding grows from 6 to 12
+timesteps, as in section 1?
+"""
+
+# %% id="help-growth"
+for name, tail in tails.items():
+    try:
+        print(f"{name:22} {difference(answer(short, True, tail), answer(long, True, tail))}")
+    except ValueError as error:
+        print(f"{name:22} {type(error).__name__}")
+
+# %% [markdown] id="help-why"
+"""
+**Why.** A mask helps only if it reaches a layer that uses it.
+
+- `Dense` carries the mask to the `LSTM`, which uses it. `GlobalAveragePooling1D` uses it itself and
+  averages over the words alone. Neither answer moves.
+- `Conv1D` drops the mask. The `LSTM` behind it could use a mask, but gets none, and reads padding.
+- `GlobalMaxPooling1D` does not use masks, although its name differs by one word. It takes the
+  largest number of all timesteps, and padding can win.
+- `Flatten` puts all timesteps into one row, and `Dense` has a weight for every place in it. Padding
+  is data to this model. It cannot even be called with 12 timesteps, because it has weights for 6.
+"""
+
+# %% [markdown] id="use"
+"""
+## 6. Does a layer that has the mask use it?
+
+A look at the code of a layer can mislead: an argument `mask` says that the layer *gets* the mask,
+not that it uses it. What shows it is an experiment: **change the mask, run again, compare.** If
+the output stays the same, the mask was not used.
+
+One mask lets all words through, the other only the first two of each sentence:
+"""
+
+# %% id="use-masks"
+all_words = short.mask
+two_words = short.mask & (np.arange(6) < 2)
+display(ml.show(short, tokens=sentences, mask=all_words))
+display(ml.show(short, tokens=sentences, mask=two_words))
+
+# %% [markdown] id="use-predict"
+"""
+**Predict.** The `call` of each of these four layers has an argument `mask`. Which of the outputs
+change with the mask?
+"""
+
+# %% id="use-measure"
+keras.utils.set_random_seed(0)
+trials = {
+    "LSTM": keras.layers.LSTM(32),
+    "GlobalAveragePooling1D": keras.layers.GlobalAveragePooling1D(),
+    "BatchNormalization": keras.layers.BatchNormalization(),
+    "TimeDistributed(Dense)": keras.layers.TimeDistributed(keras.layers.Dense(4)),
+}
+vectors = embeddings[False](short.ids)
+for name, layer in trials.items():
+    moved = difference(layer(vectors, mask=all_words), layer(vectors, mask=two_words))
+    print(f"{name:22} {moved}")
+
+# %% [markdown] id="use-why"
+"""
+**Why.** The `LSTM` and the average leave out timesteps, so it matters to them which. The `Dense`
+inside `TimeDistributed` computes every timestep by itself, whatever the mask says.
+`BatchNormalization` uses a stored mean and variance here, and needs no mask for that. In training
+it computes them from the batch, and then it leaves the masked timesteps out:
+"""
+
+# %% id="use-training"
+layer = trials["BatchNormalization"]
+one, other = (layer(vectors, mask=mask, training=True) for mask in (all_words, two_words))
+print(f"training=True: {difference(one, other)}")
+
+# %% [markdown] id="use-boxes"
+"""
+So there are two questions about a layer, and they are independent. Does it carry the mask? The
+mask of its output tells. Does it use the mask? Only the experiment tells. Here are the layers of
+section 4 and the average, each run with a mask and without:
+"""
+
+# %% id="use-both"
+layers["GlobalAveragePooling1D"] = trials["GlobalAveragePooling1D"]
+boxes = {}
+for name, layer in layers.items():
+    output = answer(short, True, [layer])
+    carries = ml.mask_of(output) is not None
+    uses = difference(output, answer(short, False, [layer])) > 0
+    boxes.setdefault((uses, carries), []).append(name)
+for (uses, carries), names in boxes.items():
+    print(f"uses: {uses!s:5} carries: {carries!s:5}", names)
+
+# %% id="use-picture"
+figure, ax = plt.subplots(figsize=(7, 3))
+for (uses, carries), names in boxes.items():
+    ax.text(uses, carries, "\n".join(names), ha="center", va="center", family="monospace")
+ax.axhline(0.5, color="0.8")
+ax.axvline(0.5, color="0.8")
+ax.set(xlim=(-0.5, 1.5), ylim=(-0.5, 1.5))
+ax.set_xticks([0, 1], ["uses: False", "uses: True"])
+ax.set_yticks([0, 1], ["carries: False", "carries: True"])
+plt.show()
+
+# %% [markdown] id="use-end"
+"""
+Every box has a layer in it. Top left are the layers that carry the mask for others, on the right
+the layers for which you make it. Bottom left are the layers that lose it unused.
+"""
+
+# %% [markdown] id="remember"
+"""
+## Remember
+
+1. In a Sequential or Functional model the mask goes from layer to layer by itself. An `LSTM` that
+   gets it freezes its state at masked timesteps, and more padding changes nothing.
+2. `Dense`, `Dropout` and `LayerNormalization` carry the mask. `Conv1D`, `Flatten` and
+   `GlobalMaxPooling1D` drop it with a warning, and the layers behind them read padding.
+3. Having the mask is not using it. Change the mask, run again, compare.
+"""
+
+# %% [markdown] id="next"
+"""
+**Next:** [04 What if no layer makes the mask for you?](04_masks_by_hand.ipynb)
+
+Look it up: [`keras.layers.LSTM`](https://keras.io/api/layers/recurrent_layers/lstm/) · [the
+TensorFlow guide on mask
+propagation](https://www.tensorflow.org/guide/keras/masking_and_padding#mask_propagation_in_the_functional_api_and_sequential_api)
+"""
+
+# %% [markdown] id="links"
+"""
+[English](../en/03_propagation.ipynb) · [한국어](../ko/03_propagation.ipynb) ·
+[all lessons](00_start.ipynb)
+"""
