@@ -1,0 +1,422 @@
+# %% [markdown] id="title"
+"""
+# When may a layer pass the mask on?
+
+**You will** (15 minutes)
+
+- lose a mask in a layer of your own, and see how quietly that happens;
+- let the mask through with one line, and let it move with the words when the words move;
+- check whether a layer may opt in, with a test that you can run on any layer.
+"""
+
+# %% id="setup"
+import warnings
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+import masklens as ml
+
+ml.set_language("en")
+
+# %% [markdown] id="lost"
+"""
+## 1. Does a ReLU let the mask through?
+
+A mask is a promise about timesteps. `Embedding` makes it, `LSTM` keeps it, and every layer in
+between has to carry it. Here are our three sentences with their mask:
+"""
+
+# %% id="lost-batch"
+sentences = [
+    "Hello world !".split(),
+    "How are you doing today".split(),
+    "The weather will be nice tomorrow".split(),
+]
+ids = [[711, 632, 71], [73, 8, 3215, 55, 927], [83, 91, 1, 645, 1253, 927]]
+batch = ml.pad(ids, padding="post")
+
+keras.utils.set_random_seed(0)
+embedding = keras.layers.Embedding(5000, 16, mask_zero=True)
+embedded = embedding(batch.ids)
+ml.show(batch, tokens=sentences, mask=ml.mask_of(embedded))
+
+# %% [markdown] id="lost-predict"
+"""
+**Predict.** `PlainActivation` is a ReLU: it sets negative numbers to 0. It moves no word and
+removes none. Is the mask still there after it?
+"""
+
+
+# %% id="lost-plain"
+class PlainActivation(keras.layers.Layer):
+    def call(self, inputs):
+        return keras.ops.relu(inputs)
+
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    active = PlainActivation()(embedded)
+print("mask:", ml.mask_of(active))
+print("warning:", str(caught[0].message).split("However, ")[1])
+
+# %% [markdown] id="lost-why"
+"""
+**Why.** Keras does not look into `call`. It cannot know whether the words are still where they
+were, so it takes the careful way: a layer that says nothing gets no mask attached to its output.
+The thread is cut here, and Keras says so in a warning.
+"""
+
+# %% [markdown] id="quiet"
+"""
+## 2. Would you have noticed?
+
+**Predict.** Two such layers are called three times each, as in a training loop that you write
+yourself. Python's usual rule for warnings (`"default"`) is in force. How many warnings do you see?
+"""
+
+# %% id="quiet-count"
+keras.utils.set_random_seed(0)
+lstm = keras.layers.LSTM(32)
+plain = PlainActivation()
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("default")
+    for layer in (plain, PlainActivation()):
+        for _ in range(3):
+            answer = lstm(layer(embedded))
+print("calls: 6, warnings:", len(caught))
+print("shape:", answer.shape)
+
+# %% [markdown] id="quiet-cost"
+"""
+Each layer warned once, and the LSTM answers in the right shape, as if nothing had happened. But
+what does it answer? Pad *Hello world !* to 3, 6, 12 and 24 timesteps, and measure how far the
+answer moves away from the first one, which has no padding:
+"""
+
+
+# %% id="quiet-moved"
+def moved(activation):
+    states = []
+    for maxlen in (3, 6, 12, 24):
+        hello = ml.pad(ids[:1], maxlen=maxlen, padding="post")
+        with warnings.catch_warnings(action="ignore"):
+            state = lstm(activation(embedding(hello.ids)))
+        states.append(keras.ops.convert_to_numpy(state))
+    return [np.linalg.norm(s - states[0]) / np.linalg.norm(states[0]) for s in states]
+
+
+print([f"{share:.0%}" for share in moved(plain)])
+
+# %% [markdown] id="quiet-why"
+"""
+**Why.** Python shows the same text from the same line of code only once, and this text names the
+layer. After that the log is silent. No error follows, because an LSTM may well be used without a
+mask. Now it reads padding as if it were words: with 3 padded timesteps the answer has moved by
+1.8 times its size.
+"""
+
+# %% [markdown] id="opt"
+"""
+## 3. What does one line change?
+
+A layer can **opt in**: it declares that the mask which came in also fits what goes out. That is
+one line, `self.supports_masking = True`.
+
+**Predict.** `MyActivation` computes the same ReLU. Which mask does its output carry?
+"""
+
+
+# %% id="opt-in"
+class MyActivation(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return keras.ops.relu(inputs)
+
+
+active = MyActivation()(embedded)
+print(ml.mask_of(active))
+
+# %% [markdown] id="opt-found"
+"""
+It is the mask of `Embedding`, unchanged. In a Functional model the mask goes through as well,
+while the model is being built. There it is **symbolic**: it knows its type and its shape, but it
+holds no values yet.
+"""
+
+# %% id="mask-found"
+inputs = keras.Input(shape=(None,), dtype="int32")
+x = keras.layers.Embedding(5000, 16, mask_zero=True)(inputs)
+x = MyActivation()(x)
+mask_found = ml.mask_of(x)
+print(mask_found.dtype, mask_found.shape)
+outputs = keras.layers.LSTM(32)(x)
+model = keras.Model(inputs, outputs)
+
+# %% [markdown] id="opt-name"
+"""
+If you print the symbolic mask itself, you also see a name. Do not rely on it: Keras numbers the
+names, and the same layers built again give another one.
+"""
+
+# %% id="opt-name-again"
+again = keras.layers.Embedding(5000, 16, mask_zero=True)(inputs)
+again = MyActivation()(again)
+print("same name:", ml.mask_of(again).name == mask_found.name)
+
+# %% [markdown] id="opt-reach"
+"""
+Does the mask reach the LSTM? We measure as in section 2, with both activations:
+"""
+
+# %% id="opt-moved"
+figure, ax = plt.subplots(figsize=(7, 3))
+ax.plot(moved(plain), color="0.5", linestyle="--", marker="x", label="PlainActivation")
+ax.plot(moved(MyActivation()), color="#0072b2", marker="o", label="MyActivation")
+ax.set_xticks(range(4), [3, 6, 12, 24])
+ax.set_xlabel("maxlen")
+ax.set_ylabel("moved")
+ax.legend()
+plt.show()
+print([f"{share:.0%}" for share in moved(MyActivation())])
+
+# %% [markdown] id="opt-why"
+"""
+**Why.** After `call`, Keras asks the layer's method `compute_mask` which mask belongs to the
+output. Every layer inherits this method, and what it returns is the mask that came in. Even
+`PlainActivation` would give the right answer:
+"""
+
+# %% id="opt-inherited"
+mask = ml.mask_of(embedded)
+print(np.array_equal(plain.compute_mask(embedded, mask), mask))
+
+# %% [markdown] id="opt-asked"
+"""
+But Keras asks only those layers whose `supports_masking` is True.
+"""
+
+# %% [markdown] id="false"
+"""
+## 4. What does Keras check before it believes you?
+
+`Shift` moves every word one timestep to the right. What falls off at the right end comes back at
+the left end. It opts in, too.
+
+**Predict.** *Hello world !* moves from timesteps 0, 1, 2 to timesteps 1, 2, 3. Which timesteps
+does the mask after `Shift` say to read?
+"""
+
+
+# %% id="false-shift"
+class Shift(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return keras.ops.roll(inputs, 1, axis=1)
+
+
+handed_on = ml.mask_of(Shift()(embedded))
+print("same mask:", np.array_equal(handed_on, ml.mask_of(embedded)))
+
+# %% [markdown] id="false-look"
+"""
+The mask has not moved. Here it is drawn over the words that really stand at each timestep after
+`Shift`; `0` is padding.
+"""
+
+# %% id="false-picture"
+words = [row + ["0"] * (6 - len(row)) for row in sentences]
+shifted_words = np.roll(words, 1, axis=1).tolist()
+ml.show(handed_on, tokens=shifted_words)
+
+# %% [markdown] id="false-average"
+"""
+The first two sentences have a padded timestep that will be read, and a last word that will be
+skipped. What that does can be checked with pencil and paper. Let the ids themselves be the
+values, and take their average over time. For *Hello world !* it should be
+(711 + 632 + 71) / 3 = 471.3.
+"""
+
+# %% id="false-measure"
+values = keras.layers.Masking()(batch.ids[..., None].astype("float32"))
+average = keras.layers.GlobalAveragePooling1D()
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    shifted = Shift()(values)
+print("warnings:", len(caught))
+for name, tensor in (("before", values), ("Shift", shifted)):
+    print(name, [f"{number:.1f}" for number in keras.ops.convert_to_numpy(average(tensor))[:, 0]])
+
+# %% [markdown] id="false-why"
+"""
+**Why.** Keras checks nothing. After `Shift` the average of the first sentence is
+(0 + 711 + 632) / 3 = 447.7: padding is read, and `!` is skipped. Only the sentence without
+padding is unharmed. There is no warning either, because the layer has opted in. A lost mask at
+least warns once. A false one never does.
+"""
+
+# %% [markdown] id="follow"
+"""
+## 5. How does the mask move with the words?
+
+The mask has to go where the words go. So the layer computes it anew, in `compute_mask`, as in
+[lesson 05](05_layers_that_change_masks.ipynb).
+
+**Predict.** `ShiftBoth` does so, but nobody writes `supports_masking = True`. Does its output
+carry a mask?
+"""
+
+
+# %% id="follow-shift"
+class ShiftBoth(keras.layers.Layer):
+    def call(self, inputs):
+        return keras.ops.roll(inputs, 1, axis=1)
+
+    def compute_mask(self, inputs, mask=None):
+        return None if mask is None else keras.ops.roll(mask, 1, axis=1)
+
+
+shift_both = ShiftBoth()
+ml.show(ml.mask_of(shift_both(embedded)), tokens=shifted_words)
+
+# %% id="follow-measure"
+for layer in (PlainActivation(), MyActivation(), shift_both):
+    print(type(layer).__name__, layer.supports_masking)
+shifted = keras.ops.convert_to_numpy(average(shift_both(values)))[:, 0]
+print([f"{number:.1f}" for number in shifted])
+
+# %% [markdown] id="follow-why"
+"""
+**Why.** A layer that overrides `compute_mask` has opted in by doing so: Keras turns
+`supports_masking` on. Every word is read again, every padded timestep is skipped, and the
+three averages are those from before the shift. The rule: what `call` does to the timesteps,
+`compute_mask` does to the mask.
+"""
+
+# %% [markdown] id="check"
+"""
+## 6. When may a layer opt in?
+
+A mask may stay as it is if each timestep of the output comes from the same timestep of the input
+and from no other. This can be tested. Replace **one** timestep of the input, and see which
+timesteps of the output change. Do so for each timestep in turn:
+"""
+
+
+# %% id="check-influence"
+def influence(layer, steps=6):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(1, steps, 16)).astype("float32")
+    rows = []
+    for step in range(steps):
+        changed = values.copy()
+        changed[0, step] = rng.normal(size=16)
+        before, after = (keras.ops.convert_to_numpy(layer(x))[0] for x in (values, changed))
+        rows.append(~np.isclose(before, after, atol=1e-5).all(axis=1))
+    return np.array(rows)
+
+
+# %% [markdown] id="check-predict"
+"""
+**Predict.** Which of these six layers keep each timestep to itself? Two of them have similar
+names.
+"""
+
+# %% id="check-layers"
+keras.utils.set_random_seed(0)
+layers = [
+    MyActivation(),
+    keras.layers.LayerNormalization(),
+    Shift(),
+    keras.layers.MaxPooling1D(2),
+    keras.layers.Conv1D(16, 3, padding="same"),
+    keras.layers.GroupNormalization(groups=1),
+]
+
+# %% id="check-picture"
+figure, axes = plt.subplots(2, 3, figsize=(7, 5), layout="constrained")
+for ax, layer in zip(axes.flat, layers, strict=True):
+    replaced, changed = np.nonzero(influence(layer))
+    ax.plot(range(6), range(6), color="0.7", linestyle="--", zorder=0)
+    ax.scatter(changed, replaced, color="#0072b2", marker="s", s=100)
+    ax.set(xlim=(-0.5, 5.5), ylim=(5.5, -0.5), xticks=range(6), yticks=range(6), aspect="equal")
+    ax.set_title(type(layer).__name__)
+figure.supxlabel("changed timestep")
+figure.supylabel("replaced timestep")
+plt.show()
+
+# %% [markdown] id="check-read"
+"""
+Read a picture row by row: this input timestep was replaced, and the squares are the output
+timesteps that changed. A layer may opt in if there is exactly one square in each row and all of
+them lie on the dashed diagonal. Which layers have opted in?
+"""
+
+# %% id="check-all"
+for layer in layers:
+    alone = np.array_equal(influence(layer), np.eye(6))
+    print(f"{type(layer).__name__:18} alone={alone!s:5} opted_in={layer.supports_masking}")
+
+# %% [markdown] id="check-why"
+"""
+**Why.** `MyActivation` and `LayerNormalization` treat each timestep alone, so the old mask is
+true of the new values. `Shift` moves timesteps. `MaxPooling1D(2)` makes 3 timesteps out of 6, so
+a mask of 6 no longer fits. `Conv1D` reads the neighbours too, and so a word takes in the padding
+next to it.
+
+`GroupNormalization` comes with Keras and has opted in, and yet every timestep changes every
+other. Does padding reach the words even if the mask is there? Compare the three words of *Hello
+world !* without padding and with 3 padded timesteps:
+"""
+
+# %% id="check-words"
+for layer in (layers[1], layers[5]):
+    short, long = (layer(embedding(ml.pad(ids[:1], maxlen=n, padding="post").ids)) for n in (3, 6))
+    same = np.allclose(short, long[:, :3], atol=1e-5)
+    print(f"{type(layer).__name__:18} same_words={same!s:5} mask={ml.mask_of(long)[0].tolist()}")
+
+# %% [markdown] id="check-else"
+"""
+`GroupNormalization` hands on the right mask, but padding has changed the values of the words. So
+test the layers that you did not write, too. The test draws one input at random. It can find a
+fault, but it cannot prove that there is none.
+
+What can a layer do that does not pass the test? If it moves or removes timesteps, it computes a
+new mask ([lesson 05](05_layers_that_change_masks.ipynb)). If it mixes them, it has to use the
+mask itself and leave the padding out. That is what lesson 07 is about.
+"""
+
+# %% [markdown] id="remember"
+"""
+## Remember
+
+1. A layer that says nothing loses the mask. The warning is shown once per layer, and no error
+   follows.
+2. `self.supports_masking = True` hands the mask on unchanged. Keras believes it and checks
+   nothing.
+3. Opt in only if each output timestep comes from the same input timestep alone. If timesteps
+   move, let `compute_mask` move the mask as well.
+"""
+
+# %% [markdown] id="next"
+"""
+**Next:** [07 How do you know that your layer keeps the
+promise?](07_layers_that_use_masks.ipynb)
+
+Look it up: [the `Layer` class](https://keras.io/api/layers/base_layer/) · [the TensorFlow guide on
+opting
+in](https://www.tensorflow.org/guide/keras/masking_and_padding#opting-in_to_mask_propagation_on_compatible_layers)
+"""
+
+# %% [markdown] id="links"
+"""
+[English](../en/06_opting_in.ipynb) · [한국어](../ko/06_opting_in.ipynb) · [all
+lessons](00_start.ipynb)
+"""
