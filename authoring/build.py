@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -55,7 +56,7 @@ def build(
     languages: Sequence[str],
     order: Order,
     jobs: int = 2,
-    report: Callable[[str], None] = print,
+    report: Callable[[str], None] = partial(print, flush=True),
 ) -> list[Fault]:
     """Builds the notebooks of sources in languages; a faulty one is left as it was.
 
@@ -151,10 +152,8 @@ def compile_library(root: Path) -> None:
     """
     for path, language in library_po_paths(root):
         if path.exists():
-            content = translations.compiled(translations.read(root, path, language), language)
-            target = path.with_suffix(".mo")
-            if not target.exists() or target.read_bytes() != content:
-                layout.write_atomically(target, content)
+            catalog = translations.read(root, path, language)
+            layout.write(path.with_suffix(".mo"), translations.compiled(catalog, language))
 
 
 def update(root: Path, paths: Sequence[Path]) -> list[str]:

@@ -17,10 +17,16 @@ from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, normalize, read_po, unescape
 
-from authoring import blocks
-from authoring.layout import AuthoringError, Fault, relative, write_atomically
+from authoring import blocks, layout
+from authoring.layout import AuthoringError, Fault, relative
 from authoring.source import LINKS, Cell, Source
 
+# What to do about each state that a translation may be in.
+REMEDIES = {
+    "missing": "run `python -m authoring update`, then translate it",
+    "fuzzy": "compare it with the new English, then remove the fuzzy flag",
+    "obsolete": "use what is worth keeping of it, then delete the entry",
+}
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _KEYWORD = r"(msgctxt|msgid|msgid_plural|msgstr)(?:\[\d+\])?\s+"
 _PO_LINE = re.compile(rf"\s*(?:#(?!~).*|#~\|.*|(?:#~\s*)?(?:{_KEYWORD})?({_STRING}))?\s*")
@@ -116,8 +122,12 @@ def update(old: Catalog, english: Catalog) -> Catalog:
         old: the translations so far.
         english: the template; its order is the order of the result.
     """
-    gone = [message for message in _messages(old) if _is_filled(message)]
-    gone = [m for m in gone if m in old.obsolete.values() or not english.get(m.id, m.context)]
+    gone = [
+        message
+        for message in _messages(old)
+        if _is_filled(message)
+        and (message in old.obsolete.values() or not english.get(message.id, message.context))
+    ]
     wanted = list(_messages(english))
     added = [m for m in wanted if old.get(m.id, m.context) is None]
     replaced = {_key(new): previous for new, previous in _pairs(added, gone)}
@@ -135,7 +145,7 @@ def write(path: Path, catalog: Catalog, language: str) -> None:
     entries = [_entry(message, "") for message in _messages(catalog, with_obsolete=False)]
     entries += [_entry(message, "#~ ") for message in catalog.obsolete.values()]
     header = f'msgid ""\nmsgstr {normalize(_header(catalog, language), width=0)}\n'
-    write_atomically(path, "\n".join([header, *entries]).encode())
+    layout.write(path, "\n".join([header, *entries]).encode())
 
 
 def compiled(catalog: Catalog, language: str) -> bytes:
@@ -202,13 +212,13 @@ def _successor(message: Message, predecessor: Message | None) -> Message:
         return successor
     successor.string = predecessor.string
     successor.user_comments = predecessor.user_comments
-    translated: _Id = predecessor.previous_id or predecessor.id
-    was_fuzzy = predecessor.fuzzy and not predecessor.previous_id
-    successor.flags -= {"fuzzy"}
-    if was_fuzzy or _singular(translated) != _singular(message.id):
-        successor.flags |= {"fuzzy"}
-    if _singular(translated) != _singular(message.id):
+    remembered = predecessor.previous_id if predecessor.fuzzy else []
+    translated: _Id = remembered or predecessor.id
+    changed = _singular(translated) != _singular(message.id)
+    if changed:
         successor.previous_id = [translated] if isinstance(translated, str) else list(translated)
+    if changed or (predecessor.fuzzy and not remembered):
+        successor.flags |= {"fuzzy"}
     return successor
 
 

@@ -129,7 +129,7 @@ def _obsolete(root: Path, path: Path, language: str) -> Iterator[Fault]:
     if path.exists():
         for message in translations.read(root, path, language).obsolete.values():
             wrong = f"obsolete translation of {message.id!r}"
-            remedy = "use what is worth keeping of it, then delete the entry"
+            remedy = translations.REMEDIES["obsolete"]
             yield Fault(relative(root, path), message.context or "", wrong, remedy)
 
 
@@ -285,10 +285,10 @@ def library_translations(root: Path) -> Iterator[Fault]:
             yield from error.faults
             continue
         for english in build.library_strings(root):
-            fault = translations.state(catalog.get(english.id, english.context))
-            if english.id and fault:
-                remedy = "run `python -m authoring update`, then translate it"
-                yield Fault(place, "", f"{fault} translation of {english.id!r}", remedy)
+            state = translations.state(catalog.get(english.id, english.context))
+            if english.id and state:
+                wrong = f"{state} translation of {english.id!r}"
+                yield Fault(place, "", wrong, translations.REMEDIES[state])
         yield from _obsolete(root, path, language)
         target = path.with_suffix(".mo")
         content = target.read_bytes() if target.exists() else b""

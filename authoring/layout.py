@@ -86,8 +86,10 @@ def notebook_paths(root: Path) -> list[Path]:
     return [path for folder in folders for path in sorted(folder.glob("*/*.ipynb"))]
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader sees the old content or the new, never a part of it."""
+def write(path: Path, content: bytes) -> None:
+    """Writes a file unless it has this content; no reader sees half of it."""
+    if path.exists() and path.read_bytes() == content:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)

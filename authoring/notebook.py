@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,10 @@ from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
+from authoring import layout
 from authoring.blocks import splice
-from authoring.layout import (
-    AuthoringError,
-    Fault,
-    notebook_path,
-    po_path,
-    relative,
-    write_atomically,
-)
-from authoring.source import LANGUAGE_LINE, LINKS, Cell, Source
+from authoring.layout import AuthoringError, Fault, notebook_path, po_path, relative
+from authoring.source import LANGUAGE_LINE, LINKS, Source
 
 REPOSITORY_SETTING = "MASKLENS_REPOSITORY"
 _BRANCH = "main"
@@ -68,10 +63,14 @@ def translate(
     Returns:
         The notebook, none of its cells executed, and a fault for each block without a translation.
     """
+    place = relative(root, po_path(root, source.path, language))
     faults: list[Fault] = []
     notebook = _nbformat.v4.new_notebook()
     for cell in source.cells:
-        text = splice(cell.text, translations.cell_blocks(cell), _look_up(catalog, cell, faults))
+        text = cell.text
+        if catalog is not None:
+            look_up = partial(_look_up, catalog, faults, place, cell.id)
+            text = splice(text, translations.cell_blocks(cell), look_up)
         if cell.kind == "code":
             text = _with_language(text, language)
         if cell.id == LINKS and github:
@@ -80,9 +79,6 @@ def translate(
         new_cell = getattr(_nbformat.v4, f"new_{cell.kind}_cell")
         notebook.cells.append(new_cell(text, id=cell.id, metadata=dict(cell.metadata)))
     notebook.metadata.update(metadata(notebook, language))
-    if catalog is not None:
-        place = relative(root, po_path(root, source.path, language))
-        faults = [Fault(place, f.cell, f.wrong, f.remedy) for f in faults]
     return notebook, faults
 
 
@@ -99,7 +95,7 @@ def write(path: Path, notebook: NotebookNode) -> None:
         nbformat.ValidationError: the notebook is not valid nbformat 4.5.
     """
     nbformat.validate(notebook)
-    write_atomically(path, (_nbformat.writes(notebook).rstrip("\n") + "\n").encode())
+    layout.write(path, (_nbformat.writes(notebook).rstrip("\n") + "\n").encode())
 
 
 def metadata(notebook: NotebookNode, language: str) -> dict[str, object]:
@@ -116,23 +112,15 @@ def metadata(notebook: NotebookNode, language: str) -> dict[str, object]:
     }
 
 
-def _look_up(catalog: Catalog | None, cell: Cell, faults: list[Fault]) -> Callable[[str], str]:
-    def translation(text: str) -> str:
-        if catalog is None:
-            return text
-        message = catalog.get(text, cell.id)
-        fault = translations.state(message)
-        if fault is None and message is not None:
-            return str(message.string)
-        remedies = {
-            "missing": "run `python -m authoring update`, then translate it",
-            "fuzzy": "compare the translation with the new English, then remove the fuzzy flag",
-        }
-        wrong = f"{fault} translation of {text.splitlines()[0]!r}"
-        faults.append(Fault("", cell.id, wrong, remedies[fault or "missing"]))
-        return text
-
-    return translation
+def _look_up(catalog: Catalog, faults: list[Fault], place: str, cell_id: str, text: str) -> str:
+    """The translation of a block, or the block itself after noting the fault."""
+    message = catalog.get(text, cell_id)
+    state = translations.state(message)
+    if message is not None and state is None:
+        return str(message.string)
+    wrong = f"{state} translation of {text.splitlines()[0]!r}"
+    faults.append(Fault(place, cell_id, wrong, translations.REMEDIES[state or "missing"]))
+    return text
 
 
 def _with_language(code: str, language: str) -> str:

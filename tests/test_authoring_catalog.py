@@ -68,6 +68,16 @@ def test_changed_english_turns_fuzzy_and_is_remembered(tmp_path: Path) -> None:
     assert entries(undone) == entries(old)
 
 
+def test_removing_the_fuzzy_flag_is_enough_to_settle_an_entry(tmp_path: Path) -> None:
+    old = translated({"The mask is lost here.": "마스크가 사라집니다."})
+    changed = english("The mask is lost there.")
+    path = tmp_path / "a.po"
+    catalog.write(path, catalog.update(old, changed), "ko")
+    path.write_text(path.read_text(encoding="utf-8").replace("#, fuzzy\n", ""), encoding="utf-8")
+    settled = catalog.update(catalog.read(tmp_path, path, "ko"), changed)
+    assert entries(settled) == [("cell", "The mask is lost there.", "마스크가 사라집니다.", False)]
+
+
 def test_a_block_that_moves_to_another_cell_keeps_its_translation() -> None:
     updated = catalog.update(translated({"One.": "하나."}), english("One.", cell="other"))
     assert entries(updated) == [("other", "One.", "하나.", False)]
