@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -35,6 +34,10 @@ class Order:
     draft: bool = False
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
 def chosen_sources(root: Path, names: Sequence[str]) -> list[Path]:
     """The sources with these names, or whose names begin with them; all of them without names.
 
@@ -56,7 +59,7 @@ def build(
     languages: Sequence[str],
     order: Order,
     jobs: int = 2,
-    report: Callable[[str], None] = partial(print, flush=True),
+    report: Callable[[str], None] = _say,
 ) -> list[Fault]:
     """Builds the notebooks of sources in languages; a faulty one is left as it was.
 
