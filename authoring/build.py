@@ -102,7 +102,7 @@ def build_notebook(root: Path, path: Path, language: str, order: Order) -> str:
     if faults and not order.draft:
         raise AuthoringError(faults)
     target = layout.notebook_path(root, path, language)
-    old = notebook.read(target) if target.exists() else None
+    old = notebook.read(root, target)
     if old is not None and not order.all and _is_current(old, new):
         _keep_outputs(old, new)
         done = "unchanged"

@@ -80,7 +80,7 @@ def read(root: Path, path: Path, language: str) -> Catalog:
         AuthoringError: the file is not PO, with the line at fault.
     """
     if not path.exists():
-        return Catalog(locale=language)
+        return Catalog(locale=language, header_comment="")
     place = relative(root, path)
     remedy = "correct it by hand; the file was left as it is"
     try:
@@ -99,6 +99,8 @@ def read(root: Path, path: Path, language: str) -> Catalog:
         catalog = read_po(wanted, locale=language, abort_invalid=True)
     except PoFileError as error:
         raise AuthoringError([Fault(place, "", f"not PO: {error}", remedy)]) from error
+    if catalog.header_comment == Catalog(locale=language).header_comment:
+        catalog.header_comment = ""  # Babel puts one of its own where the file has none
     for message in _messages(catalog):
         _restore_previous(message)
     return catalog
@@ -131,7 +133,7 @@ def update(old: Catalog, english: Catalog) -> Catalog:
     wanted = list(_messages(english))
     added = [m for m in wanted if old.get(m.id, m.context) is None]
     replaced = {_key(new): previous for new, previous in _pairs(added, gone)}
-    new = Catalog(locale=old.locale)
+    new = Catalog(locale=old.locale, header_comment=old.header_comment)
     for message in wanted:
         same = old.get(message.id, message.context)
         new[message.id] = _successor(message, same or replaced.get(_key(message)))
@@ -145,7 +147,8 @@ def write(path: Path, catalog: Catalog, language: str) -> None:
     entries = [_entry(message, "") for message in _messages(catalog, with_obsolete=False)]
     entries += [_entry(message, "#~ ") for message in catalog.obsolete.values()]
     header = f'msgid ""\nmsgstr {normalize(_header(catalog, language), width=0)}\n'
-    layout.write(path, "\n".join([header, *entries]).encode())
+    comment = catalog.header_comment and catalog.header_comment + "\n"
+    layout.write(path, "\n".join([comment + header, *entries]).encode())
 
 
 def compiled(catalog: Catalog, language: str) -> bytes:
@@ -210,7 +213,12 @@ def _successor(message: Message, predecessor: Message | None) -> Message:
     successor = message.clone()
     if predecessor is None:
         return successor
-    successor.string = predecessor.string
+    string = predecessor.string
+    if isinstance(string, str) and not isinstance(message.id, str):
+        string = (string,)
+    elif string and not isinstance(string, str) and isinstance(message.id, str):
+        string = string[0]
+    successor.string = string
     successor.user_comments = predecessor.user_comments
     remembered = predecessor.previous_id if predecessor.fuzzy else []
     translated: _Id = remembered or predecessor.id
@@ -222,7 +230,7 @@ def _successor(message: Message, predecessor: Message | None) -> Message:
     return successor
 
 
-def _pairs(added: list[Message], gone: list[Message]) -> Iterator[tuple[Message, Message]]:
+def _pairs(added: list[Message], gone: list[Message]) -> list[tuple[Message, Message]]:
     """Pairs new English with the English that it replaces, the most alike first."""
     alike = []
     for i, new in enumerate(added):
@@ -231,16 +239,12 @@ def _pairs(added: list[Message], gone: list[Message]) -> Iterator[tuple[Message,
             texts = _singular(old.id), _singular(new.id)
             ratio = difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
             if ratio >= (_ALIKE_IN_CELL if same_cell else _ALIKE):
-                alike.append((ratio + same_cell, i, j))
-    alike.sort(key=lambda candidate: (-candidate[0], candidate[1:]))
-    taken: tuple[set[int], set[int]] = set(), set()
-    chosen = []
-    for _, i, j in alike:
-        if i not in taken[0] and j not in taken[1]:
-            taken[0].add(i)
-            taken[1].add(j)
-            chosen.append((added[i], gone[j]))
-    yield from chosen
+                alike.append((-same_cell - ratio, i, j))
+    chosen: dict[int, int] = {}
+    for _, i, j in sorted(alike):
+        if i not in chosen and j not in chosen.values():
+            chosen[i] = j
+    return [(added[i], gone[j]) for i, j in chosen.items()]
 
 
 def _restore_previous(message: Message) -> None:

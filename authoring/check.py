@@ -79,40 +79,36 @@ def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = T
         github: ``owner/name`` of the repository that the notebooks link to, or None.
         whole: whether to check what belongs to no lesson, too: stray files and the library.
     """
-    found = [fault for path in paths for fault in _lesson_faults(root, path, github)]
+    languages = layout.languages(root)
+    searches = [_page_faults(root, path, code, github) for path in paths for code in languages]
     if whole:
-        found += [fault for find in REPOSITORY_CHECKS for fault in find(root)]
-    return list(dict.fromkeys(found))
+        searches += [find(root) for find in REPOSITORY_CHECKS]
+    found = [fault for search in searches for fault in _until_unreadable(search)]
+    return list(dict.fromkeys(found))  # an English fault is met once per language
 
 
-def _lesson_faults(root: Path, path: Path, github: str | None) -> Iterator[Fault]:
+def _until_unreadable(search: Iterator[Fault]) -> Iterator[Fault]:
     try:
-        lesson = source.read(root, path)
+        yield from search
     except AuthoringError as error:
         yield from error.faults
-        return
+
+
+def _page_faults(root: Path, path: Path, language: str, github: str | None) -> Iterator[Fault]:
+    lesson = source.read(root, path)
     yield from _long_cells(root, lesson)
-    english = _read_if_there(layout.notebook_path(root, path, SOURCE_LANGUAGE))
-    for language in layout.languages(root):
-        try:
-            fresh, untranslated = build.unexecuted(root, path, language, github)
-        except AuthoringError as error:
-            yield from error.faults
-            continue
-        yield from untranslated
-        yield from _obsolete(root, layout.po_path(root, path, language), language)
-        target = layout.notebook_path(root, path, language)
-        book = _read_if_there(target)
-        if book is None:
-            remedy = "run `python -m authoring build`"
-            yield Fault(relative(root, target), "", "not built", remedy)
-            continue
-        page = Page(root, lesson, language, book, fresh, english)
-        yield from (fault for find in PAGE_CHECKS for fault in find(page))
-
-
-def _read_if_there(path: Path) -> NotebookNode | None:
-    return notebook.read(path) if path.exists() else None
+    fresh, untranslated = build.unexecuted(root, path, language, github)
+    yield from untranslated
+    yield from _obsolete(root, layout.po_path(root, path, language), language)
+    target = layout.notebook_path(root, path, language)
+    book = notebook.read(root, target)
+    if book is None:
+        yield Fault(relative(root, target), "", "not built", "run `python -m authoring build`")
+        return
+    english = notebook.read(root, layout.notebook_path(root, path, SOURCE_LANGUAGE))
+    page = Page(root, lesson, language, book, fresh, english)
+    for find in PAGE_CHECKS:
+        yield from find(page)
 
 
 def _long_cells(root: Path, lesson: source.Source) -> Iterator[Fault]:
@@ -279,11 +275,7 @@ def library_translations(root: Path) -> Iterator[Fault]:
     """A string of the library without a translation, or a compiled catalogue that is stale."""
     for path, language in build.library_po_paths(root):
         place = relative(root, path)
-        try:
-            catalog = translations.read(root, path, language)
-        except AuthoringError as error:
-            yield from error.faults
-            continue
+        catalog = translations.read(root, path, language)
         for english in build.library_strings(root):
             state = translations.state(catalog.get(english.id, english.context))
             if english.id and state:

@@ -82,9 +82,19 @@ def translate(
     return notebook, faults
 
 
-def read(path: Path) -> NotebookNode:
-    """Reads a built notebook."""
-    notebook: NotebookNode = _nbformat.read(path, as_version=4)
+def read(root: Path, path: Path) -> NotebookNode | None:
+    """Reads a built notebook; None if there is none.
+
+    Raises:
+        AuthoringError: the file is no notebook.
+    """
+    if not path.exists():
+        return None
+    try:
+        notebook: NotebookNode = _nbformat.read(path, as_version=4)
+    except ValueError as error:
+        fault = Fault(relative(root, path), "", "not a notebook", "delete it and build")
+        raise AuthoringError([fault]) from error
     return notebook
 
 

@@ -26,7 +26,7 @@ def english(*texts: str, cell: str = "cell") -> Catalog:
 
 
 def translated(entries: dict[str, str], cell: str = "cell") -> Catalog:
-    old = Catalog(locale="ko")
+    old = Catalog(locale="ko", header_comment="")
     for text, translation in entries.items():
         old.add(text, translation, context=cell)
     return old
@@ -95,16 +95,27 @@ def test_removed_english_becomes_obsolete_and_may_return(tmp_path: Path) -> None
     assert not back.obsolete
 
 
-def test_a_translators_comment_is_kept(tmp_path: Path) -> None:
+def test_a_translators_comments_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.po"
-    path.write_text(
-        f"# Is this the word?\n{po_text({('cell', 'One.'): '하나.'})}", encoding="utf-8"
-    )
-    text = path.read_text(encoding="utf-8").replace("\nmsgctxt", "\n# A doubt.\nmsgctxt")
-    path.write_text(text, encoding="utf-8")
+    text = po_text({("cell", "One."): "하나."}).replace("\nmsgctxt", "\n# A doubt.\nmsgctxt")
+    path.write_text(f"# Translated by Ada.\n{text}", encoding="utf-8")
     updated = catalog.update(catalog.read(tmp_path, path, "ko"), english("One, two."))
     catalog.write(path, updated, "ko")
-    assert "# A doubt.\n#, fuzzy\n" in path.read_text(encoding="utf-8")
+    written = path.read_text(encoding="utf-8")
+    assert written.startswith('# Translated by Ada.\nmsgid ""\n')
+    assert "# A doubt.\n#, fuzzy\n" in written
+
+
+def test_a_string_that_gains_a_plural_keeps_its_translation(tmp_path: Path) -> None:
+    single, plural = Catalog(), Catalog()
+    single.add("%(n)d step")
+    plural.add(("%(n)d step", "%(n)d steps"))
+    old = translated({})
+    old.add("%(n)d step", "%(n)d단계")
+    (message,) = (m for m in rewritten(tmp_path / "a.po", catalog.update(old, plural)) if m.id)
+    assert message.string == ("%(n)d단계",)
+    (message,) = (m for m in catalog.update(catalog.update(old, plural), single) if m.id)
+    assert message.string == "%(n)d단계"
 
 
 @given(

@@ -101,6 +101,7 @@ FAULTS = {
         f"{ENGLISH}: title: the cell differs from its source",
     ),
     "not built": (removed(KOREAN), f"{KOREAN}: not built"),
+    "no notebook": (text(KOREAN, '"cells"', "cells"), f"{KOREAN}: not a notebook"),
     "no source": (
         added("notebooks/en/02_none.ipynb", ENGLISH),
         "notebooks/en/02_none.ipynb: the notebook has no source",
