@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,11 +60,11 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
         on_cell_start=remember,
-        # The kernel warns of every start that its local sockets are not encrypted.
-        extra_arguments=["--log-level=40"],
     )
     try:
-        client.execute(env={**os.environ, **QUIET_ENVIRONMENT})
+        # A cell's own stderr is saved; what is dropped here is the start-up talk of the kernel and
+        # of TensorFlow's C++ code, which no setting silences.
+        client.execute(env={**os.environ, **QUIET_ENVIRONMENT}, stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
         raise CellError(current, " ".join(f"{error.ename}: {error.evalue}".split())) from error
     except CellTimeoutError as error:

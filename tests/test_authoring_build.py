@@ -103,16 +103,23 @@ def test_a_cell_that_was_not_executed_is_executed(course: Path) -> None:
     assert output_text(cells(course / ENGLISH)["mask"]).startswith("mask ")
 
 
-def test_a_cell_that_raises_keeps_the_old_notebooks(
-    course: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("code", "wrong"),
+    [
+        ("sum(mask) / 0", "ZeroDivisionError: division by zero"),
+        ("__import__('os')._exit(1)", "the kernel died"),
+    ],
+)
+def test_a_cell_that_fails_keeps_the_old_notebooks(
+    course: Path, capsys: pytest.CaptureFixture[str], code: str, wrong: str
 ) -> None:
     before = [(course / path).read_bytes() for path in (ENGLISH, KOREAN)]
-    edit(course / SOURCE, "sum(mask)", "sum(mask) / 0")
+    edit(course / SOURCE, "sum(mask)", code)
     assert build(course) == 1
     assert [(course / path).read_bytes() for path in (ENGLISH, KOREAN)] == before
     faults = capsys.readouterr().err
     for path in (ENGLISH, KOREAN):
-        assert f"{path.as_posix()}: mask: ZeroDivisionError: division by zero" in faults
+        assert f"{path.as_posix()}: mask: {wrong}" in faults
     assert not list((course / "notebooks").rglob(".*"))
 
 
@@ -206,3 +213,22 @@ def test_the_build_leaves_its_own_environment_alone(course: Path) -> None:
     assert build(course, "--language", "en") == 0
     assert output_text(cells(course / ENGLISH)["mask"]).startswith("0\n")
     assert dict(os.environ) == before
+
+
+def test_what_a_cell_writes_to_stderr_is_saved_and_runs_again(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(course / SOURCE, "print(ml.label(), mask)", 'import sys; print("loud", file=sys.stderr)')
+    for _ in range(2):
+        assert build(course, "--language", "en") == 0
+        assert ": executed in " in capsys.readouterr().out
+    saved = cells(course / ENGLISH)["mask"].outputs
+    assert "loud\n" in [o.text for o in saved if o.get("name") == "stderr"]
+
+
+def test_a_cell_runs_in_its_notebooks_folder_and_its_prints_are_one_output(course: Path) -> None:
+    code = "import os; print(os.getcwd(), flush=True); print(len(os.listdir()), flush=True)"
+    edit(course / SOURCE, "print(ml.label(), mask)", code)
+    assert build(course, "--language", "ko") == 0
+    printed, _ = cells(course / KOREAN)["mask"].outputs
+    assert printed.text == f"{(course / KOREAN).parent}\n1\n"
