@@ -65,8 +65,7 @@ clean:  ## remove .venv and what the tools leave behind
 	rm -rf .venv .*_cache .hypothesis build helpers/*.egg-info
 
 .venv/created:
-	@echo "Creating .venv with $(or $(FOUND),$(error $(NOT_FOUND)))."
-	@$(FOUND) -m venv --clear .venv
+	$(or $(FOUND),$(error $(NOT_FOUND))) -m venv --clear .venv
 	@touch $@
 
 # One stamp for each extra of pyproject.toml; a changed lock installs it again.
