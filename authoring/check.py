@@ -194,6 +194,18 @@ def different_prose(page: Page) -> Iterator[Fault]:
                 yield page.fault(cell.id, wrong, "keep the inline code as it is in the original")
 
 
+def unread_emphasis(page: Page) -> Iterator[Fault]:
+    """Asterisks that the reader sees, as CommonMark closes no emphasis between ``)`` and a particle.
+
+    Source: https://spec.commonmark.org/0.31.2/#right-flanking-delimiter-run
+    """
+    for cell in page.cells("markdown"):
+        for inline in blocks.inlines(cell.source):
+            if "**" in inline.prose:
+                wrong = f"the ** stays visible in {inline.prose[:40]!r}"
+                yield page.fault(cell.get("id", ""), wrong, "end the emphasis after a letter")
+
+
 def english_prose(page: Page) -> Iterator[Fault]:
     """A block or comment of a Korean notebook that was left in English."""
     for cell_id, prose in _prose(page):
@@ -294,6 +306,7 @@ PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
     different_cells,
     different_code,
     different_prose,
+    unread_emphasis,
     english_prose,
     banned_terms,
     bad_spacing,
