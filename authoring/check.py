@@ -195,7 +195,7 @@ def different_prose(page: Page) -> Iterator[Fault]:
 
 
 def unread_emphasis(page: Page) -> Iterator[Fault]:
-    """Asterisks that the reader sees, as CommonMark closes no emphasis between ``)`` and a particle.
+    """Asterisks that the reader sees: no emphasis can end between ``)`` and a Korean particle.
 
     Source: https://spec.commonmark.org/0.31.2/#right-flanking-delimiter-run
     """
