@@ -19,7 +19,7 @@ from babel.messages.pofile import PoFileError, normalize, read_po, unescape
 
 from authoring import blocks, layout
 from authoring.layout import AuthoringError, Fault, relative
-from authoring.source import LINKS, Cell, Source
+from authoring.source import Cell, Source
 
 # What to do about each state that a translation may be in.
 REMEDIES = {
@@ -44,9 +44,7 @@ _Id = str | list[str] | tuple[str, ...]
 
 
 def cell_blocks(cell: Cell) -> list[blocks.Block]:
-    """The blocks of a cell that are to be translated; the links are the same in every language."""
-    if cell.id == LINKS:
-        return []
+    """The blocks of a cell that are to be translated."""
     return (
         blocks.markdown_blocks(cell.text)
         if cell.kind == "markdown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ _ENGLISH = re.compile(
     r"\b(?:[A-Za-z]{2,} [a-z]{2,}|[a-z]{2,} [A-Za-z]{2,}|[A-Za-z]{2,}(?: [A-Za-z]{2,}){2})\b"
 )
 _MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|tmp|work|(?:home|Users)/[\w.-]+)/|[A-Z]:\\+Users\b")
+_VISIBLE_EMPHASIS = re.compile(r"\*\*|(?<=\S)\*(?=[가-힣])")
 _REBUILD = "edit content/, not the notebook, and run `python -m authoring build`"
 
 
@@ -174,9 +176,9 @@ def different_cells(page: Page) -> Iterator[Fault]:
 def different_prose(page: Page) -> Iterator[Fault]:
     """Links, inline code or Markdown elements that are not the same as in English."""
     for cell, english in page.pairs():
-        if cell.cell_type != "markdown" or cell.id == source.LINKS:
+        if cell.cell_type != "markdown":
             continue
-        links, wanted = blocks.links(cell.source), blocks.links(english.source)
+        links, wanted = _links(page, cell), _links(page, english)
         for target in (links - wanted) + (wanted - links):
             wrong = f"{links[target]} links to {target}, but {wanted[target]} in {SOURCE_LANGUAGE}"
             yield page.fault(cell.id, wrong, "give the translation the same links")
@@ -201,8 +203,8 @@ def unread_emphasis(page: Page) -> Iterator[Fault]:
     """
     for cell in page.cells("markdown"):
         for inline in blocks.inlines(cell.source):
-            if "**" in inline.prose:
-                wrong = f"the ** stays visible in {inline.prose[:40]!r}"
+            if visible := _VISIBLE_EMPHASIS.search(inline.prose):
+                wrong = f"the {visible[0]} stays visible in {inline.prose[:40]!r}"
                 yield page.fault(cell.get("id", ""), wrong, "end the emphasis after a letter")
 
 
@@ -338,8 +340,17 @@ def _prose(page: Page) -> Iterator[tuple[str, str]]:
                 texts = [block.text.replace("\n", " ") for block in _comments(cell)]
             else:
                 texts = [inline.prose for inline in blocks.inlines(cell.source)]
-            if cell.get("id") != source.LINKS:
-                yield from ((cell.get("id", ""), text) for text in texts)
+            yield from ((cell.get("id", ""), text) for text in texts)
+
+
+def _links(page: Page, cell: NotebookNode) -> Counter[str]:
+    """The link targets of a cell, where those to this very notebook name the English one."""
+    own = relative(page.root, page.path)
+    english = relative(
+        page.root, layout.notebook_path(page.root, page.lesson.path, SOURCE_LANGUAGE)
+    )
+    targets = blocks.links(cell.source).elements()
+    return Counter(target.replace(f"/{own}", f"/{english}") for target in targets)
 
 
 def _comments(cell: NotebookNode) -> list[blocks.Block]:

@@ -54,6 +54,10 @@ TRANSLATION = {
     ("title", "two"): "두 곳",
     ("mask", "The last two timesteps\nare padding."): "마지막 두 타임스텝은 패딩입니다.",
     ("mask", "counts the real timesteps"): "실제 타임스텝의 수를 셉니다",
+    (
+        "links",
+        "[English](../en/01_mask.ipynb) · [한국어](../ko/01_mask.ipynb)",
+    ): "[영어](../en/01_mask.ipynb) · [한국어](../ko/01_mask.ipynb)",
 }
 
 # As small as it can be, and yet it finds its strings where the real library does.

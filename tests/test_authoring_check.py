@@ -134,6 +134,10 @@ FAULTS = {
         prose("**마스크(mask)**는 유효한 타임스텝을 나타냅니다."),
         rf"{KOREAN}: title: the \*\* stays visible in",
     ),
+    "slanted emphasis unread": (
+        prose("*Hello world !*는 유효한 타임스텝입니다."),
+        rf"{KOREAN}: title: the \* stays visible in",
+    ),
     "English left": (
         text(PO, "마스크란 무엇인가요?", "What is a mask?"),
         f"{KOREAN}: title: English prose: 'What is'",

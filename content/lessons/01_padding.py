@@ -265,5 +265,7 @@ padding](https://www.tensorflow.org/guide/keras/masking_and_padding#padding_sequ
 
 # %% [markdown] id="links"
 """
-[English](../en/01_padding.ipynb) · [한국어](../ko/01_padding.ipynb) · [all lessons](00_start.ipynb)
+[English](../en/01_padding.ipynb) ·
+[한국어](../ko/01_padding.ipynb) ·
+[source](../../content/lessons/01_padding.py) · [all lessons](00_start.ipynb)
 """

@@ -394,5 +394,6 @@ masks](https://www.tensorflow.org/guide/keras/masking_and_padding#mask-generatin
 # %% [markdown] id="links"
 """
 [English](../en/02_mask_generators.ipynb) ·
-[한국어](../ko/02_mask_generators.ipynb) · [all lessons](00_start.ipynb)
+[한국어](../ko/02_mask_generators.ipynb) ·
+[source](../../content/lessons/02_mask_generators.py) · [all lessons](00_start.ipynb)
 """

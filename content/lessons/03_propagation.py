@@ -430,6 +430,7 @@ propagation](https://www.tensorflow.org/guide/keras/masking_and_padding#mask_pro
 
 # %% [markdown] id="links"
 """
-[English](../en/03_propagation.ipynb) · [한국어](../ko/03_propagation.ipynb) ·
-[all lessons](00_start.ipynb)
+[English](../en/03_propagation.ipynb) ·
+[한국어](../ko/03_propagation.ipynb) ·
+[source](../../content/lessons/03_propagation.py) · [all lessons](00_start.ipynb)
 """

@@ -381,6 +381,7 @@ hand](https://www.tensorflow.org/guide/keras/masking_and_padding#passing_mask_te
 
 # %% [markdown] id="links"
 """
-[English](../en/04_masks_by_hand.ipynb) · [한국어](../ko/04_masks_by_hand.ipynb) · [all
-lessons](00_start.ipynb)
+[English](../en/04_masks_by_hand.ipynb) ·
+[한국어](../ko/04_masks_by_hand.ipynb) ·
+[source](../../content/lessons/04_masks_by_hand.py) · [all lessons](00_start.ipynb)
 """

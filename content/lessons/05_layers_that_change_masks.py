@@ -366,5 +366,6 @@ layers](https://www.tensorflow.org/guide/keras/masking_and_padding#supporting_ma
 # %% [markdown] id="links"
 """
 [English](../en/05_layers_that_change_masks.ipynb) ·
-[한국어](../ko/05_layers_that_change_masks.ipynb) · [all lessons](00_start.ipynb)
+[한국어](../ko/05_layers_that_change_masks.ipynb) ·
+[source](../../content/lessons/05_layers_that_change_masks.py) · [all lessons](00_start.ipynb)
 """

@@ -417,6 +417,7 @@ in](https://www.tensorflow.org/guide/keras/masking_and_padding#opting-in_to_mask
 
 # %% [markdown] id="links"
 """
-[English](../en/06_opting_in.ipynb) · [한국어](../ko/06_opting_in.ipynb) · [all
-lessons](00_start.ipynb)
+[English](../en/06_opting_in.ipynb) ·
+[한국어](../ko/06_opting_in.ipynb) ·
+[source](../../content/lessons/06_opting_in.py) · [all lessons](00_start.ipynb)
 """

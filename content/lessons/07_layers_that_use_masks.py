@@ -511,5 +511,6 @@ and its [summary](https://www.tensorflow.org/guide/keras/masking_and_padding#sum
 # %% [markdown] id="links"
 """
 [English](../en/07_layers_that_use_masks.ipynb) ·
-[한국어](../ko/07_layers_that_use_masks.ipynb) · [all lessons](00_start.ipynb)
+[한국어](../ko/07_layers_that_use_masks.ipynb) ·
+[source](../../content/lessons/07_layers_that_use_masks.py) · [all lessons](00_start.ipynb)
 """

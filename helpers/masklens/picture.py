@@ -216,8 +216,10 @@ def _strip(mask: Mask, caption: str) -> tuple[str, str]:
 def _picture(*parts: Table | tuple[str, str]) -> Picture:
     drawn = [(html_table(p), text_table(p)) if isinstance(p, Table) else p for p in parts]
     html = "".join(html for html, _text in drawn)
+    # Where style sheets are stripped, a wide picture must still scroll on a phone.
+    frame = f"<div class=masklens lang={get_language()} style=overflow-x:auto>"
     return Picture(
-        f"<style>{_style()}</style><div class=masklens lang={get_language()}>{html}</div>",
+        f"<style>{_style()}</style>{frame}{html}</div>",
         "\n\n".join(text for _html, text in drawn),
     )
 
