@@ -64,8 +64,12 @@ bench: .venv/bench  ## measure what the library costs, beside what one would use
 clean:  ## remove .venv and what the tools leave behind
 	rm -rf .venv .*_cache .hypothesis build helpers/*.egg-info
 
+# What TensorFlow's libraries write to stderr, whatever they are told, belongs in no notebook.
+KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
+
 .venv/created:
 	$(or $(FOUND),$(error $(NOT_FOUND))) -m venv --clear .venv
+	@mkdir -p .venv/etc/ipython && echo '$(KERNEL_SETTING)' > .venv/etc/ipython/ipython_kernel_config.py
 	@touch $@
 
 # One stamp for each extra of pyproject.toml; a changed lock installs it again.
