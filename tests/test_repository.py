@@ -11,6 +11,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -299,3 +300,32 @@ def test_each_syllable_is_drawn_in_its_own_way() -> None:
         image = np.asarray(font.get_image())
         drawn.add((image.shape, image.tobytes()))
     assert len(drawn) == 2350
+
+
+# --- What is published --------------------------------------------------------------------------
+
+
+def test_the_wheel_holds_every_file_of_the_library(tmp_path: Path) -> None:
+    project = tmp_path / "project"  # setuptools writes beside what it builds
+    shutil.copytree(ROOT / "helpers", project / "helpers", ignore=shutil.ignore_patterns("*.egg-*"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, project)
+    command = [sys.executable, "-m", "uv", "build", "--wheel", "--out-dir", tmp_path, project]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    library = ROOT / "helpers"
+    wanted = {
+        path.relative_to(library).as_posix()
+        for path in (library / "masklens").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    assert wanted - packed == set()
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
+def test_every_link_of_a_readme_leads_somewhere(readme: str) -> None:
+    targets = re.findall(r"\]\(([^)#]+)", (ROOT / readme).read_text(encoding="utf-8"))
+    local = [target for target in targets if not target.startswith("https://")]
+    assert len(local) >= len(list((ROOT / "content" / "lessons").glob("*.py")))
+    assert [target for target in local if not (ROOT / target).exists()] == []
