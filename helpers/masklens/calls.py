@@ -1,0 +1,62 @@
+"""What a trace records: one LayerCall for each call of a layer, with the masks around it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+Shape = tuple[int | None, ...]
+Effect = Literal["creates", "passes", "changes", "ends", "drops", "none"]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerCall:
+    """One call of a layer, and what happened to the mask.
+
+    Attributes:
+        name: The layer's name, such as `"mha"`.
+        path: The names of the layers that were being called around it, and its own: `"encoder/mha"`.
+        layer_type: The name of the layer's class.
+        depth: How many layers were being called around it.
+        shapes_in: The shape of each tensor that came in; mask arguments are not counted.
+        shapes_out: The shape of each tensor that came out.
+        masks_in: The mask of each tensor that came in, as it was before the call: None where there
+            was none. A mask that was passed by hand stands at the tensor that it is for.
+        masks_out: The mask of each tensor that came out.
+        receives_mask: Whether Keras, or the caller, handed the layer a mask argument that is not None.
+        uses_mask: Whether the values that come out depend on the mask, found by changing it and
+            running the call again; None where that was not tried.
+        effect: What became of the mask.
+            `"creates"`: none in, one out. `"passes"`: one comes out equal to one that came in.
+            `"changes"`: another comes out. `"ends"`: none comes out, and the layer received or
+            used it. `"drops"`: none comes out, and the layer did not even receive it.
+            `"none"`: no mask on either side.
+        note: What else is worth knowing, in the language in force; else None.
+        symbolic: Whether the tensors were symbolic, as while a model is built or compiled. The
+            masks of a symbolic call are not known: those that exist are arrays of shape (0, 0).
+        sources: For each tensor that came in, the index in the trace of the call that it came out
+            of, or None if it came from outside.
+        lost_to: If the call cost later layers their mask, the indices in the trace of the calls
+            that take the tensor without it; else empty.
+        costs_a_mask: Whether this call is one of the trace's `lost`.
+    """
+
+    name: str
+    path: str
+    layer_type: str
+    depth: int
+    shapes_in: tuple[Shape, ...]
+    shapes_out: tuple[Shape, ...]
+    masks_in: tuple[Mask | None, ...]
+    masks_out: tuple[Mask | None, ...]
+    receives_mask: bool
+    effect: Effect
+    uses_mask: bool | None = None
+    note: str | None = None
+    symbolic: bool = False
+    sources: tuple[int | None, ...] = ()
+    lost_to: tuple[int, ...] = ()
+    costs_a_mask: bool = False
