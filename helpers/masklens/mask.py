@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from masklens.language import translate as _
@@ -33,6 +32,9 @@ def mask_of(tensor: Any) -> Any:
         >>> mask_of(x * 2) is None
         True
     """
+    # Not at the top: the command sets up TensorFlow's notices before Keras imports it.
+    import keras
+
     symbolic = isinstance(tensor, keras.KerasTensor)
     if not symbolic and not keras.ops.is_tensor(tensor):
         raise TypeError(

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -122,6 +121,8 @@ def pad(
     length = max(len(row) for row in rows) if maxlen is None else int(maxlen)
     if length == 0:
         raise ValueError(_("Every sequence is empty, so there is no length; give maxlen."))
+    import keras  # not at the top: see mask_of
+
     ids = keras.utils.pad_sequences(rows, length, dtype, padding, truncating, value)
     origin = np.stack([_origin(len(row), length, padding, truncating) for row in rows])
     batch = PaddedBatch(ids, origin, tuple(rows), padding, truncating, maxlen, value)
