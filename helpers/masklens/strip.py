@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from masklens.language import translate as _
 
 _MOST_ROWS, _MOST_COLUMNS = 64, 96
+# A small strip stands in one row of a trace: at most so many squares, and so wide in pixels.
+_SMALL_ROWS, _SMALL_COLUMNS, _SMALL_WIDTH = 8, 24, 132
 _SQUARE, _MARGIN = 8, 34
 # Read on white and on black alike: an <img> cannot see the theme of the page around it.
 _BLUE, _GREY = "#2f8ac4", "#808080"
@@ -16,7 +18,7 @@ _BLUE, _GREY = "#2f8ac4", "#808080"
 
 @dataclass(frozen=True)
 class Strip:
-    """A mask reduced to at most 64 by 96 blocks.
+    """A mask reduced to blocks.
 
     Attributes:
         quarters: (rows, columns) integers from 0 to 4: the share of True timesteps in a block,
@@ -30,11 +32,15 @@ class Strip:
     block: tuple[int, int]
 
 
-def reduce_mask(mask: NDArray[np.bool_]) -> Strip:
+def reduce_mask(
+    mask: NDArray[np.bool_], rows: int = _MOST_ROWS, columns: int = _MOST_COLUMNS
+) -> Strip:
     """Reduces a mask to blocks.
 
     Args:
         mask: (batch, time) booleans.
+        rows: How many rows of blocks there may be.
+        columns: How many columns of blocks there may be.
 
     Returns:
         The strip.
@@ -44,7 +50,7 @@ def reduce_mask(mask: NDArray[np.bool_]) -> Strip:
         array([[4, 0]])
     """
     batch, time = mask.shape
-    block = (-(-batch // _MOST_ROWS), -(-time // _MOST_COLUMNS))
+    block = (-(-batch // rows), -(-time // columns))
     starts = np.arange(0, batch, block[0]), np.arange(0, time, block[1])
     true = np.add.reduceat(mask, starts[1], axis=1, dtype=np.int64)
     true = np.add.reduceat(true, starts[0], axis=0)
@@ -80,6 +86,34 @@ def html_strip(strip: Strip, mask: NDArray[np.bool_], caption: str) -> str:
         f'<img alt="{words}" src="data:image/svg+xml,{source}">'
         f"<figcaption>{words}</figcaption></figure>"
     )
+
+
+def small_strip(mask: NDArray[np.bool_]) -> str:
+    """Draws a mask as a small image for one row of a trace: at most 8 by 24 squares.
+
+    Args:
+        mask: (batch, time) booleans, at least one.
+
+    Returns:
+        An `<img>` with the mask in words. A filled square is True, an empty one with a slash
+        False; where a square stands for several timesteps, it is filled to the share that is True.
+
+    Example:
+        >>> small_strip(np.array([[True, False]]))[:44]
+        '<img alt="mask (1, 2), True per sequence: 1"'
+    """
+    strip = reduce_mask(mask, _SMALL_ROWS, _SMALL_COLUMNS)
+    if len(mask) <= _SMALL_ROWS:
+        counts = ", ".join(map(str, mask.sum(axis=1).tolist()))
+        words = _("mask {shape}, True per sequence: {counts}").format(
+            shape=mask.shape, counts=counts
+        )
+    else:
+        words = _("mask {shape}, {true} of {all} True").format(
+            shape=mask.shape, true=int(mask.sum()), all=mask.size
+        )
+    source = quote(_small_svg(strip), safe=" '/:;=,()")
+    return f'<img alt="{words}" src="data:image/svg+xml,{source}">'
 
 
 def summary(mask: NDArray[np.bool_], strip: Strip) -> str:
@@ -127,11 +161,11 @@ def _svg(strip: Strip) -> str:
 
 def _path(quarters: NDArray[np.int_], level: int) -> str:
     """One path per level: a run of equal blocks is one stroke, as thick as the block is full."""
-    moves = []
-    for y, row in enumerate(quarters):
-        edges = np.flatnonzero(np.diff(row == level, prepend=False, append=False))
-        for start, end in edges.reshape(-1, 2).tolist():
-            moves.append(f"M{start * _SQUARE} {y * _SQUARE}h{(end - start) * _SQUARE}")
+    moves = [
+        f"M{start * _SQUARE} {y * _SQUARE}h{length * _SQUARE}"
+        for y, row in enumerate(quarters)
+        for start, length in _runs(row == level)
+    ]
     if not moves:
         return ""
     full = _SQUARE - 1
@@ -154,3 +188,43 @@ def _numbers(strip: Strip) -> str:
         f"<text x='{x * _SQUARE}' y='-5'>{x * strip.block[1]}</text>" for x in range(0, columns, 12)
     ]
     return "".join(left + top)
+
+
+def _small_svg(strip: Strip) -> str:
+    rows, columns = strip.quarters.shape
+    side = min(12.0, _SMALL_WIDTH / columns)
+    slash = (
+        "<pattern id='n' width='1' height='1' patternUnits='userSpaceOnUse'>"
+        f"<path d='M.05 .05h.75v.75h-.75zM.2 .65L.65 .2' stroke='{_GREY}' stroke-width='.1'/>"
+        "</pattern>"
+    )
+    paths = "".join(_small_path(strip.quarters, level) for level in range(5))
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{columns * side:g}' "
+        f"height='{rows * side:g}' viewBox='0 0 {columns} {rows}' fill='none' "
+        f"stroke='{_BLUE}'>{slash if (strip.quarters == 0).any() else ''}{paths}</svg>"
+    )
+
+
+def _small_path(quarters: NDArray[np.int_], level: int) -> str:
+    """One path per level, in squares of side 1; dashes part the squares of a run."""
+    moves = "".join(
+        f"M{start} {y}h{length}"
+        for y, row in enumerate(quarters)
+        for start, length in _runs(row == level)
+    )
+    if not moves:
+        return ""
+    if not level:
+        return f"<path transform='translate(0 .5)' stroke='url(#n)' d='{moves}'/>"
+    thick = 0.84 * level / 4
+    return (
+        f"<path transform='translate(0 {0.84 - thick / 2:.3g})' stroke-width='{thick:.2g}' "
+        f"stroke-dasharray='.84 .16' d='{moves}'/>"
+    )
+
+
+def _runs(where: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """The start and length of each run of True."""
+    edges = np.flatnonzero(np.diff(where, prepend=False, append=False)).reshape(-1, 2)
+    return [(start, end - start) for start, end in edges.tolist()]

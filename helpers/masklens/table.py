@@ -125,7 +125,7 @@ def text_table(table: Table) -> str:
     """
     lines = [list(table.head)]
     lines += [[_TEXT[cell.kind].format(text=cell.text) for cell in row] for row in table.rows]
-    widths = [max(map(_columns, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(terminal_width, column)) for column in zip(*lines, strict=True)]
     aligned = ("  ".join(map(_right, line, widths)).rstrip() for line in lines)
     return "\n".join([table.caption, *aligned])
 
@@ -139,13 +139,24 @@ def _html_cell(cell: Cell) -> str:
     return _HTML[cell.kind].format(text=escape(cell.text, quote=False), pad=_("pad"))
 
 
-def _columns(text: str) -> int:
-    # A terminal draws Hangul two columns wide.
+def terminal_width(text: str) -> int:
+    """Counts the columns that a text takes in a terminal, where Hangul is two wide.
+
+    Args:
+        text: One line of text.
+
+    Returns:
+        The number of columns.
+
+    Example:
+        >>> terminal_width("mask"), terminal_width("마스크")
+        (4, 6)
+    """
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _right(text: str, width: int) -> str:
-    return " " * (width - _columns(text)) + text
+    return " " * (width - terminal_width(text)) + text
 
 
 def numbered(rows: Iterable[Iterable[Cell]]) -> tuple[tuple[Cell, ...], ...]:
