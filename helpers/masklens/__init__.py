@@ -1,10 +1,13 @@
 """Shows where a mask goes in a Keras model: `import masklens as ml`."""
 
+from masklens.attention import plot_attention
 from masklens.figure import plot_mask
+from masklens.growth import plot_growth
 from masklens.language import get_language, languages, set_language
 from masklens.mask import mask_of
 from masklens.padding import PaddedBatch, pad
 from masklens.picture import Picture, show
+from masklens.states import plot_states
 
 __all__ = [
     "PaddedBatch",
@@ -13,7 +16,10 @@ __all__ = [
     "languages",
     "mask_of",
     "pad",
+    "plot_attention",
+    "plot_growth",
     "plot_mask",
+    "plot_states",
     "set_language",
     "show",
 ]

@@ -1,20 +1,16 @@
-"""Matplotlib figures of a mask over timesteps, with Hangul from the bundled font."""
+"""A matplotlib figure of a mask over timesteps."""
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from masklens.language import translate as _
+from masklens.panels import BLUE, GREY, hangul
 from masklens.picture import boolean_mask, check_tokens
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_FONTS = Path(__file__).parent / "fonts"
-_BLUE, _GREY = "#0072b2", "#767676"
 
 
 def plot_mask(
@@ -52,13 +48,13 @@ def plot_mask(
     batch, time = booleans.shape
     if tokens is not None:
         check_tokens(tokens, [time] * batch)
-    with plt.rc_context({"font.family": [*plt.rcParams["font.family"], _hangul_family()]}):
+    with hangul():
         if ax is None:
             wide = 0.5 if tokens is None else 0.9
             _figure, ax = plt.subplots(figsize=(wide * time + 1.5, 0.5 * batch + 1))
         _draw_squares(ax, booleans)
         for row, column in np.ndindex(batch, time) if tokens is not None else ():
-            ink = "white" if booleans[row, column] else _GREY
+            ink = "white" if booleans[row, column] else GREY
             word = str(tokens[row][column])  # type: ignore[index]  # empty unless there are tokens
             ax.text(column, row, word, ha="center", va="center", color=ink, fontsize=9)
         ax.set_title(title or "", loc="left")
@@ -75,22 +71,11 @@ def _draw_squares(ax: "Axes", mask: "np.ndarray[Any, np.dtype[np.bool_]]") -> No
     def squares(value: bool) -> list[Rectangle]:
         return [Rectangle((x - 0.45, y - 0.45), 0.9, 0.9) for y, x in np.argwhere(mask == value)]
 
-    ax.add_collection(PatchCollection(squares(True), facecolor=_BLUE, edgecolor=_BLUE))
-    ax.add_collection(
-        PatchCollection(squares(False), facecolor="none", edgecolor=_GREY, hatch="//")
-    )
+    ax.add_collection(PatchCollection(squares(True), facecolor=BLUE, edgecolor=BLUE))
+    ax.add_collection(PatchCollection(squares(False), facecolor="none", edgecolor=GREY, hatch="//"))
     batch, time = mask.shape
     ax.set(xlim=(-0.6, time - 0.4), ylim=(batch - 0.4, -0.6), aspect="equal")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-
-
-@cache
-def _hangul_family() -> str:
-    from matplotlib import font_manager
-
-    font = str(next(_FONTS.glob("*.[ot]tf")))
-    font_manager.fontManager.addfont(font)
-    return font_manager.FontProperties(fname=font).get_name()

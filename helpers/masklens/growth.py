@@ -1,0 +1,215 @@
+"""A figure of how far a model's output moves when padding grows."""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masklens.language import translate as _
+from masklens.padding import PaddedBatch, Side, pad
+from masklens.panels import BLUE, GREY, check_row, hangul
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Marker, line and colour differ, so that no line is told by its colour alone.
+_LOOKS = (("o", "-", BLUE), ("s", "--", GREY), ("^", "-.", "#d55e00"), ("D", ":", "black"))
+
+
+def plot_growth(
+    model: Any,
+    sequences: Sequence[Any],
+    lengths: Iterable[int] | None = None,
+    *,
+    row: int | None = None,
+    padding: Side = "post",
+    value: float = 0.0,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draws how far a model's output moves when the same sequences are padded further.
+
+    A model that keeps the promise of the mask draws a line at zero. Each sequence is run alone and
+    without any padding; then all are padded to each length with `ml.pad`, and the height of the
+    line is the largest absolute difference between the two. Where the output has a time axis, it
+    is compared at the timesteps of the tokens. Models run at inference and stay as they are.
+
+    Args:
+        model: A Keras model or layer that takes what `ml.pad` returns and has one output; or
+            several by name, such as `{"with mask": model, "without": other}`.
+        sequences: One list of ids, or of feature vectors, per row, as for `ml.pad`.
+        lengths: The padded lengths in timesteps; None for nine, from that of the longest sequence
+            to four times as long.
+        row: Which sequence to measure; None for the largest difference among all.
+        padding: Pads before (`"pre"`) or after (`"post"`) the tokens.
+        value: What to write at padded timesteps.
+        ax: Where to draw; None for a new figure.
+
+    Returns:
+        The axes, with one line per model.
+
+    Raises:
+        TypeError: If something is no Keras model, or has several outputs.
+        ValueError: If a sequence is empty, the row is none of the batch, or a length would cut a
+            sequence.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.layers.Embedding(9, 2, mask_zero=True),
+        ...                           keras.layers.GlobalAveragePooling1D()])
+        >>> axes = plot_growth(model, [[5, 6], [7]], lengths=[2, 4, 8])
+        >>> axes.lines[0].get_ydata().round(5).tolist()
+        [0.0, 0.0, 0.0]
+    """
+    import matplotlib.pyplot as plt
+
+    models = dict(model) if isinstance(model, Mapping) else {None: model}
+    rows = _rows(sequences, row, value)
+    known = _lengths(lengths, max(map(len, rows)))
+    curves = {}
+    largest = 0.0
+    for name, one in models.items():
+        _check_model(name, one)
+        alone = [_output(one, _padded([tokens], len(tokens), padding, value)) for tokens in rows]
+        largest = max(largest, *(float(np.abs(output).max()) for output in alone))
+        curves[name] = [
+            _difference(one, alone, _padded(rows, length, padding, value)) for length in known
+        ]
+    with hangul():
+        if ax is None:
+            _figure, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
+        _draw(ax, known, curves, largest)
+    return ax
+
+
+def _rows(sequences: Sequence[Any], row: int | None, value: float) -> list[NDArray[Any]]:
+    batch = pad(sequences, dtype="float64", value=value)
+    if row is not None:
+        check_row(row, len(batch.sequences))
+    rows = [tokens for at, tokens in enumerate(batch.sequences) if row in (None, at)]
+    empty = [at for at, tokens in enumerate(batch.sequences) if not len(tokens)]
+    if any(not len(tokens) for tokens in rows):
+        raise ValueError(
+            _(
+                "Sequence {place} is empty, so without padding there is nothing to run; "
+                "leave it out."
+            ).format(place=empty[0])
+        )
+    return rows
+
+
+def _lengths(lengths: Iterable[int] | None, longest: int) -> list[int]:
+    if lengths is None:
+        return sorted({round(longest * (1 + 3 * step / 8)) for step in range(9)})
+    known = sorted(lengths)
+    if not known or known[0] < longest:
+        raise ValueError(
+            _(
+                "Give padded lengths of at least {longest} timesteps, that of the longest "
+                "sequence, so that nothing is cut; got {lengths}."
+            ).format(longest=longest, lengths=known)
+        )
+    return known
+
+
+def _check_model(name: object, model: Any) -> None:
+    import keras
+
+    if not isinstance(model, keras.Layer):
+        where = "" if name is None else f" ({name})"
+        raise TypeError(
+            _(
+                "plot_growth takes a Keras model, or a dict of them by name; got {type}{where}."
+            ).format(type=type(model).__name__, where=where)
+        )
+
+
+def _padded(rows: list[NDArray[Any]], length: int, padding: Side, value: float) -> PaddedBatch:
+    whole = all(row.dtype.kind in "biu" for row in rows)
+    with warnings.catch_warnings():
+        # What there is to warn of was said once, when the sequences came in.
+        warnings.simplefilter("ignore")
+        return pad(rows, length, "int32" if whole else "float32", padding=padding, value=value)
+
+
+def _output(model: Any, batch: PaddedBatch) -> NDArray[Any]:
+    import keras
+
+    # Only a state that is not trained, as of a stateful layer, can move in a call at inference.
+    state = [(variable, keras.ops.copy(variable.value)) for variable in _state(model)]
+    try:
+        output = model(keras.ops.convert_to_tensor(batch.ids), training=False)
+    except Exception as error:
+        error.add_note(
+            _("plot_growth ran {model} on a batch of shape {shape}.").format(
+                model=model.name, shape=batch.ids.shape
+            )
+        )
+        raise
+    finally:
+        for variable, before in state:
+            variable.assign(before)
+    if not keras.ops.is_tensor(output):
+        raise TypeError(
+            _("plot_growth compares one output, but {model} returns {type}.").format(
+                model=model.name, type=type(output).__name__
+            )
+        )
+    return np.asarray(keras.ops.convert_to_numpy(output), dtype="float32")
+
+
+def _state(model: Any) -> list[Any]:
+    trained = {id(variable) for variable in model.trainable_variables}
+    return [variable for variable in model.variables if id(variable) not in trained]
+
+
+def _difference(model: Any, alone: list[NDArray[Any]], batch: PaddedBatch) -> float:
+    padded = _output(model, batch)
+    moved = []
+    for output, expected, origin in zip(padded, alone, batch.origin, strict=True):
+        if output.shape != expected[0].shape:
+            output = _at_tokens(model, output, expected[0], origin)
+        moved.append(float(np.abs(output - expected[0]).max()))
+    return float(np.max(moved))
+
+
+def _at_tokens(
+    model: Any, output: NDArray[Any], expected: NDArray[Any], origin: NDArray[np.int64]
+) -> NDArray[Any]:
+    tokens = origin >= 0
+    if len(output) != len(tokens) or expected.shape != (tokens.sum(), *output.shape[1:]):
+        raise ValueError(
+            _(
+                "The output of {model} has the shape {padded} for {length} timesteps and {alone} "
+                "without padding: it neither keeps its shape nor has one place per timestep, "
+                "so the two cannot be compared."
+            ).format(
+                model=model.name,
+                padded=output.shape,
+                length=len(tokens),
+                alone=expected.shape,
+            )
+        )
+    kept: NDArray[Any] = output[tokens]
+    return kept
+
+
+def _draw(
+    ax: "Axes", lengths: list[int], curves: Mapping[Any, list[float]], largest: float
+) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for (name, heights), (marker, line, colour) in zip(curves.items(), cycle(_LOOKS), strict=False):
+        label = None if name is None else str(name)
+        ax.plot(lengths, heights, line, marker=marker, color=colour, label=label, clip_on=False)
+    # Rounding errors must not fill the figure: it is at least a hundredth of the output high.
+    highest = np.nanmax([0.01 * largest, *(height for line in curves.values() for height in line)])
+    ax.set_ylim(0, 1.05 * highest if highest else 1)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel(_("padded length (timesteps)"))
+    ax.set_ylabel(_("largest change of the output"))
+    ax.spines[["top", "right"]].set_visible(False)
+    if None not in curves:
+        ax.legend(frameon=False)
