@@ -70,17 +70,18 @@ def lay_rail(rows: Sequence[Row]) -> list[Stretch]:
     last_taken = {
         source: number
         for number, row in enumerate(rows)
-        if not row.holds_calls
+        if row.part == "call"
         for source in row.sources
         if source is not None
     }
     threads: list[_Thread | None] = [None] * (_MOST_THREADS + 1)
     stretches = []
     for number, row in enumerate(rows):
-        if row.holds_calls:
-            stretches.append(Stretch(_through(threads), _through(threads), _through(threads)))
-        else:
+        if row.part == "call":
             stretches.append(_lay_row(row, number, threads, last_taken))
+        else:
+            passing = _through(threads)
+            stretches.append(Stretch(passing, passing, passing))
     return _trimmed(stretches)
 
 

@@ -194,7 +194,7 @@ def _small_svg(strip: Strip) -> str:
     rows, columns = strip.quarters.shape
     side = min(12.0, _SMALL_WIDTH / columns)
     slash = (
-        "<pattern id='n' width='1' height='1' patternUnits='userSpaceOnUse'>"
+        "<pattern id='n' y='.5' width='1' height='1' patternUnits='userSpaceOnUse'>"
         f"<path d='M.05 .05h.75v.75h-.75zM.2 .65L.65 .2' stroke='{_GREY}' stroke-width='.1'/>"
         "</pattern>"
     )

@@ -1,12 +1,10 @@
-"""The picture of a trace, as HTML and as text: one row per layer call, and the thread of the mask."""
+"""The picture of a trace, as HTML and as text: a row per call, and the thread of the mask."""
 
 import re
 from collections.abc import Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
-
-import numpy as np
 
 from masklens.calls import LayerCall, Mask, Shape
 from masklens.language import get_language
@@ -15,7 +13,7 @@ from masklens.picture import Picture
 from masklens.rail import Joint, Stretch, lay_rail
 from masklens.strip import small_strip
 from masklens.table import terminal_width
-from masklens.trace_rows import Row, trace_rows
+from masklens.trace_rows import Row, same_mask, trace_rows
 from masklens.trace_words import effect_words, loss_words, trace_summary, use_words
 
 # A terminal shows the squares of a mask up to this size, and counts beyond it.
@@ -94,7 +92,10 @@ def _html_row(
     html = ""
     if row.block:
         repeats = _("these {rows} rows, {count} times").format(rows=row.block, count=row.count)
-        html = f"<tr>{_html_rail(stretch.above)}<td colspan=4>{indent}<small>{repeats}</small></td></tr>"
+        html = (
+            f"<tr>{_html_rail(stretch.above)}"
+            f"<th colspan=4>{indent}<small>{repeats}</small></th></tr>"
+        )
     lines = [f"{_html_name(row)} <i>{escape(call.layer_type)}</i>", _html_badge(call, stretch)]
     if came := _came_from(row):
         lines.append(f"<small>{escape(came)}</small>")
@@ -122,13 +123,14 @@ def _html_badge(call: LayerCall, stretch: Stretch) -> str:
     sign = _SIGNS[call.effect]
     html = f"<span class='b {call.effect}'>{sign} {words}</span>"
     if used := use_words(call):
-        html += f" <span class='b none'>{used}</span>"
+        html += f" <span class='b none'>{'✓' if call.uses_mask else '–'} {used}</span>"
     return html
 
 
 def _html_more(joints: Sequence[Joint], html: str, kind: str = "") -> str:
     """A row below a call that says more about it, as wide as the table."""
-    return f"<tr class='more{kind}'>{_html_rail(joints)}<td class=say colspan=4>{html}</td></tr>"
+    said = f"<td class=say colspan=4><div>{html}</div></td>"
+    return f"<tr class='more{kind}'>{_html_rail(joints)}{said}</tr>"
 
 
 def _html_rail(joints: Sequence[Joint]) -> str:
@@ -145,7 +147,7 @@ def _html_joint(joint: Joint) -> str:
 
 def _html_masks(masks: Sequence[Mask | None], strips: dict[int, str]) -> str:
     return "<br>".join(
-        (f"{count} × " if count > 1 else "") + _html_mask(mask, strips)
+        _html_mask(mask, strips) + (f" × {count}" if count > 1 else "")
         for mask, count in _distinct(masks)
     )
 
@@ -230,7 +232,7 @@ def _text_rail(joints: Sequence[Joint]) -> str:
 
 
 def _text_masks(masks: Sequence[Mask | None]) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for mask, count in _distinct(masks):
         drawn = _text_mask(mask)
         times = f" × {count}" if count > 1 else ""
@@ -260,18 +262,12 @@ def _distinct(masks: Sequence[Mask | None]) -> list[tuple[Mask | None, int]]:
     found: list[tuple[Mask | None, int]] = []
     for mask in masks:
         for at, (other, count) in enumerate(found):
-            if _equal(mask, other):
+            if same_mask(mask, other):
                 found[at] = other, count + 1
                 break
         else:
             found.append((mask, 1))
     return found or [(None, 1)]
-
-
-def _equal(mask: Mask | None, other: Mask | None) -> bool:
-    if mask is None or other is None:
-        return mask is other
-    return mask is other or np.array_equal(mask, other)
 
 
 def _names(row: Row) -> str:

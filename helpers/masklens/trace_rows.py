@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
-from masklens.calls import LayerCall
+from masklens.calls import LayerCall, Mask
+
+Part = Literal["call", "around", "inside"]
 
 # A trace of fewer calls is read whole, and a block must repeat this often before it folds.
 _MOST_UNFOLDED, _FEWEST_REPEATS = 12, 3
@@ -23,9 +26,12 @@ class Row:
         last: The last of the equal calls; for a single one, the call itself.
         count: How many equal calls this row stands for.
         block: How many rows, this one first, repeat together; 0 where no longer block begins here.
-        holds_calls: Whether other calls happened inside this one; they follow, one level deeper.
-        sources: For each tensor that came in, the place of the row that it came out of, never one
-            that holds calls; None if it came from outside.
+        part: What the row is to the threads beside it. A `"call"` stands on them. A call is
+            `"around"` others if what it gives out is what a call inside it gave out, as in a
+            Sequential: then those stand on the threads. If it makes its output of theirs, as
+            Bidirectional does, it stands on them itself, and the others are `"inside"`.
+        sources: For each tensor that came in, the place of the `"call"` that it came out of;
+            None if it came from outside.
         from_names: The names of the calls that the tensors came out of; empty where that is
             simply the row above.
     """
@@ -35,7 +41,7 @@ class Row:
     last: LayerCall
     count: int = 1
     block: int = 0
-    holds_calls: bool = False
+    part: Part = "call"
     sources: tuple[int | None, ...] = ()
     from_names: tuple[str | None, ...] = ()
 
@@ -90,6 +96,7 @@ def _add_rows(
     kinds: dict[object, int],
     *,
     fold: bool,
+    inside: bool = False,
 ) -> None:
     series = [_kind(node, calls, kinds) for node in nodes]
     at = 0
@@ -99,9 +106,10 @@ def _add_rows(
         for offset in range(length):
             node, last = nodes[at + offset], nodes[at + offset + (times - 1) * length]
             call = calls[node.place]
-            holds = bool(node.inside)
-            rows.append(Row(node.place, call, calls[last.place], times, holds_calls=holds))
-            _add_rows(node.inside, calls, rows, shown, kinds, fold=fold)
+            part: Part = "inside" if inside else "around" if _made_by(node, calls) else "call"
+            rows.append(Row(node.place, call, calls[last.place], times, part=part))
+            deeper = part != "around"
+            _add_rows(node.inside, calls, rows, shown, kinds, fold=fold, inside=deeper)
         if length > 1:
             rows[first] = replace(rows[first], block=len(rows) - first)
         for offset in range(length, length * times):
@@ -154,16 +162,14 @@ def _with_sources(
     result = []
     for row in rows:
         sources = row.call.sources or (above,) * len(row.call.masks_in)
-        leaves = tuple(
-            None if source is None else _shown(_leaf(by_place[source], calls).place, shown)
+        makers = tuple(
+            None if source is None else _shown(_maker(by_place[source], calls).place, shown)
             for source in sources
         )
-        names = tuple(
-            dict.fromkeys(None if place is None else calls[place].name for place in sources)
-        )
-        plain = set(leaves) <= {above} or set(leaves) == {None}
-        result.append(replace(row, sources=leaves, from_names=() if plain else names))
-        if not row.holds_calls:
+        names = dict.fromkeys(None if place is None else calls[place].name for place in sources)
+        plain = row.part == "inside" or set(makers) <= {above} or set(makers) == {None}
+        result.append(replace(row, sources=makers, from_names=() if plain else tuple(names)))
+        if row.part == "call":
             above = row.place
     return result
 
@@ -174,18 +180,35 @@ def _shown(place: int, shown: dict[int, int]) -> int:
     return place
 
 
-def _leaf(node: _Node, calls: Sequence[LayerCall]) -> _Node:
-    """The call, inside a call, that its output came out of: the last one with the same mask."""
-    while node.inside:
-        out = [mask for mask in calls[node.place].masks_out if mask is not None]
-        agree = [
-            inner
-            for inner in node.inside
-            if any(_same(mask, other) for mask in calls[inner.place].masks_out for other in out)
-        ]
-        node = (agree or node.inside)[-1]
+def _maker(node: _Node, calls: Sequence[LayerCall]) -> _Node:
+    """The call that made what a call gives out: itself, or one inside it."""
+    while inner := _made_by(node, calls):
+        node = inner
     return node
 
 
-def _same(mask: object, other: object) -> bool:
-    return mask is other or (mask is not None and np.array_equal(mask, other))  # type: ignore[arg-type]  # both are masks
+def _made_by(node: _Node, calls: Sequence[LayerCall]) -> _Node | None:
+    """The last call inside a call that gave out the same, as far as shape and mask tell."""
+    outer = calls[node.place]
+    given = list(zip(outer.shapes_out, outer.masks_out, strict=False))
+    for inner in reversed(node.inside):
+        call = calls[inner.place]
+        for shape, mask in zip(call.shapes_out, call.masks_out, strict=False):
+            if any(shape == other[0] and same_mask(mask, other[1]) for other in given):
+                return inner
+    return None
+
+
+def same_mask(mask: Mask | None, other: Mask | None) -> bool:
+    """Compares two masks.
+
+    Args:
+        mask: A mask, or None.
+        other: Another.
+
+    Returns:
+        Whether both are None, or agree at every timestep.
+    """
+    if mask is None or other is None:
+        return mask is other
+    return mask is other or np.array_equal(mask, other)
