@@ -43,14 +43,34 @@ def mask_of(tensor: Any) -> Any:
                 "got {type}, which cannot carry one. Pass what the layer returned."
             ).format(type=type(tensor).__name__)
         )
-    mask = _keras_mask(tensor)
+    mask = attached_mask(tensor)
     if mask is None or symbolic:
         return mask
     return np.asarray(keras.ops.convert_to_numpy(mask), dtype=bool)
 
 
-def _keras_mask(tensor: Any) -> Any:
+def attached_mask(tensor: Any) -> Any:
+    """Reads the mask as it hangs on a tensor, in whatever form; None if there is none.
+
+    Args:
+        tensor: Anything; only what Keras has attached a mask to has one.
+
+    Returns:
+        The mask itself, for most layers a tensor of shape (batch, time); not a copy.
+    """
     # Imported here because it is Keras's own, unlike everything else that masklens uses.
     from keras.src.backend import get_keras_mask
 
     return get_keras_mask(tensor)
+
+
+def attach_mask(tensor: Any, mask: Any) -> None:
+    """Attaches a mask to a tensor, in place of the one that it carries.
+
+    Args:
+        tensor: A tensor of the Keras backend in use.
+        mask: A boolean tensor, for most layers of shape (batch, time); None to take it away.
+    """
+    from keras.src.backend import set_keras_mask
+
+    set_keras_mask(tensor, mask)
