@@ -185,8 +185,9 @@ def _text(
 ) -> str:
     head = ["", _("layer"), _("what happens"), _("mask in"), _("mask out"), _("output shape")]
     lines = [head]
+    drawn: dict[int, list[str]] = {}
     for row, stretch in zip(rows, rail, strict=True):
-        lines += _text_lines(row, stretch)
+        lines += _text_lines(row, stretch, drawn)
     widths = [max(map(terminal_width, column)) for column in zip(*lines, strict=True)]
     text = [f"{_('Where the mask goes')} · {trace_summary(calls)}"]
     text += ["  ".join(map(_left, line, widths)).rstrip() for line in lines]
@@ -200,7 +201,7 @@ def _text(
     return "\n".join([*text, *([""] if said else []), *said])
 
 
-def _text_lines(row: Row, stretch: Stretch) -> list[list[str]]:
+def _text_lines(row: Row, stretch: Stretch, drawn: dict[int, list[str]]) -> list[list[str]]:
     """The lines of one row, as many as its tallest cell has; the rail runs on beside them."""
     call = row.call
     indent = "  " * call.depth
@@ -212,8 +213,8 @@ def _text_lines(row: Row, stretch: Stretch) -> list[list[str]]:
     cells = [
         name,
         [", ".join(filter(None, (effect, use_words(call))))],
-        _text_masks(call.masks_in),
-        _text_masks(call.masks_out),
+        _text_masks(call.masks_in, drawn),
+        _text_masks(call.masks_out, drawn),
         [_shape(shape) for shape in call.shapes_out],
     ]
     height = max(map(len, cells))
@@ -231,20 +232,23 @@ def _text_rail(joints: Sequence[Joint]) -> str:
     return "".join(_sign(joint) + ("─" if joint.right else " ") for joint in joints).rstrip()
 
 
-def _text_masks(masks: Sequence[Mask | None]) -> list[str]:
+def _text_masks(masks: Sequence[Mask | None], drawn: dict[int, list[str]]) -> list[str]:
     lines: list[str] = []
     for mask, count in _distinct(masks):
-        drawn = _text_mask(mask)
-        times = f" × {count}" if count > 1 else ""
+        if id(mask) not in drawn:
+            drawn[id(mask)] = _text_mask(mask)
+        first, *others = drawn[id(mask)]
         # An empty line parts two masks of several rows.
-        lines += [""] * bool(lines and len(drawn) > 1) + [drawn[0] + times, *drawn[1:]]
+        lines += [""] * bool(lines and others)
+        lines += [first + (f" × {count}" if count > 1 else ""), *others]
     return lines
 
 
 def _text_mask(mask: Mask | None) -> list[str]:
     if mask is None:
         return ["—"]
-    if mask.ndim == 2 and 0 < len(mask) <= _MOST_TEXT_ROWS and mask.shape[1] <= _MOST_TEXT_STEPS:
+    small = len(mask) <= _MOST_TEXT_ROWS and mask.size <= len(mask) * _MOST_TEXT_STEPS
+    if mask.ndim == 2 and mask.size and small:
         return ["".join("■" if step else "□" for step in row) for row in mask]
     return [_mask_words(mask)]
 
