@@ -52,8 +52,8 @@ def plot_growth(
 
     Raises:
         TypeError: If something is no Keras model, or has several outputs.
-        ValueError: If a sequence is empty, the row is none of the batch, or a length would cut a
-            sequence.
+        ValueError: If there is no model, a sequence is empty, the row is none of the batch, or a
+            length would cut a sequence.
 
     Example:
         >>> import keras
@@ -66,6 +66,8 @@ def plot_growth(
     import matplotlib.pyplot as plt
 
     models = dict(model) if isinstance(model, Mapping) else {None: model}
+    if not models:
+        raise ValueError(_("There is no model to run; give at least one."))
     rows = _rows(sequences, row, value)
     known = _lengths(lengths, max(map(len, rows)))
     curves = {}
@@ -137,10 +139,13 @@ def _padded(rows: list[NDArray[Any]], length: int, padding: Side, value: float) 
 def _output(model: Any, batch: PaddedBatch) -> NDArray[Any]:
     import keras
 
-    # Only a state that is not trained, as of a stateful layer, can move in a call at inference.
-    state = [(variable, keras.ops.copy(variable.value)) for variable in _state(model)]
+    ids = keras.ops.convert_to_tensor(batch.ids)
     try:
-        output = model(keras.ops.convert_to_tensor(batch.ids), training=False)
+        if not model.built:
+            model(ids, training=False)
+        # What a call would write, such as the states of a stateful layer, the scope throws away.
+        with keras.StatelessScope():
+            output = model(ids, training=False)
     except Exception as error:
         error.add_note(
             _("plot_growth ran {model} on a batch of shape {shape}.").format(
@@ -148,9 +153,6 @@ def _output(model: Any, batch: PaddedBatch) -> NDArray[Any]:
             )
         )
         raise
-    finally:
-        for variable, before in state:
-            variable.assign(before)
     if not keras.ops.is_tensor(output):
         raise TypeError(
             _("plot_growth compares one output, but {model} returns {type}.").format(
@@ -158,11 +160,6 @@ def _output(model: Any, batch: PaddedBatch) -> NDArray[Any]:
             )
         )
     return np.asarray(keras.ops.convert_to_numpy(output), dtype="float32")
-
-
-def _state(model: Any) -> list[Any]:
-    trained = {id(variable) for variable in model.trainable_variables}
-    return [variable for variable in model.variables if id(variable) not in trained]
 
 
 def _difference(model: Any, alone: list[NDArray[Any]], batch: PaddedBatch) -> float:

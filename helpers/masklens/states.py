@@ -76,7 +76,10 @@ def plot_states(
         >>> [ax.get_title(loc="left") for ax in axes]
         ['lstm, with the mask', 'lstm, without the mask']
     """
+    import keras
+
     recurrent = _recurrent_layer(layer)
+    refuse_symbolic(inputs)
     features, carried = _before(recurrent, layer, inputs)
     known = _checked_mask(carried if mask is None else mask, features.shape)
     check_row(row, len(features))
@@ -85,10 +88,12 @@ def plot_states(
     if not recurrent.built:
         recurrent.build(features.shape)
     one, read = features[row : row + 1], known[row]
-    pairs = [
-        (part.name, _states(part, one, read), _states(part, one, np.ones_like(read)))
-        for part in _directions(recurrent)
-    ]
+    # Recurrent dropout moves its random seed even at inference; the scope catches that.
+    with keras.StatelessScope():
+        pairs = [
+            (part.name, _states(part, one, read), _states(part, one, np.ones_like(read)))
+            for part in _directions(recurrent)
+        ]
     with hangul():
         return _draw_pairs(pairs, read, tokens, axes)
 
@@ -113,14 +118,19 @@ def _before(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]
     """What reaches the recurrent layer: features of shape (batch, time, features), and the mask."""
     import keras
 
-    refuse_symbolic(inputs)
     tensor = inputs.ids if isinstance(inputs, PaddedBatch) else inputs
-    if isinstance(layer, keras.Sequential):
-        for earlier in layer.layers[: layer.layers.index(recurrent)]:
-            tensor = earlier(tensor)
-    elif isinstance(layer, keras.Model):
-        tensor = _part_before(recurrent, layer)(tensor)
-    carried = mask_of(tensor) if keras.ops.is_tensor(tensor) else None
+    mask = None
+    if isinstance(layer, keras.Model) and not layer.built:
+        layer(tensor)
+    with keras.StatelessScope():
+        if isinstance(layer, keras.Sequential):
+            for earlier in layer.layers[: layer.layers.index(recurrent)]:
+                tensor = earlier(tensor)
+        elif isinstance(layer, keras.Model):
+            tensor, *masks = _part_before(recurrent, layer)(tensor)
+            mask = masks[0] if masks else None
+    if mask is None and keras.ops.is_tensor(tensor):
+        mask = mask_of(tensor)
     features = keras.ops.convert_to_numpy(tensor)
     if features.ndim != 3 or features.dtype.kind not in "biuf":
         raise ValueError(
@@ -129,14 +139,18 @@ def _before(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]
                 "{shape}. For ids, pass the model with its Embedding."
             ).format(layer=recurrent.name, shape=features.shape)
         )
-    return features, carried
+    return features, None if mask is None else keras.ops.convert_to_numpy(mask)
 
 
 def _part_before(recurrent: Any, model: Any) -> Any:
+    """The part of a Functional model that computes what the recurrent layer reads, and its mask."""
     import keras
 
     try:
-        return keras.Model(model.inputs, recurrent.input)
+        # A Functional model keeps the mask among the tensors that a layer takes.
+        features, *others = keras.tree.flatten(recurrent.input)
+        masks = [tensor for tensor in others if tensor.dtype == "bool"]
+        return keras.Model(model.input, [features, *masks])
     except (AttributeError, TypeError, ValueError) as error:
         raise TypeError(
             _(
