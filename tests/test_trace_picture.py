@@ -269,8 +269,8 @@ Where the mask goes · layer calls: 5 · the mask is lost at mha, add
 ┊                                                             ■■■■■■
 ·      norm  LayerNormalization  sees no mask                 —           —         (3, 6, 16)
 
-✕ mha clears the mask of its own input, so add takes that tensor without it. Hand mha a tensor \
-that no other layer takes, such as the output of a LayerNormalization before it.
+✕ mha clears the mask of its own input, so that tensor reaches add without it. Hand mha a \
+tensor that no other layer takes, such as the output of a LayerNormalization before it.
 ✕ add takes several tensors, and that of embedding has no mask, so none comes out. Give each of \
 them a mask.""",
     ),
@@ -309,7 +309,13 @@ LOSSES = [
         1,
         "No layer takes its output here, but whatever does, such as a loss,",
     ),
-    ("cleared", POST_NORM, 2, "mha clears the mask of its own input, so add takes that tensor"),
+    (
+        "several",
+        [EMBEDDING, replace(CONV, sources=(0,), lost_to=(2, 3)), LSTM, replace(LSTM, name="gru")],
+        1,
+        "conv does not pass the mask on, so lstm, gru read the padding as data.",
+    ),
+    ("cleared", POST_NORM, 2, "mha clears the mask of its own input, so that tensor reaches add"),
     ("partly", POST_NORM, 3, "add takes several tensors, and that of embedding has no mask,"),
     (
         "outside",
@@ -399,7 +405,7 @@ def test_a_nested_block_folds_with_what_is_inside_it() -> None:
         calls.append(call(f"block_{block}", "Block", [MASK], [MASK], "passes", [before]))
         calls.append(call("dense", "Dense", [MASK], [MASK], "passes", [before], depth=1))
     text = draw(calls).text
-    assert "block_0 … block_11 × 12  Block" in text
+    assert "block_0 … _11 × 12  Block" in text
     assert text.count("dense  Dense") == 1
 
 

@@ -94,7 +94,7 @@ def _html_row(
         repeats = _("these {rows} rows, {count} times").format(rows=row.block, count=row.count)
         html = (
             f"<tr>{_html_rail(stretch.above)}"
-            f"<th colspan=4>{indent}<small>{repeats}</small></th></tr>"
+            f"<td colspan=4>{indent}<small>{repeats}</small></td></tr>"
         )
     lines = [f"{_html_name(row)} <i>{escape(call.layer_type)}</i>", _html_badge(call, stretch)]
     if came := _came_from(row):
@@ -275,13 +275,13 @@ def _distinct(masks: Sequence[Mask | None]) -> list[tuple[Mask | None, int]]:
 
 
 def _names(row: Row) -> str:
+    """The call's name; for several, the first and the last, without what both begin with."""
     first, last = row.call.name, row.last.name
-    return first if first == last else f"{first} … {last}"
-
-
-def _note(call: LayerCall) -> str | None:
-    # That a call cleared the mask of its input is said where the mask is lost.
-    return None if call.costs_a_mask and call.effect != "drops" else call.note
+    if first == last:
+        return first
+    stem, number = re.sub(r"_\d+$", "", first), re.search(r"_\d+$", last)
+    same = number is not None and last == stem + number[0]
+    return f"{first} … {number[0] if number and same else last}"
 
 
 def _came_from(row: Row) -> str:

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from masklens.calls import LayerCall
 from masklens.language import translate as _
 
+# A sentence names so many layers, and says that there are more.
+_MOST_NAMES = 3
+
 
 def effect_words(call: LayerCall, *, sees_no_mask: bool = False) -> str:
     """Says what a call does to the mask, in two to six words.
@@ -40,7 +43,7 @@ def use_words(call: LayerCall) -> str:
     Returns:
         The words; empty where there is nothing to say.
     """
-    if call.uses_mask is None or call.effect in ("ends", "none"):
+    if call.uses_mask is None or call.effect in ("ends", "drops", "none"):
         return ""
     return _("uses the mask") if call.uses_mask else _("does not use it")
 
@@ -55,12 +58,13 @@ def loss_words(calls: Sequence[LayerCall], call: LayerCall) -> tuple[str, dict[s
     Returns:
         A template with `code` in backticks, and the names of layers to put into it.
     """
-    takers = [calls[place].name for place in call.lost_to]
-    names = {"call": call.name, "takers": ", ".join(dict.fromkeys(takers))}
+    takers = list(dict.fromkeys(calls[place].name for place in call.lost_to))
+    more = ["…"] * (len(takers) > _MOST_NAMES)
+    names = {"call": call.name, "takers": ", ".join(takers[:_MOST_NAMES] + more)}
     names["taker"] = takers[0] if takers else ""
     if call.effect != "drops":
         return _(
-            "{call} clears the mask of its own input, so {takers} takes that tensor without it. "
+            "{call} clears the mask of its own input, so that tensor reaches {takers} without it. "
             "Hand {call} a tensor that no other layer takes, "
             "such as the output of a LayerNormalization before it."
         ), names
@@ -70,6 +74,12 @@ def loss_words(calls: Sequence[LayerCall], call: LayerCall) -> tuple[str, dict[s
         return _(
             "{call} does not pass the mask on. No layer takes its output here, but whatever does, "
             "such as a loss, reads the padding as data."
+        ), names
+    if len(takers) > 1:
+        return _(
+            "{call} does not pass the mask on, so {takers} read the padding as data. "
+            "Put a layer that passes masks in its place or, where they take a mask, "
+            "hand it over yourself: `{taker}(x, mask=…)`."
         ), names
     return _(
         "{call} does not pass the mask on, so {takers} reads the padding as data. "
