@@ -20,11 +20,30 @@ def layer_calls(recorder: Recorder, root: Any = None, symbolic: bool = True) -> 
     Returns:
         The calls, in the order in which they began.
     """
-    calls = [call for call in recorder.calls if symbolic or not call.symbolic]
+    calls = _without_mask_arithmetic(
+        recorder, [call for call in recorder.calls if symbolic or not call.symbolic]
+    )
     inside = calls and calls[0].layer is root and any(call.parent is calls[0] for call in calls)
     left_out = calls.pop(0) if inside else None
     verdicts = _Verdicts(recorder, calls, left_out)
     return [verdicts.of(call) for call in calls]
+
+
+def _without_mask_arithmetic(recorder: Recorder, calls: list[RawCall]) -> list[RawCall]:
+    """Leaves out operations that no layer takes the result of.
+
+    A Functional model also holds the operations that compute its masks; they end in a mask
+    argument, not in a tensor.
+    """
+    taken: set[int] = set()
+    kept = []
+    for call in reversed(calls):
+        if call.operation and taken.isdisjoint(call.results):
+            continue
+        kept.append(call)
+        for number in call.tensors if call.operation else call.tensors + call.results:
+            taken.update(recorder.origins(number))
+    return kept[::-1]
 
 
 class _Verdicts:
@@ -114,13 +133,25 @@ class _Verdicts:
     def _judge(self, call: RawCall) -> None:
         if not call.ended or call.symbolic:
             return
-        drops = self._effects[call.place] == "drops"
-        hurt = self._hurt(call, call.cleared - call.cleared_inside)
-        if drops:
-            hurt = sorted({*hurt, *self._hurt(call, call.results)})
-        if drops or hurt:
+        hurt = set(self._hurt(call, call.cleared - call.cleared_inside))
+        dropped = False
+        if self._effects[call.place] == "drops":
+            hurt.update(self._hurt(call, call.results))
+            dropped = not self._seen_to(call)
+        if dropped or hurt:
             self._costs.add(call.place)
-            self._lost_to[call.place] = tuple(hurt)
+            self._lost_to[call.place] = tuple(sorted(hurt))
+
+    def _seen_to(self, call: RawCall) -> bool:
+        """Whether a layer around the call, of its own code, does something about the mask.
+
+        The projections inside an attention layer drop its mask, and that layer hands it on.
+        """
+        return any(
+            self._effects[outer.place] in ("passes", "changes", "ends")
+            and not _has_graph(outer.layer)
+            for outer in self._around(call)
+        )
 
     def _hurt(self, call: RawCall, numbers: Iterable[int]) -> list[int]:
         """The outermost calls that take one of these tensors, unmasked, after the call."""
@@ -155,6 +186,8 @@ class _Verdicts:
         if call.operation:
             yield _("An operation, unlike a layer, hands no mask on.")
         yield from _misfits(call)
+        if call.by_hand:
+            yield _("Its mask came as an argument: the tensor that it is for carries none.")
         if self._unseen(call):
             yield _(
                 "It runs {layer} without calling it as a layer, so the trace cannot look inside."

@@ -130,7 +130,8 @@ class _Trial:
         if not fitting or (unmasked and not arguments):
             return np.ones((), dtype=bool)
         # As in merge layers: a timestep is valid where any of the inputs has it.
-        return np.logical_or.reduce(fitting)
+        joined: Mask = np.logical_or.reduce(fitting)
+        return joined
 
     def _read(self, mask: Any) -> Mask:
         return np.asarray(self._keras.ops.convert_to_numpy(mask), dtype=bool)

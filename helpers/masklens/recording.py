@@ -44,6 +44,7 @@ class RawCall:
     # Which of the tensors in were made between layers, by an operator or a function.
     strays: tuple[bool, ...] = ()
     receives_mask: bool = False
+    by_hand: bool = False
     uses_mask: bool | None = None
     inconclusive: bool = False
     entered: bool = False
@@ -133,8 +134,9 @@ class Recorder:
             if any(is_array(mask) for mask in masks):
                 call.receives_mask = True
                 self._place(call, name, masks, inside)
-        # An RNN calls its cell once per timestep: the cell is part of the layer.
-        self.asleep = isinstance(layer, self._keras.layers.RNN)
+        # These call what is in them once per timestep; it is part of the layer.
+        folded = self._keras.layers.RNN, self._keras.layers.TimeDistributed
+        self.asleep = isinstance(layer, folded)
         return True
 
     def end(self, call: RawCall, outputs: Any) -> None:
@@ -231,6 +233,7 @@ class Recorder:
             meant = list(fitting)[:1]
         for i, mask in zip(meant, masks, strict=False):
             if is_array(mask) and i < len(call.masks_in):
+                call.by_hand |= call.masks_in[i] is None
                 call.masks_in[i] = self._masks.read(mask, call.symbolic)
 
 
