@@ -284,6 +284,11 @@ def _names(row: Row) -> str:
     return f"{first} … {number[0] if number and same else last}"
 
 
+def _note(call: LayerCall) -> str | None:
+    # That a call cleared the mask of its input is said where the mask is lost.
+    return None if call.costs_a_mask and call.effect != "drops" else call.note
+
+
 def _came_from(row: Row) -> str:
     if not row.from_names:
         return ""
