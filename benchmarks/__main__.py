@@ -4,7 +4,10 @@ import sys
 
 from benchmarks.imports import measure_imports
 from benchmarks.pictures import measure_pictures
+from benchmarks.torchlens import measure_torchlens
+from benchmarks.tracing import measure_tracing
 
 if __name__ == "__main__":
-    met = [measure_imports(), measure_pictures()]
+    met = [measure_imports(), measure_pictures(), measure_tracing()]
+    measure_torchlens()
     sys.exit(not all(met))

@@ -11,6 +11,8 @@ import sys
 import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,7 @@ _PAGE = """\
 body {{ margin: 2rem auto; max-width: 75rem; padding: 0 1rem; font: 1rem system-ui, sans-serif }}
 @media (prefers-color-scheme: dark) {{
   body {{ background: #111; color: #ddd }}
-  :root .masklens {{ --m: #56b4e9; --c: #ff8a80 }}
+  :root [class^=masklens] {{ --m: #56b4e9; --c: #ff8a80 }}
 }}
 </style>
 <h1>{title}</h1>
@@ -69,13 +71,32 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     options = _parse(arguments)
-    # TensorFlow reads it when it is imported, which is why nothing here imports Keras earlier.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        return _trace(options)
+        with _libraries_silenced(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", _KERAS_WARNING)
+            return _trace(options)
     except BadInputError as error:
         print(f"masklens: {error}", file=sys.stderr)
         return BAD_INPUT
+
+
+@contextmanager
+def _libraries_silenced() -> Iterator[None]:
+    """Leaves stderr to Python: some of TensorFlow's start-up notices come whatever it is told."""
+    # It is read when TensorFlow is imported, which is why nothing above imports Keras.
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+        yield  # somebody wants the notices
+        return
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere, open(terminal, "w", closefd=False) as python:
+            os.dup2(nowhere.fileno(), 2)
+            with redirect_stderr(python):
+                yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -134,13 +155,11 @@ def _trace(options: argparse.Namespace) -> int:
     model = _load(options.model)
     inputs = _inputs(model, arrays)
     _tell(_("tracing ..."))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", _KERAS_WARNING)
-        try:
-            found = trace(model, inputs, probe=options.probe)
-        except Exception as error:
-            so_far = getattr(error, "__notes__", [])
-            raise BadInputError("\n".join([_one_line(error), *so_far])) from error
+    try:
+        found = trace(model, inputs, probe=options.probe)
+    except Exception as error:
+        so_far = getattr(error, "__notes__", [])
+        raise BadInputError("\n".join([_one_line(error), *so_far])) from error
     print(found)
     if options.html:
         title = _("Trace of {model}").format(model=options.model.name)
