@@ -43,9 +43,9 @@ def plot_attention(
 ) -> "NDArray[Any]":
     """Draws how much each query timestep attends to each key timestep, under each mask.
 
-    Queries down, keys to the right; the darker the square, the larger the weight. Places that the
-    mask forbids are hatched, whatever weight the layer gives them: a query that may read no key at
-    all has weights there nevertheless. The weights are the layer's own, at inference.
+    Queries down, keys to the right; the darker the square, the larger the weight. The weights are
+    the layer's own, at inference. Places that the mask forbids are hatched, over whatever weight the
+    layer gives them: where a query may read no key at all, an Attention has weights nevertheless.
 
     Args:
         layer: An Attention, AdditiveAttention, MultiHeadAttention or GroupQueryAttention. An
