@@ -44,8 +44,8 @@ def plot_attention(
     """Draws how much each query timestep attends to each key timestep, under each mask.
 
     Queries down, keys to the right; the darker the square, the larger the weight. The weights are
-    the layer's own, at inference. Places that the mask forbids are hatched, over whatever weight the
-    layer gives them: where a query may read no key at all, an Attention has weights nevertheless.
+    the layer's own, at inference. Forbidden places are hatched, over whatever weight the layer
+    gives them: where a query may read no key at all, an Attention has weights nevertheless.
 
     Args:
         layer: An Attention, AdditiveAttention, MultiHeadAttention or GroupQueryAttention. An
