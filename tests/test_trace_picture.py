@@ -483,6 +483,12 @@ def filled_squares(html: str, shape: tuple[int, int]) -> Any:
     for path in svg.findall("{http://www.w3.org/2000/svg}path"):
         empty = path.get("stroke") == "url(#n)"
         assert empty or path.get("stroke-width") == "0.84"
+        if empty:
+            # Tiles are laid from the pattern's y in the stroke's own, shifted coordinates.
+            pattern = svg.find("{http://www.w3.org/2000/svg}pattern")
+            assert pattern is not None
+            shift = float(re.findall(r"translate\(0 ([.\d]+)\)", path.get("transform", ""))[0])
+            assert (shift + float(pattern.get("y", 0))) % 1 == 0
         for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)", path.get("d", "")):
             shown[int(y), int(x) : int(x) + int(width)] = not empty
     assert (shown >= 0).all()

@@ -14,7 +14,7 @@ from masklens.rail import Joint, Stretch, lay_rail
 from masklens.strip import small_strip
 from masklens.table import terminal_width
 from masklens.trace_rows import Row, same_mask, trace_rows
-from masklens.trace_words import effect_words, loss_words, trace_summary, use_words
+from masklens.trace_words import effect_words, explain_loss, loss_words, trace_summary, use_words
 
 # A terminal shows the squares of a mask up to this size, and counts beyond it.
 _MOST_TEXT_ROWS, _MOST_TEXT_STEPS = 3, 8
@@ -194,8 +194,7 @@ def _text(
     said = [f"{row.call.name}: {note}" for row in rows if (note := _note(row.call))]
     for row in rows:
         if row.call.costs_a_mask:
-            template, names = loss_words(calls, row.call)
-            said.append("✕ " + template.format(**names))
+            said.append(f"✕ {explain_loss(calls, row.call)}")
     if error is not None:
         said.append(f"✕ {_('The model stopped here')}: {_error_words(error)}")
     return "\n".join([*text, *([""] if said else []), *said])
