@@ -134,11 +134,11 @@ ids, and ends there. It prints no result.
 keras.utils.set_random_seed(0)
 guide_ids = np.random.default_rng(0).integers(10, size=(32, 100))
 inputs = keras.Input(shape=(None,), dtype="int32")
-x = keras.layers.Embedding(10, 32, mask_zero=True)(inputs)
-x = keras.layers.Dense(1)(x)
+x = keras.layers.Embedding(10, 32, mask_zero=True, name="embedding")(inputs)
+x = keras.layers.Dense(1, name="dense")(x)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    faulty_model = keras.Model(inputs, FaultySoftmax()(x))
+    faulty_model = keras.Model(inputs, FaultySoftmax(name="softmax")(x))
     faulty = faulty_model(guide_ids)
 print(faulty.shape)
 
@@ -156,13 +156,35 @@ has caught:
 
 # %% id="unseen-warning"
 print(str(caught[0].message).split(". ")[1])
-print(ml.mask_of(faulty))
+
+# %% [markdown] id="unseen-trace-text"
+"""
+Look at the way of the mask. `ml.trace` runs the model on a few ids and lists the calls of its
+layers from top to bottom: batch down, time to the right, a filled square for each valid step. The
+blue **thread** on the left is the mask. It starts in a knot where the mask is made, has a bead
+where a layer passes it on, and stops at a bar where it ends. With `probe=True` each call also runs
+again with other masks: if its result changes, the layer **uses** the mask.
+
+**Predict.** `dense` and `softmax` both receive the mask. Which of them uses it? And which of them
+passes it on?
+"""
+
+# %% id="unseen-trace"
+few_ids = guide_ids[:3, :8]
+with warnings.catch_warnings(action="ignore"):
+    display(ml.trace(faulty_model, few_ids, probe=True))
 
 # %% [markdown] id="unseen-call-text"
 """
-The layer takes a mask, but it does not opt in
-([lesson 06](06_opting_in.ipynb)). So the mask ends here, and the next layer sees none. The second
-one is the guide's call, which passes an array after the ids:
+`softmax` uses the mask: with another mask its result is another one. That was measured, and it is
+true. But it does not say that the layer uses the mask *rightly*.
+
+And the mask ends here, because the layer does not opt in ([lesson 06](06_opting_in.ipynb)). The
+trace counts no loss, since a layer that uses a mask may end it. An `LSTM` does so, too, but it
+returns one vector for each sentence. Here the output still has its 8 timesteps, and the next layer
+would read them all. That is what the warning is about.
+
+The second message comes from the guide's call, which passes an array after the ids:
 """
 
 # %% id="unseen-call"
@@ -320,9 +342,9 @@ weight now?
 # %% id="temporal-softmax"
 keras.utils.set_random_seed(0)
 inputs = keras.Input(shape=(None,), dtype="int32")
-x = keras.layers.Embedding(10, 32, mask_zero=True)(inputs)
-x = keras.layers.Dense(1)(x)
-model = keras.Model(inputs, TemporalSoftmax()(x))
+x = keras.layers.Embedding(10, 32, mask_zero=True, name="embedding")(inputs)
+x = keras.layers.Dense(1, name="dense")(x)
+model = keras.Model(inputs, TemporalSoftmax(name="softmax")(x))
 
 outputs = model(guide_ids)
 result = keras.ops.convert_to_numpy(outputs)
@@ -347,9 +369,8 @@ plt.show()
 
 # %% [markdown] id="right-checks"
 """
-Three questions for the next cell. Are the promises kept? Are the weights those of the sentences
-alone, and those of Keras's own softmax layer? Does the mask leave the guide's model together with
-the weights?
+Two questions for the next cell. Are the promises kept? Are the weights those of the sentences
+alone, and those of Keras's own softmax layer?
 """
 
 # %% id="right-measure"
@@ -357,13 +378,24 @@ print(promises(TemporalSoftmax(), scores, batch.mask))
 print("alone:", np.allclose(right_weights[batch.mask], np.concatenate(alone)))
 softmax = keras.layers.Softmax(axis=1)(scores, mask=batch.mask[..., None])
 print("keras:", np.allclose(right, softmax))
-print("mask:", np.array_equal(ml.mask_of(outputs), guide_ids != 0))
+
+# %% [markdown] id="right-trace-text"
+"""
+The numbers are right. What about the way of the mask?
+
+**Predict.** The trace of section 2 is drawn again, now with the right layer. What changes in the
+row of `softmax`, and what stays?
+"""
+
+# %% id="right-trace"
+ml.trace(model, few_ids, probe=True)
 
 # %% [markdown] id="right-why"
 """
-**Why.** `sum(..., axis=1)` has one sum for each sentence, and masked steps add 0 to it. The layer
-may opt in because its output has the same timesteps as its input
-([lesson 06](06_opting_in.ipynb)).
+**Why.** `sum(..., axis=1)` has one sum for each sentence, and masked steps add 0 to it. That
+`softmax` uses the mask has not changed: the faulty layer did that, too. New is the bead in place of
+the bar: the mask leaves the model together with the weights. The layer may opt in because its
+output has the same timesteps as its input ([lesson 06](06_opting_in.ipynb)).
 """
 
 # %% [markdown] id="edges"
@@ -490,7 +522,8 @@ This is the course in six points. Each one links to the lesson where you measure
 """
 ## Remember
 
-1. A right shape and a silent run prove nothing about a mask. Look at the numbers.
+1. The shape is right, nothing warns, the trace says that the layer uses the mask: none of this
+   proves that the numbers are right. Look at them.
 2. Valid steps sum to 1, masked steps are 0, more padding changes nothing: each line finds a fault
    that the others miss.
 3. Try the empty row, very large scores and no mask at all before someone else does.
