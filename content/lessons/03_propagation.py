@@ -58,8 +58,8 @@ def difference(one, other):
 keras.utils.set_random_seed(0)
 model = keras.Sequential(
     [
-        keras.layers.Embedding(5000, 16, mask_zero=True),
-        keras.layers.LSTM(32),
+        keras.layers.Embedding(5000, 16, mask_zero=True, name="embedding"),
+        keras.layers.LSTM(32, name="lstm"),
     ]
 )
 print(f"mask_zero=True: {difference(model(short.ids), model(long.ids))}")
@@ -68,18 +68,33 @@ print(f"mask_zero=True: {difference(model(short.ids), model(long.ids))}")
 largest = np.abs(keras.ops.convert_to_numpy(model(short.ids))).max()
 
 keras.utils.set_random_seed(0)
-model = keras.Sequential([keras.layers.Embedding(5000, 16), keras.layers.LSTM(32)])
-print(f"mask_zero=False: {difference(model(short.ids), model(long.ids))}")
+unmasked = keras.Sequential([keras.layers.Embedding(5000, 16), keras.layers.LSTM(32)])
+print(f"mask_zero=False: {difference(unmasked(short.ids), unmasked(long.ids))}")
 print(f"largest output: {largest:.3f}")
 
-# %% [markdown] id="growth-why"
+# %% [markdown] id="growth-thread"
 """
 With the mask the answer stays where it is. Without the mask it moves by 0.03. That sounds little,
 but no number in the right answer is larger than 0.014.
 
+How did the mask come to the `LSTM`? `ml.trace` runs the model once and draws the way of the mask as
+a thread from layer to layer. The thread begins with a knot where a layer makes a mask, and it is
+cut where a mask is lost. The squares are the mask before and after each layer, batch down and time
+to the right, as in the pictures above.
+
+**Predict.** The `Embedding` makes a mask. Does the answer, behind the `LSTM`, still carry one?
+"""
+
+# %% id="sequential-trace"
+ml.trace(model, short)
+
+# %% [markdown] id="growth-why"
+"""
 **Why.** The `Embedding` ties its mask to its output. Keras finds it there and gives it to the
-`LSTM`, which leaves out the masked timesteps. You wrote nothing for that: a Sequential model hands
-the tensor from layer to layer, and the mask goes with it. This is **mask propagation**.
+`LSTM`, which leaves out the masked timesteps. There the thread ends in a bar, and nothing is lost:
+the answer is one vector for each sentence and has no timesteps to mask. You wrote nothing for that:
+a Sequential model hands the tensor from layer to layer, and the mask goes with it. This is **mask
+propagation**.
 """
 
 # %% [markdown] id="graph"
@@ -109,8 +124,8 @@ reach the `LSTM`? Here are the same two models, now in the Functional API:
 def connect(mask_zero):
     keras.utils.set_random_seed(0)
     inputs = keras.Input(shape=(None,), dtype="int32")
-    x = keras.layers.Embedding(5000, 16, mask_zero=mask_zero)(inputs)
-    return keras.Model(inputs, keras.layers.LSTM(32)(x))
+    x = keras.layers.Embedding(5000, 16, mask_zero=mask_zero, name="embedding")(inputs)
+    return keras.Model(inputs, keras.layers.LSTM(32, name="lstm")(x))
 
 
 for mask_zero in (True, False):
@@ -121,8 +136,26 @@ for mask_zero in (True, False):
 for mask_zero in (True, False):
     print([type(operation).__name__ for operation in connect(mask_zero).operations])
 
+# %% [markdown] id="graph-moments"
+"""
+In a Functional model the layers are called at two moments: while you connect them, and when a batch
+comes. `ml.trace` draws the second. For the first there is `ml.record()`, which records every
+call of a layer in a block of code.
+
+**Predict.** At which of the two moments does the `LSTM` get a mask?
+"""
+
+# %% id="graph-trace"
+with ml.record() as connecting:
+    model = connect(mask_zero=True)
+display(connecting)
+display(ml.trace(model, short))
+
 # %% [markdown] id="graph-why"
 """
+At both. While you connect the layers, the picture can only say that there is a mask. Its values
+come with the batch.
+
 **Why.** When a layer is called, Keras looks at its input. If a mask is tied to it, and `call` of
 the layer has an argument `mask`, Keras fills it in. In a Functional model that happens while you
 connect the layers, and the mask becomes a part of the model: `NotEqual` computes `ids != 0` for
@@ -142,31 +175,23 @@ ones included.
 
 # %% id="frozen-measure"
 hello = long.ids[:1]
-states = {}
 for mask_zero in (True, False):
     keras.utils.set_random_seed(0)
     embedding = keras.layers.Embedding(5000, 16, mask_zero=mask_zero)
-    lstm = keras.layers.LSTM(32, return_sequences=True)
+    lstm = keras.layers.LSTM(8, return_sequences=True, name="lstm")
     state = keras.ops.convert_to_numpy(lstm(embedding(hello)))[0]
-    states[mask_zero] = np.linalg.norm(state, axis=1)
     still = [bool((state[step] == state[2]).all()) for step in range(3, 12)]
     print(f"mask_zero={mask_zero}: {sum(still)} of {len(still)} == state[2]")
 
 # %% id="frozen-picture"
-figure, ax = plt.subplots(figsize=(7, 3))
-ax.axvspan(2.5, 11.5, facecolor="none", edgecolor="0.8", hatch="//")
-ax.plot(states[True], color="#0072b2", marker="o", label="mask_zero=True")
-ax.plot(states[False], color="0.4", linestyle="--", marker="x", label="mask_zero=False")
-ax.set_xlabel("timestep")
-ax.set_ylabel("norm of state")
-ax.set_xticks(range(12))
-ax.legend()
+ml.plot_states(lstm, embedding(hello), mask=hello != 0)
 plt.show()
 
 # %% [markdown] id="frozen-why"
 """
-The hatched part is padding. Up to the last word both lines are the same. Then the state with the
-mask (dots) is frozen, and the state without it (crosses) moves with every zero.
+Each column is the state after one timestep: 8 numbers, the darker the larger. Hatched below is what
+the mask says to skip. Up to the last word both halves are the same. Then the state with the mask
+is frozen, and the state without it moves with every zero.
 
 **Why.** At a masked timestep the LSTM keeps the state of the timestep before. So the last state is
 that of the last word, and the answer cannot depend on how much padding follows. The output there is
@@ -227,38 +252,42 @@ print(warned["Conv1D"][0].split("However, ")[1])
 - `Conv1D`, `Flatten` and `GlobalMaxPooling1D` say nothing about masks. Keras drops the mask and
   warns. The model goes on all the same, and a warning among the lines of a training is easily
   missed.
+"""
 
-You can follow the mask like a thread. This model stacks five layers on the `Embedding`. The
-picture shows the mask of *Hello world !* behind each one:
+# %% [markdown] id="carry-stack"
+"""
+In a model such layers stand one behind the other. Here are six of them on an `Embedding`, and the
+fifth is a `Conv1D`.
+
+**Predict.** To which of the six does a mask come? Which of them pass it on?
 """
 
 # %% id="carry-thread"
-stack = ["Dropout", "Dense", "LSTM sequences", "Conv1D", "LayerNormalization"]
-x, thread = masked, {"Embedding": ml.mask_of(masked)}
-for name in stack:
-    with warnings.catch_warnings(action="ignore"):
-        x = layers[name](x)
-    thread[name] = ml.mask_of(x)
-print([name for name, mask in thread.items() if mask is not None])
+keras.utils.set_random_seed(0)
+stack = keras.Sequential(
+    [
+        keras.layers.Embedding(5000, 16, mask_zero=True, name="embedding"),
+        keras.layers.Dropout(0.5, name="dropout"),
+        keras.layers.Dense(16, name="dense"),
+        keras.layers.LSTM(16, return_sequences=True, name="lstm"),
+        keras.layers.LayerNormalization(name="norm"),
+        keras.layers.Conv1D(16, 3, padding="same", name="conv"),
+        keras.layers.LSTM(16, name="last"),
+    ]
+)
 
 # %% id="carry-picture"
-figure, ax = plt.subplots(figsize=(7, 3))
-carriers = sum(mask is not None for mask in thread.values())
-ax.plot([-0.6] * carriers, range(carriers), color="#0072b2", marker="o")
-for row, mask in enumerate(thread.values()):
-    if mask is None:
-        ax.text(2.5, row, "None", color="#b3261e", ha="center", va="center")
-    for step, read in enumerate([] if mask is None else mask[0]):
-        style = {"color": "#0072b2"} if read else {"color": "0.4", "fillstyle": "none"}
-        ax.plot(step, row, marker="s", markersize=13, **style)
-ax.set(xlabel="timestep", xticks=range(6), ylim=(len(thread) - 0.4, -0.6))
-ax.set_yticks(range(len(thread)), thread)
-plt.show()
+with warnings.catch_warnings(action="ignore"):
+    trace = ml.trace(stack, short)
+display(trace)
+print([call.name for call in trace.lost])
 
 # %% [markdown] id="carry-cut"
 """
-A filled square is True, an empty one False, and the line on the left is the thread. At `Conv1D` the
-thread is cut. `LayerNormalization` would carry a mask, but no mask reaches it any more.
+A ring on the thread is a layer that passes the mask on. At `Conv1D` the thread is cut: a mask comes
+in, and none goes out. From there on the line is dotted. The last `LSTM` would use a mask, but none
+reaches it. The box below the cross says what you can do, and `trace.lost` holds the calls that cost
+a later layer its mask.
 """
 
 # %% [markdown] id="help"
@@ -373,8 +402,23 @@ layer = trials["BatchNormalization"]
 one, other = (layer(vectors, mask=mask, training=True) for mask in (all_words, two_words))
 print(f"training=True: {difference(one, other)}")
 
+# %% [markdown] id="use-probe"
+"""
+You need not write this experiment for every layer. With `probe=True`, `ml.trace` does it at each
+call that meets a mask. Here is the stack of section 4 again, without its `Conv1D`.
+
+**Predict.** Now the thread reaches the last `LSTM`. Which of the five layers on the `Embedding` use
+the mask?
+"""
+
+# %% id="use-trace"
+mended = keras.Sequential([layer for layer in stack.layers if layer.name != "conv"])
+ml.trace(mended, short, probe=True)
+
 # %% [markdown] id="use-boxes"
 """
+Two of the five use the mask: the `LSTM` layers. The other three only carry it for them.
+
 So there are two questions about a layer, and they are independent. Does it carry the mask? The
 mask of its output tells. Does it use the mask? Only the experiment tells. Here are the layers of
 section 4 and the average, each run with a mask and without:
