@@ -33,8 +33,8 @@ ids = [[711, 632, 71], [73, 8, 3215, 55, 927], [83, 91, 1, 645, 1253, 927]]
 padded = ml.pad(ids, padding="post").ids
 
 keras.utils.set_random_seed(0)
-embedding = keras.layers.Embedding(5000, 16, mask_zero=True)
-lstm = keras.layers.LSTM(32)
+embedding = keras.layers.Embedding(5000, 16, mask_zero=True, name="embedding")
+lstm = keras.layers.LSTM(32, name="lstm")
 scaled = embedding(padded) * 4
 print(ml.mask_of(scaled))
 
@@ -64,18 +64,31 @@ print(f"mask=mask: {by_hand:.3f}")
 
 # %% [markdown] id="lost-picture"
 """
-Without the mask, the zeros that we added change the answer. With it, they change nothing. This is
-the mask that you handed over, drawn on the ids:
+Without the mask, the zeros that we added change the answer. With it, they change nothing. What did
+the LSTM receive? `ml.record` records each call of a layer in its block. The picture lists the calls
+from top to bottom, with the mask that came in and the mask that went out: batch down, time to the
+right, a filled square for each timestep to read. The blue **thread** on the left is the mask on its
+way. It starts in a knot where a layer makes the mask.
+
+**Predict.** The LSTM is called twice. Which mask comes in at each call? And in which row of the
+picture is the mask lost?
 """
 
-# %% id="lost-show"
-ml.show(np.asarray(mask), tokens=padded)
+# %% id="lost-record"
+with ml.record() as trace:
+    scaled = embedding(padded) * 4
+    lstm(scaled)
+    lstm(scaled, mask=mask)
+display(trace)
 
 # %% [markdown] id="lost-why"
 """
-**Why.** A mask is only a boolean array of shape `(batch, time)`. It does not matter to the LSTM
-who made it, or how it came. What matters is that it belongs to this batch: True for each timestep
-to read.
+**Why.** No row shows the loss: `* 4` is no layer, so no call of it is recorded. But the thread
+below `embedding` leads to no other layer, and the first `lstm` sees no mask. The second one
+receives it all the same: the mask that you handed over, square for square that of `embedding`.
+
+A mask is only a boolean array of shape `(batch, time)`. It does not matter to the LSTM who made it,
+or how it came. What matters is that it belongs to this batch: True for each timestep to read.
 """
 
 # %% [markdown] id="layer"
@@ -239,7 +252,7 @@ answer with 0? Guess for the LSTM with the mask, and for the LSTM without.
 
 # %% id="values-fill"
 keras.utils.set_random_seed(0)
-sensor = keras.layers.LSTM(8)
+sensor = keras.layers.LSTM(8, name="sensor")
 
 
 def fill(value):
@@ -265,27 +278,24 @@ for row in range(3):
 
 # %% [markdown] id="values-picture-intro"
 """
-The answers are the same. The picture shows one number of the hidden state while the LSTM reads the
-second series. Its readings at timesteps 2 and 3 are missing (hatched), and 0 stands there.
+The answers are the same. The picture shows the hidden state while the LSTM reads the second series,
+with the mask on the left and without it on the right. A column is a timestep, a row is one of the 8
+numbers of the state: the darker, the larger. The readings at timesteps 2 and 3 are missing, and
+timestep 5 is padding. 0 stands at all three.
+
+**Predict.** Which columns on the left look alike?
 """
 
 # %% id="values-picture"
-states = keras.layers.LSTM(8, return_sequences=True)
-states.build((None, None, 1))
-states.set_weights(sensor.get_weights())
-figure, ax = plt.subplots(figsize=(7, 3))
-ax.axvspan(1.5, 3.5, facecolor="none", edgecolor="0.8", hatch="//")
-for given, name, style in ((both, "both", "o-"), (None, "None", "s--")):
-    state = keras.ops.convert_to_numpy(states(fill(0), mask=given))[1, :5, 0]
-    ax.plot(state, style, color="0.5" if given is None else "#0072b2", label=f"mask={name}")
-ax.set(xlabel="timestep", ylabel="state[0]", xticks=range(5))
-ax.legend()
+filled = fill(0)
+ml.plot_states(sensor, filled, mask=both, row=1, tokens=filled[1, :, 0])
 plt.show()
 
 # %% [markdown] id="values-training"
 """
-With the mask the state stands still over the hole, and the next reading finds it as the last one
-left it. Even `nan` did no harm. At least not to the answer.
+Timesteps 1, 2 and 3 look alike, and so do 4 and 5. With the mask the state stands still over the
+hole and over the padding, and the next reading finds it as the last one left it. Even `nan` did no
+harm. At least not to the answer.
 
 **Predict.** Training needs gradients. Are they numbers, too, if `nan` stands at masked timesteps?
 """
