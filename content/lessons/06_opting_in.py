@@ -38,7 +38,7 @@ ids = [[711, 632, 71], [73, 8, 3215, 55, 927], [83, 91, 1, 645, 1253, 927]]
 batch = ml.pad(ids, padding="post")
 
 keras.utils.set_random_seed(0)
-embedding = keras.layers.Embedding(5000, 16, mask_zero=True)
+embedding = keras.layers.Embedding(5000, 16, mask_zero=True, name="embedding")
 embedded = embedding(batch.ids)
 ml.show(batch, tokens=sentences, mask=ml.mask_of(embedded))
 
@@ -65,7 +65,32 @@ print("warning:", str(caught[0].message).split("However, ")[1])
 """
 **Why.** Keras does not look into `call`. It cannot know whether the words are still where they
 were, so it takes the careful way: a layer that says nothing gets no mask attached to its output.
-The thread is cut here, and Keras says so in a warning.
+Keras says so in a warning.
+"""
+
+# %% [markdown] id="lost-thread"
+"""
+What does that mean for a model? `ml.trace` runs a model on a batch and draws the mask as a
+**thread** that runs down from layer to layer. A knot starts the thread, a cross cuts it, and below
+a cut it is dotted. In the small pictures of the masks each row is a sentence, and time goes to the
+right.
+
+**Predict.** `PlainActivation` now stands between `Embedding` and `LSTM`. What becomes of the mask
+at each of the three layers?
+"""
+
+# %% id="lost-trace"
+with warnings.catch_warnings(action="ignore"):
+    cut = keras.Sequential(
+        [embedding, PlainActivation(name="plain"), keras.layers.LSTM(32, name="lstm")]
+    )
+    trace = ml.trace(cut, batch)
+display(trace)
+print("lost at:", [call.name for call in trace.lost])
+
+# %% [markdown] id="lost-cut"
+"""
+The thread is cut at `plain`. The `LSTM` runs all the same, but it sees no mask.
 """
 
 # %% [markdown] id="quiet"
@@ -78,7 +103,7 @@ yourself. Python's usual rule for warnings (`"default"`) is in force. How many w
 
 # %% id="quiet-count"
 keras.utils.set_random_seed(0)
-lstm = keras.layers.LSTM(32)
+lstm = keras.layers.LSTM(32, name="lstm")
 plain = PlainActivation()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("default")
@@ -150,11 +175,11 @@ holds no values yet.
 
 # %% id="mask-found"
 inputs = keras.Input(shape=(None,), dtype="int32")
-x = keras.layers.Embedding(5000, 16, mask_zero=True)(inputs)
-x = MyActivation()(x)
+x = keras.layers.Embedding(5000, 16, mask_zero=True, name="embedding")(inputs)
+x = MyActivation(name="activation")(x)
 mask_found = ml.mask_of(x)
 print(mask_found.dtype, mask_found.shape)
-outputs = keras.layers.LSTM(32)(x)
+outputs = keras.layers.LSTM(32, name="lstm")(x)
 model = keras.Model(inputs, outputs)
 
 # %% [markdown] id="opt-name"
@@ -170,17 +195,28 @@ print("same name:", ml.mask_of(again).name == mask_found.name)
 
 # %% [markdown] id="opt-reach"
 """
-Does the mask reach the LSTM? We measure as in section 2, with both activations:
+Does the mask reach the LSTM? Trace the model. A ring on the thread is a layer that passes the mask
+on. A bar is the end of the thread: a layer takes the mask and gives none out.
+"""
+
+# %% id="opt-trace"
+ml.trace(model, batch)
+
+# %% [markdown] id="opt-grow"
+"""
+The thread is whole. Then padding should no longer move the answer. `ml.plot_growth` pads *Hello
+world !* further and further, and draws how far the output of a model moves away from the one
+without padding. The numbers below the figure are measured for `MyActivation` as in section 2:
 """
 
 # %% id="opt-moved"
-figure, ax = plt.subplots(figsize=(7, 3))
-ax.plot(moved(plain), color="0.5", linestyle="--", marker="x", label="PlainActivation")
-ax.plot(moved(MyActivation()), color="#0072b2", marker="o", label="MyActivation")
-ax.set_xticks(range(4), [3, 6, 12, 24])
-ax.set_xlabel("maxlen")
-ax.set_ylabel("moved")
-ax.legend()
+activations = {"MyActivation": MyActivation(), "PlainActivation": plain}
+with warnings.catch_warnings(action="ignore"):
+    models = {
+        name: keras.Sequential([embedding, activation, lstm])
+        for name, activation in activations.items()
+    }
+    ml.plot_growth(models, ids[:1], lengths=[3, 6, 12, 24])
 plt.show()
 print([f"{share:.0%}" for share in moved(MyActivation())])
 
@@ -222,18 +258,22 @@ class Shift(keras.layers.Layer):
         return keras.ops.roll(inputs, 1, axis=1)
 
 
-handed_on = ml.mask_of(Shift()(embedded))
-print("same mask:", np.array_equal(handed_on, ml.mask_of(embedded)))
+shifting = keras.Sequential([embedding, Shift(name="shift"), lstm])
+shift_trace = ml.trace(shifting, batch)
+display(shift_trace)
 
 # %% [markdown] id="false-look"
 """
-The mask has not moved. Here it is drawn over the words that really stand at each timestep after
-`Shift`; `0` is padding.
+The thread is whole, and no mask is lost: the trace says that `shift` passes it on. That is just
+what is wrong here. The words have moved, and the mask has not. A trace shows which mask a layer
+hands on, but it does not know which mask would be true. Here is the mask, drawn over the words
+that really stand at each timestep after `Shift`; `0` is padding.
 """
 
 # %% id="false-picture"
 words = [row + ["0"] * (6 - len(row)) for row in sentences]
 shifted_words = np.roll(words, 1, axis=1).tolist()
+handed_on = shift_trace["shift"].masks_out[0]
 ml.show(handed_on, tokens=shifted_words)
 
 # %% [markdown] id="false-average"
@@ -283,7 +323,7 @@ class ShiftBoth(keras.layers.Layer):
         return None if mask is None else keras.ops.roll(mask, 1, axis=1)
 
 
-shift_both = ShiftBoth()
+shift_both = ShiftBoth(name="shift_both")
 ml.show(ml.mask_of(shift_both(embedded)), tokens=shifted_words)
 
 # %% id="follow-measure"
@@ -291,13 +331,17 @@ for layer in (PlainActivation(), MyActivation(), shift_both):
     print(type(layer).__name__, layer.supports_masking)
 shifted = keras.ops.convert_to_numpy(average(shift_both(values)))[:, 0]
 print([f"{number:.1f}" for number in shifted])
+moving = keras.Sequential([embedding, shift_both, lstm])
+for trace in (shift_trace, ml.trace(moving, batch)):
+    print([f"{call.name}: {call.effect}" for call in trace])
 
 # %% [markdown] id="follow-why"
 """
 **Why.** A layer that overrides `compute_mask` has opted in by doing so: Keras turns
 `supports_masking` on. Every word is read again, every padded timestep is skipped, and the
-three averages are those from before the shift. The rule: what `call` does to the timesteps,
-`compute_mask` does to the mask.
+three averages are those from before the shift. In a trace `Shift` passes the mask on, and
+`ShiftBoth` changes it. The rule: what `call` does to the timesteps, `compute_mask` does to the
+mask.
 """
 
 # %% [markdown] id="check"
