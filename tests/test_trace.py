@@ -405,6 +405,39 @@ def test_what_is_peculiar_is_noted(case: str, path: str, words_: str) -> None:
     assert "words" in quiet
 
 
+class Attaching(layers.Layer):
+    def __init__(self, mask: Any) -> None:
+        super().__init__(name="attaching")
+        self.mask = mask
+
+    def call(self, x: Any) -> Any:
+        return x * 2.0
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return self.mask
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        "no mask at all",
+        object(),
+        np.array(True),
+        np.ones(3, bool),
+        np.ones((3, 1), bool),
+        np.ones((3, 0), bool),
+        np.ones((5, 3), bool),
+        np.ones((3, 5, 4, 1), bool),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("probe", [False, True])
+def test_whatever_a_custom_layer_attaches_as_a_mask_is_named(mask: Any, probe: bool) -> None:
+    trace = ml.trace(Chain(words(), Attaching(mask)), IDS, probe=probe)
+    assert "the mask should have one value per timestep" in str(trace["attaching"].note)
+    assert "attaching" in repr(trace) and "attaching" in trace._repr_html_()
+
+
 def test_symbolic_calls_are_told_apart() -> None:
     with ml.record() as trace:
         model = keras.Sequential([keras.Input((5,)), words(), layers.LSTM(2, name="lstm")])

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from masklens.calls import Effect, LayerCall, Mask
+from masklens.calls import Effect, LayerCall, Mask, Shape
 from masklens.language import translate as _
 from masklens.recording import RawCall, Recorder
 
@@ -237,13 +237,17 @@ def _has_graph(layer: Any) -> bool:
 
 def _misfits(call: RawCall) -> Iterable[str]:
     for shape, mask in zip(call.shapes_out, call.masks_out, strict=True):
-        if mask is None:
-            continue
-        fits = mask.ndim <= len(shape) and all(
-            size in (1, expected) for size, expected in zip(mask.shape, shape, strict=False)
-        )
-        if not fits:
+        if mask is not None and not _fits(mask.shape, shape):
             yield _(
                 "It put a mask of shape {mask} on an output of shape {output}; "
                 "the mask should have one value per timestep."
             ).format(mask=mask.shape, output=shape)
+
+
+def _fits(mask: Shape, output: Shape) -> bool:
+    if len(mask) < 3:
+        return len(mask) == 2 and mask == output[:2]
+    # The mask of attention scores leaves axes open, such as that of the heads.
+    return len(mask) <= len(output) and all(
+        size in (1, expected) for size, expected in zip(mask, output, strict=False)
+    )

@@ -282,7 +282,11 @@ class _Masks:
             return _UNKNOWN
         if self._unchanging and id(mask) in self._read:
             return self._read[id(mask)][1]
-        array = np.array(self._keras.ops.convert_to_numpy(mask), dtype=bool)
+        values = np.asarray(self._keras.ops.convert_to_numpy(mask))
+        if values.dtype.kind not in "biuf":
+            # A custom layer can attach anything; this is no mask, and has no shape of one.
+            return _UNKNOWN
+        array = np.array(np.atleast_1d(values), dtype=bool)
         array.flags.writeable = False
         same = self._kept.setdefault((array.shape, hash(array.tobytes())), [])
         for kept in same:
