@@ -33,7 +33,7 @@ ids = [[711, 632, 71], [73, 8, 3215, 55, 927], [83, 91, 1, 645, 1253, 927]]
 padded = ml.pad(ids, padding="post").ids
 
 keras.utils.set_random_seed(0)
-embedding = keras.layers.Embedding(5000, 16, mask_zero=True)
+embedding = keras.layers.Embedding(5000, 16, mask_zero=True, name="embedding")
 embedded = embedding(padded)
 ml.show(ml.mask_of(embedded), tokens=padded)
 
@@ -180,18 +180,37 @@ And in a Functional model, even one that does not know the number of timesteps y
 
 # %% id="split-functional"
 inputs = keras.Input(shape=(None,), dtype="int32")
-halves = TemporalSplit()(embedding(inputs))
+halves = TemporalSplit(name="temporal_split")(embedding(inputs))
 print(ml.mask_of(halves[1]).dtype, ml.mask_of(halves[1]).shape)
 
-model = keras.Model(inputs, halves)
-for half, expected in zip(model(padded), (first, second), strict=True):
-    print(np.array_equal(ml.mask_of(half), ml.mask_of(expected)))
+# %% [markdown] id="split-thread"
+"""
+This symbolic mask is a plan: Boolean, of a shape still open. When data comes, the model carries the
+plan out. `ml.trace` runs a model once and draws the way of the mask as a **thread** from layer to
+layer. The thread starts with a knot, has a diamond where a layer changes the mask, and ends in a
+bar. In the small pictures of the masks each row is a sentence, and time goes to the right.
+
+**Predict.** Now one `LSTM` reads the first half and another one the second. How many ends does the
+thread have, and which mask comes to each `LSTM`?
+"""
+
+# %% id="split-trace"
+first_state = keras.layers.LSTM(4, name="first_half")(halves[0])
+second_state = keras.layers.LSTM(4, name="second_half")(halves[1])
+trace = ml.trace(keras.Model(inputs, [second_state, first_state]), padded)
+display(trace)
+
+split = trace["temporal_split"]
+print(split.effect, [mask.shape for mask in split.masks_out])
+for out, half in zip(split.masks_out, (first, second), strict=True):
+    print("as on arrays:", np.array_equal(out, ml.mask_of(half)))
 
 # %% [markdown] id="split-why"
 """
-**Why.** The symbolic mask is a plan: Boolean, of a shape still open. When data comes, the model
-carries the plan out, and the masks are the same as before. Keras's own layers do so, too. Put
-the halves together again with `Concatenate(axis=1)`, and the two masks become one:
+**Why.** `TemporalSplit` changes the mask: one comes in, and two go out. Below it the thread forks,
+and each `LSTM` gets the mask of its own half, the same as on arrays. Keras's own layers compute
+masks in this way, too. Put the halves together again with `Concatenate(axis=1)`, and the two masks
+become one:
 """
 
 # %% id="split-joined"
