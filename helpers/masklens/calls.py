@@ -1,8 +1,7 @@
 """What a trace records: one LayerCall for each call of a layer, with the masks around it."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, overload
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,8 @@ class LayerCall:
 
     Attributes:
         name: The layer's name, such as `"mha"`.
-        path: The names of the layers that were being called around it, and its own: `"encoder/mha"`.
+        path: The names of the layers that were being called around it, and its own, such as
+            `"encoder/mha"`.
         layer_type: The name of the layer's class.
         depth: How many layers were being called around it.
         shapes_in: The shape of each tensor that came in; mask arguments are not counted.
@@ -26,7 +26,8 @@ class LayerCall:
         masks_in: The mask of each tensor that came in, as it was before the call: None where there
             was none. A mask that was passed by hand stands at the tensor that it is for.
         masks_out: The mask of each tensor that came out.
-        receives_mask: Whether Keras, or the caller, handed the layer a mask argument that is not None.
+        receives_mask: Whether Keras, or the caller, handed the layer a mask argument that is not
+            None.
         uses_mask: Whether the values that come out depend on the mask, found by changing it and
             running the call again; None where that was not tried.
         effect: What became of the mask.

@@ -76,7 +76,8 @@ def _html(
         body += _html_row(calls, row, stretch, strips)
     if error is not None:
         body += _html_more((Joint(),) * width, f"✕ {_html_error(error)}")
-    caption = f"<b>{_('Where the mask goes')}</b> <small>{escape(trace_summary(calls))}</small>"
+    title = _("Where the mask goes")
+    caption = f"<b>{title}</b> <small>{escape(trace_summary(calls))}</small>"
     return (
         f"<style>{_style()}</style>"
         f"<div class=masklens-trace lang={get_language()} style=overflow-x:auto><figure>"
@@ -168,7 +169,8 @@ def _html_loss(calls: Sequence[LayerCall], call: LayerCall) -> str:
 
 
 def _html_error(error: BaseException) -> str:
-    return f"<span class=cut>{_('The model stopped here')}</span>: {escape(_error_words(error))}"
+    stopped = _("The model stopped here")
+    return f"<span class=cut>{stopped}</span>: {escape(_error_words(error))}"
 
 
 @cache
@@ -189,14 +191,16 @@ def _text(
     for row, stretch in zip(rows, rail, strict=True):
         lines += _text_lines(row, stretch, drawn)
     widths = [max(map(terminal_width, column)) for column in zip(*lines, strict=True)]
-    text = [f"{_('Where the mask goes')} · {trace_summary(calls)}"]
+    title = _("Where the mask goes")
+    text = [f"{title} · {trace_summary(calls)}"]
     text += ["  ".join(map(_left, line, widths)).rstrip() for line in lines]
     said = [f"{row.call.name}: {note}" for row in rows if (note := _note(row.call))]
     for row in rows:
         if row.call.costs_a_mask:
             said.append(f"✕ {explain_loss(calls, row.call)}")
     if error is not None:
-        said.append(f"✕ {_('The model stopped here')}: {_error_words(error)}")
+        stopped = _("The model stopped here")
+        said.append(f"✕ {stopped}: {_error_words(error)}")
     return "\n".join([*text, *([""] if said else []), *said])
 
 
