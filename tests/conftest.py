@@ -99,7 +99,7 @@ def pytest_configure() -> None:
     """The kernels that nbval starts are as quiet as those of the build; hypothesis is patient."""
     os.environ.update(QUIET_ENVIRONMENT)
     # An example may be slow on a busy machine without anything being wrong.
-    settings.register_profile("patient", deadline=None)
+    settings.register_profile("patient", settings.default, deadline=None)
     settings.load_profile("patient")
 
 
