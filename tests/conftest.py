@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from authoring.__main__ import main
 from authoring.execute import QUIET_ENVIRONMENT
@@ -95,8 +96,11 @@ def po_text(entries: dict[tuple[str, str], str]) -> str:
 
 
 def pytest_configure() -> None:
-    """The kernels that nbval starts are as quiet as those of the build."""
+    """The kernels that nbval starts are as quiet as those of the build; hypothesis is patient."""
     os.environ.update(QUIET_ENVIRONMENT)
+    # An example may be slow on a busy machine without anything being wrong.
+    settings.register_profile("patient", settings.default, deadline=None)
+    settings.load_profile("patient")
 
 
 def write_course(root: Path) -> None:
