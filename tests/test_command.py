@@ -12,7 +12,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from keras import layers
 
 from masklens.command import main
 
@@ -62,6 +61,11 @@ save("keeps.keras", own_layers.Scale(name="own_scale"))
 save("loses.keras", own_layers.Scale(keeps_mask=False, name="own_scale"))
 save("stumbles.keras", own_layers.Stumble())
 save("lambda.keras", layers.Lambda(lambda x: x * 2))
+
+ids, weights = keras.Input((4,), name="ids"), keras.Input((2,), name="weights")
+joined = layers.Concatenate()([ids, weights])
+keras.Model([ids, weights], joined).save("two.keras")
+keras.Model({"first": ids, "second": weights}, joined).save("keys.keras")
 """
 
 
@@ -71,10 +75,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("saved")
     (root / "own_layers.py").write_text(OWN_LAYERS)
     subprocess.run([sys.executable, "-W", "ignore", "-c", SAVE], cwd=root, check=True)
-    ids, weights = keras.Input((4,), name="ids"), keras.Input((2,), name="weights")
-    joined = layers.Concatenate(name="join")([ids, weights])
-    keras.Model([ids, weights], joined).save(root / "two.keras")
-    keras.Model({"first": ids, "second": weights}, joined).save(root / "keys.keras")
     np.savez(root / "batch.npz", ids=IDS)
     np.savez(root / "named.npz", weights=np.ones((2, 2)), ids=IDS, labels=np.ones(2))
     np.savez(root / "ordered.npz", IDS, np.ones((2, 2)))

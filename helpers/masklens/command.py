@@ -37,6 +37,7 @@ _PAGE = """\
 <style>
 :root {{ color-scheme: light dark }}
 body {{ margin: 2rem auto; max-width: 75rem; padding: 0 1rem; font: 1rem system-ui, sans-serif }}
+h1 {{ font-size: 1.4rem }}
 @media (prefers-color-scheme: dark) {{
   body {{ background: #111; color: #ddd }}
   :root [class^=masklens] {{ --m: #56b4e9; --c: #ff8a80 }}
