@@ -429,7 +429,8 @@ class Attaching(layers.Layer):
         np.ones((5, 3), bool),
         np.ones((3, 5, 4, 1), bool),
     ],
-    ids=str,
+    # An object is named after its address otherwise, and that differs from worker to worker.
+    ids=lambda mask: f"{type(mask).__name__}{getattr(mask, 'shape', '')}",
 )
 @pytest.mark.parametrize("probe", [False, True])
 def test_whatever_a_custom_layer_attaches_as_a_mask_is_named(mask: Any, probe: bool) -> None:
