@@ -496,3 +496,31 @@ def test_the_trace_is_text_and_a_picture() -> None:
     trace = ml.trace(Chain(words(), Unmasked(name="unmasked"), layers.LSTM(2)), IDS)
     assert "unmasked" in repr(trace)
     assert "unmasked" in trace._repr_html_()
+
+
+class Consuming(layers.Layer):
+    """Uses the mask at each timestep, and does not opt in to handing it on."""
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        return x if mask is None else x * keras.ops.cast(mask, "float32")[..., None]
+
+
+@pytest.mark.parametrize(
+    ("ending", "lost"),
+    [
+        ([Consuming(name="consuming"), layers.LSTM(5, name="lstm")], ["consuming"]),
+        ([Consuming(name="consuming")], []),  # no later call takes what it returns
+        ([layers.LSTM(5, name="lstm"), layers.Dense(2, name="dense")], []),  # 5 units, 5 timesteps
+    ],
+    ids=["kept timesteps", "last", "timesteps gone"],
+)
+def test_a_mask_that_ends_too_soon_is_lost(ending: list[Any], lost: list[str]) -> None:
+    words = layers.Embedding(10, 4, mask_zero=True, name="words")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trace = ml.trace(keras.Sequential([words, *ending]), IDS)
+    assert [call.name for call in trace.lost] == lost
+    assert [trace.calls[taker].name for call in trace.lost for taker in call.lost_to] == (
+        ["lstm"] if lost else []
+    )
+    assert ("supports_masking = True" in repr(trace)) == bool(lost)

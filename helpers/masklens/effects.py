@@ -138,6 +138,8 @@ class _Verdicts:
         if self._effects[call.place] == "drops":
             hurt.update(self._hurt(call, call.results))
             dropped = not self._seen_to(call)
+        elif self._effects[call.place] == "ends" and _keeps_time(call):
+            hurt.update(self._hurt(call, call.results))
         if dropped or hurt:
             self._costs.add(call.place)
             self._lost_to[call.place] = tuple(sorted(hurt))
@@ -227,6 +229,18 @@ class _Verdicts:
             if loose and sibling.place < call.place
             for mask in sibling.masks_out
         )
+
+
+def _keeps_time(call: RawCall) -> bool:
+    """Whether an output still has the timesteps of a masked input, so that a mask would fit it.
+
+    The rank tells an LSTM's (batch, units) from a (batch, time) that happens to be as long.
+    """
+    return any(
+        mask is not None and len(before) == len(after) > 2 and before[:2] == after[:2]
+        for before, mask in zip(call.shapes_in, call.masks_in, strict=True)
+        for after in call.shapes_out
+    )
 
 
 def _has_graph(layer: Any) -> bool:

@@ -104,7 +104,7 @@ def _lay_row(
         if at in done:
             joints[at] = replace(joints[at], down="")
             threads[at] = None
-        elif call.costs_a_mask and call.effect != "drops" and incoming == "solid":
+        elif call.costs_a_mask and call.effect not in ("drops", "ends") and incoming == "solid":
             # The call cleared the mask of its own input: the thread is cut where it passes.
             joints[at] = replace(joints[at], down="dotted", mark="drops")
             threads[at] = replace(threads[at], line="dotted")  # type: ignore[type-var]  # taken: there
@@ -125,7 +125,9 @@ def _line_taken(row: Row, thread: _Thread) -> Line:
 def _line_given(row: Row, taken: dict[int, Line]) -> Line:
     if any(mask is not None for mask in row.call.masks_out):
         return "solid"
-    if row.call.effect == "drops" or (row.call.effect == "none" and "dotted" in taken.values()):
+    ended_too_soon = row.call.effect == "ends" and row.call.costs_a_mask
+    unseen = row.call.effect == "none" and "dotted" in taken.values()
+    if row.call.effect == "drops" or ended_too_soon or unseen:
         return "dotted"
     return ""
 

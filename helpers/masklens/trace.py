@@ -45,8 +45,9 @@ class Trace:
     def lost(self) -> tuple[LayerCall, ...]:
         """The calls that cost a later layer its mask.
 
-        These are each call that drops a mask, and each that clears the mask of its own input where
-        a later call takes that tensor.
+        These are each call that drops a mask; each that takes a mask and ends it while its output
+        still has the timesteps and a later call takes it; and each that clears the mask of its own
+        input where a later call takes that tensor.
         """
         return tuple(call for call in self.calls if call.costs_a_mask)
 

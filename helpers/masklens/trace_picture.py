@@ -289,7 +289,7 @@ def _names(row: Row) -> str:
 
 def _note(call: LayerCall) -> str | None:
     # That a call cleared the mask of its input is said where the mask is lost.
-    return None if call.costs_a_mask and call.effect != "drops" else call.note
+    return None if call.costs_a_mask and call.effect not in ("drops", "ends") else call.note
 
 
 def _came_from(row: Row) -> str:

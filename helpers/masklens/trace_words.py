@@ -62,6 +62,12 @@ def loss_words(calls: Sequence[LayerCall], call: LayerCall) -> tuple[str, dict[s
     more = ["…"] * (len(takers) > _MOST_NAMES)
     names = {"call": call.name, "takers": ", ".join(takers[:_MOST_NAMES] + more)}
     names["taker"] = takers[0] if takers else ""
+    if call.effect == "ends":
+        return _(
+            "{call} takes the mask but hands none on, although its output still has the timesteps, "
+            "so it never reaches {takers}. If {call} is your own layer and leaves each timestep in "
+            "its place, set `supports_masking = True` in it."
+        ), names
     if call.effect != "drops":
         return _(
             "{call} clears the mask of its own input, so that tensor reaches {takers} without it. "
