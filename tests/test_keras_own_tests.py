@@ -53,13 +53,26 @@ class Run:
 def run_keras_tests(folder: Path, plugin: str) -> Run:
     """Runs, in a process of their own, the tests of Keras with "mask" in their name."""
     (folder / "plugin.py").write_text(plugin)
+    # Keras is installed below this repository, whose own settings would hold otherwise.
+    (folder / "pytest.ini").write_text("[pytest]\n")
     paths = sorted(
         path
         for path in KERAS.rglob("*_test.py")
         if re.search(r"def test\w*mask", path.read_text(encoding="utf-8"))
     )
     # A module that needs what is not installed cannot be collected; the others still run.
-    options = ["-W", "ignore", "-p", "no:cacheprovider", "-p", "plugin", "-k", "mask"]
+    options = [
+        "-c",
+        "pytest.ini",
+        "-W",
+        "ignore",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "plugin",
+        "-k",
+        "mask",
+    ]
     options += ["--continue-on-collection-errors"]
     report = folder / "outcomes.json"
     environment = os.environ | {"PYTHONPATH": str(folder), "OUTCOMES": str(report)}
