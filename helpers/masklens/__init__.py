@@ -1,5 +1,7 @@
 """Shows where a mask goes in a Keras model: `import masklens as ml`."""
 
+from typing import TYPE_CHECKING, Any
+
 from masklens.attention import plot_attention
 from masklens.calls import LayerCall
 from masklens.figure import plot_mask
@@ -12,10 +14,18 @@ from masklens.picture import Picture, show
 from masklens.states import plot_states
 from masklens.trace import Trace, record, trace
 
+if TYPE_CHECKING:
+    from masklens.padding_explorer import PaddingExplorer
+    from masklens.propagation_explorer import PropagationExplorer
+    from masklens.timestep_explorer import TimestepExplorer
+
 __all__ = [
     "LayerCall",
     "PaddedBatch",
+    "PaddingExplorer",
     "Picture",
+    "PropagationExplorer",
+    "TimestepExplorer",
     "Trace",
     "assert_no_mask_lost",
     "get_language",
@@ -31,3 +41,26 @@ __all__ = [
     "show",
     "trace",
 ]
+
+# Widgets are imported when the first is asked for: many who trace a model have no notebook.
+_EXPLORERS = {
+    "PaddingExplorer": "padding_explorer",
+    "PropagationExplorer": "propagation_explorer",
+    "TimestepExplorer": "timestep_explorer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPLORERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    try:
+        return getattr(import_module(f"{__name__}.{_EXPLORERS[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("anywidget", "ipywidgets", "traitlets"):
+            raise
+        from masklens.language import translate as _
+
+        message = _("{name} is a widget, and {module} is not installed: pip install anywidget")
+        raise ImportError(message.format(name=name, module=error.name)) from error

@@ -1,0 +1,193 @@
+"""What the explorers have in common: a widget that selects among states computed beforehand."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from masklens.grid import Axis, State, build_grid, compute_states
+from masklens.language import get_language
+from masklens.language import translate as _
+
+_STYLE_SHEETS = ("picture.css", "trace.css", "explorer.css")
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@cache
+def front_end() -> tuple[str, str]:
+    """Reads what every explorer shows itself with.
+
+    Returns:
+        The ES module and the style sheet.
+
+    Example:
+        >>> module, sheet = front_end()
+        >>> len((module + sheet).encode()) < 25_000
+        True
+    """
+    folder = Path(__file__).parent
+    sheets = [(folder / name).read_text(encoding="utf-8") for name in _STYLE_SHEETS]
+    module = (folder / "explorer.js").read_text(encoding="utf-8")
+    return module, "\n".join(sheet.split("\n", 1)[1] for sheet in sheets)
+
+
+class Explorer(anywidget.AnyWidget):
+    """A picture that changes with its controls.
+
+    All its states are computed when it is made, so it also works in a saved notebook and on a web
+    page, without a kernel. Shown without scripts it is a picture of the state chosen at first.
+
+    Attributes:
+        grid: The states, as `masklens.grid.build_grid` writes them.
+        selection: For each control, the index of the option that is chosen.
+    """
+
+    grid = traitlets.Dict().tag(sync=True)
+    selection = traitlets.List(traitlets.Int()).tag(sync=True)
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+
+    _made: ClassVar[Counter[str]] = Counter()
+
+    def __init__(
+        self,
+        title: str,
+        axes: Sequence[Axis],
+        make_state: Callable[[dict[str, Any]], State],
+        *,
+        predict: bool = False,
+        start: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Computes every state.
+
+        Args:
+            title: What the explorer is.
+            axes: The controls.
+            make_state: Computes the state for one value per control.
+            predict: Whether to ask the learner before each picture.
+            start: The values to begin with; None, or what is missing, for the first option.
+
+        Raises:
+            ValueError: If there would be too many states or bytes, or a value is no option.
+        """
+        states = compute_states(axes, make_state)
+        grid = build_grid(title, axes, states, _words(), predict=predict)
+        chosen = {axis.name: axis.options[0][0] for axis in axes} | dict(start or {})
+        selection = _selection(grid["axes"], chosen)
+        place = 0
+        for option, axis in zip(selection, axes, strict=True):
+            place = place * len(axis.options) + option
+        # Counted, not drawn at random: a notebook that is run again is saved as it was.
+        name = f"{type(self).__name__} {json.dumps([title, grid['axes']])}"
+        self._made[name] += 1
+        self._id = hashlib.sha256(f"{name} {self._made[name]}".encode()).hexdigest()[:32]
+        layout = ipywidgets.Layout(model_id=f"{self._id[:-1]}{'1' if self._id[-1] == '0' else '0'}")
+        module, sheet = front_end()
+        super().__init__(
+            model_id=self._id,
+            layout=layout,
+            grid=grid,
+            selection=selection,
+            _esm=module,
+            _css=sheet,
+        )
+        self._html = _static(self._id, title, states[place], self.chosen, grid)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The value of each control, as the learner or `choose` has set it."""
+        pairs = zip(self.grid["axes"], self.selection, strict=True)
+        return {name: axis["options"][option][0] for (name, axis), option in pairs}
+
+    def choose(self, **values: Any) -> None:
+        """Sets controls, as a click would.
+
+        Args:
+            **values: The controls to set, and the value of each.
+
+        Raises:
+            ValueError: If there is no such control, or it has no such value.
+        """
+        self.selection = _selection(self.grid["axes"], self.chosen | values)
+
+    def __repr__(self) -> str:
+        """Shows the kind of explorer, and what is chosen."""
+        values = ", ".join(f"{name}={value!r}" for name, value in self.chosen.items())
+        return f"{type(self).__name__}({values})"
+
+    def _repr_mimebundle_(self, **_kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._id}
+        return {"text/plain": repr(self), "text/html": self._html, _WIDGET_VIEW: view}, {}
+
+    # ipywidgets 7 would show the widget without the picture beside it.
+    _ipython_display_ = None
+
+
+def _selection(axes: list[list[Any]], chosen: Mapping[str, Any]) -> list[int]:
+    names = [name for name, _axis in axes]
+    for name in chosen:
+        if name not in names:
+            raise ValueError(
+                _("There is no control {name!r}; there are: {names}.").format(
+                    name=name, names=", ".join(names)
+                )
+            )
+    return [_option(name, axis["options"], chosen[name]) for name, axis in axes]
+
+
+def _option(name: str, options: list[list[Any]], value: Any) -> int:
+    # True is no 1 here: a switch and a number are different controls.
+    for place, (known, _label) in enumerate(options):
+        if known == value and isinstance(known, bool) == isinstance(value, bool):
+            return place
+    raise ValueError(
+        _("{name} has no value {value!r}; choose one of: {options}.").format(
+            name=name, value=value, options=", ".join(repr(known) for known, _label in options)
+        )
+    )
+
+
+def _static(
+    model_id: str, title: str, state: State, chosen: Mapping[str, Any], grid: Mapping[str, Any]
+) -> str:
+    """The picture for readers without scripts: the chosen state, and what could be changed."""
+    settings = []
+    for name, axis in grid["axes"]:
+        labels = [label for value, label in axis["options"] if value == chosen[name]]
+        settings.append(f"{escape(axis['label'])}: <b>{escape(labels[0])}</b>")
+    picture = state.html
+    if grid["predict"] and state.question is not None:
+        picture = f"<details><summary>{escape(state.question.text)}</summary>{picture}</details>"
+    note = _("Run this cell in Jupyter or Colab to change the settings.")
+    return (
+        f"<style>{front_end()[1]}</style>"
+        f"<div class=masklens-explorer data-model={model_id} lang={get_language()}>"
+        f"<p><b>{escape(title)}</b><br>{' · '.join(settings)}</p>{picture}"
+        f"<p>{escape(state.say)}</p><p><small>{note}</small></p></div>"
+    )
+
+
+def _words() -> dict[str, str]:
+    return {
+        "predict": _("Predict first"),
+        "reveal": _("Show the answer"),
+        "right": _("{right} of {all} right"),
+        "again": _("Ask me again"),
+        "correct": _("right"),
+        "wrong": _("wrong"),
+        "copy": _("Copy"),
+        "copied": _("Copied"),
+        "play": _("Play"),
+        "pause": _("Pause"),
+        "back": _("One step back"),
+        "forward": _("One step on"),
+        "picture": _("picture"),
+    }
