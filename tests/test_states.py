@@ -256,7 +256,7 @@ class Custom(keras.Model):  # type: ignore[misc]  # Keras has no type hints
         (keras.layers.Dense(5), X, {}, TypeError, "Dense is none"),
         (keras.Sequential([keras.layers.Dense(5)]), X, {}, TypeError, "Sequential is none"),
         ("lstm", X, {}, TypeError, "str is none"),
-        (Custom(), X, {}, TypeError, "cannot see what reaches"),
+        (Custom(), X, {}, TypeError, "What reaches lstm.* cannot be seen"),
         (keras.layers.LSTM(5), keras.Input((7, 4)), {}, TypeError, "symbolic"),
         (keras.layers.LSTM(5), BATCH, {}, ValueError, "with its Embedding"),
         (keras.layers.LSTM(5), X[0], {}, ValueError, r"\(7, 4\)"),

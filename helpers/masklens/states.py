@@ -6,20 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masklens.hidden_states import hidden_states
 from masklens.language import translate as _
-from masklens.mask import mask_of
-from masklens.padding import PaddedBatch
-from masklens.panels import (
-    BLUE,
-    GREY,
-    check_row,
-    checked_axes,
-    hangul,
-    label_steps,
-    new_axes,
-    refuse_symbolic,
-)
-from masklens.picture import Mask, boolean_mask, check_tokens
+from masklens.panels import BLUE, GREY, checked_axes, hangul, label_steps, new_axes
+from masklens.picture import Mask, check_tokens
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,132 +66,13 @@ def plot_states(
         >>> [ax.get_title(loc="left") for ax in axes]
         ['lstm, with the mask', 'lstm, without the mask']
     """
-    import keras
-
-    recurrent = _recurrent_layer(layer)
-    refuse_symbolic(inputs)
-    features, carried = _before(recurrent, layer, inputs)
-    known = _checked_mask(carried if mask is None else mask, features.shape)
-    check_row(row, len(features))
+    states = hidden_states(layer, inputs, mask, [row])
+    read = states.read[0]
     if tokens is not None:
-        check_tokens([tokens], [features.shape[1]])
-    if not recurrent.built:
-        recurrent.build(features.shape)
-    one, read = features[row : row + 1], known[row]
-    # Recurrent dropout moves its random seed even at inference; the scope catches that.
-    with keras.StatelessScope():
-        pairs = [
-            (part.name, _states(part, one, read), _states(part, one, np.ones_like(read)))
-            for part in _directions(recurrent)
-        ]
+        check_tokens([tokens], [len(read)])
+    pairs = [(part.name, part.masked[0], part.plain[0]) for part in states.directions]
     with hangul():
         return _draw_pairs(pairs, read, tokens, axes)
-
-
-def _recurrent_layer(layer: Any) -> Any:
-    import keras
-
-    kinds = (keras.layers.RNN, keras.layers.Bidirectional)
-    candidates = getattr(layer, "layers", []) if isinstance(layer, keras.Model) else [layer]
-    found = [candidate for candidate in candidates if isinstance(candidate, kinds)]
-    if not found:
-        raise TypeError(
-            _(
-                "plot_states draws a recurrent layer, such as LSTM or GRU, or a model with one "
-                "among its own layers; {type} is none. Of nested models, pass the inner one."
-            ).format(type=type(layer).__name__)
-        )
-    return found[-1]
-
-
-def _before(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]:
-    """What reaches the recurrent layer: features of shape (batch, time, features), and the mask."""
-    import keras
-
-    tensor = inputs.ids if isinstance(inputs, PaddedBatch) else inputs
-    mask = None
-    if isinstance(layer, keras.Model) and not layer.built:
-        layer(tensor)
-    with keras.StatelessScope():
-        if isinstance(layer, keras.Sequential):
-            for earlier in layer.layers[: layer.layers.index(recurrent)]:
-                tensor = earlier(tensor)
-        elif isinstance(layer, keras.Model):
-            tensor, *masks = _part_before(recurrent, layer)(tensor)
-            mask = masks[0] if masks else None
-    if mask is None and keras.ops.is_tensor(tensor):
-        mask = mask_of(tensor)
-    features = keras.ops.convert_to_numpy(tensor)
-    if features.ndim != 3 or features.dtype.kind not in "biuf":
-        raise ValueError(
-            _(
-                "{layer} reads numbers of shape (batch, time, features); these have the shape "
-                "{shape}. For ids, pass the model with its Embedding."
-            ).format(layer=recurrent.name, shape=features.shape)
-        )
-    return features, None if mask is None else keras.ops.convert_to_numpy(mask)
-
-
-def _part_before(recurrent: Any, model: Any) -> Any:
-    """The part of a Functional model that computes what the recurrent layer reads, and its mask."""
-    import keras
-
-    try:
-        # A Functional model keeps the mask among the tensors that a layer takes.
-        features, *others = keras.tree.flatten(recurrent.input)
-        masks = [tensor for tensor in others if tensor.dtype == "bool"]
-        return keras.Model(model.input, [features, *masks])
-    except (AttributeError, TypeError, ValueError) as error:
-        raise TypeError(
-            _(
-                "plot_states cannot see what reaches {layer} inside {model}, which is no graph of "
-                "layers that leads to it. Pass {layer} itself, and what it takes as inputs."
-            ).format(layer=recurrent.name, model=model.name)
-        ) from error
-
-
-def _checked_mask(mask: Any, shape: tuple[int, ...]) -> Mask:
-    if mask is None:
-        raise ValueError(
-            _(
-                "No mask reaches the layer, so there is nothing to compare. Pass "
-                "mask=, of shape (batch, time), such as the mask of the batch that ml.pad returns."
-            )
-        )
-    known = boolean_mask(mask)
-    if known.shape != shape[:2]:
-        raise ValueError(
-            _("The mask has the shape {mask}, but the batch has {batch}; they must agree.").format(
-                mask=known.shape, batch=shape[:2]
-            )
-        )
-    return known
-
-
-def _directions(recurrent: Any) -> list[Any]:
-    import keras
-
-    if isinstance(recurrent, keras.layers.Bidirectional):
-        return [recurrent.forward_layer, recurrent.backward_layer]
-    return [recurrent]
-
-
-def _states(recurrent: Any, features: NDArray[Any], read: Mask) -> NDArray[Any]:
-    """(time, units): runs the layer's own cell, in a loop that keeps what it puts out each time."""
-    import keras
-
-    backwards = recurrent.go_backwards
-    # A new loop around the same cell shares its weights and leaves the layer's own state alone.
-    loop = keras.layers.RNN(
-        recurrent.cell,
-        return_sequences=True,
-        go_backwards=backwards,
-        dtype=recurrent.dtype_policy,
-    )
-    tensor = keras.ops.convert_to_tensor(features, dtype=recurrent.compute_dtype)
-    outputs = keras.ops.convert_to_numpy(loop(tensor, mask=read[None], training=False))[0]
-    states: NDArray[Any] = outputs[::-1] if backwards else outputs
-    return states.astype("float32")
 
 
 def _draw_pairs(
