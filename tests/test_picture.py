@@ -192,6 +192,13 @@ def test_korean_pictures_speak_korean() -> None:
     assert "건너뜀" in ml.show([[False]]).html
 
 
+def test_the_picture_without_its_style_sheet_is_the_rest_of_it() -> None:
+    for picture in (ml.show([[True]], caption="</style>"), ml.show(ml.pad([[5], [6, 7]]))):
+        (sheet,) = re.findall("<style>.*?</style>", picture.html)
+        assert picture.html == sheet + picture.without_style
+        assert picture.without_style.startswith("<div class=masklens ")
+
+
 WRONG: list[tuple[str, Any, dict[str, Any], type[Exception], str, str]] = [
     ("numbers", np.ones((3, 6)), {}, TypeError, "ids != 0", "ids != 0"),
     ("ids", [[7, 0]], {}, TypeError, "int64", "int64"),

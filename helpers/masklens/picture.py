@@ -18,7 +18,7 @@ from masklens.strip import html_strip, reduce_mask, summary
 from masklens.table import Cell, Legend, Table, html_table, numbered, text_table
 
 # Beyond this many timesteps in all, nobody reads single squares: they become a strip.
-_MOST_SQUARES = 600
+MOST_SQUARES = 600
 
 Mask = NDArray[np.bool_]
 
@@ -34,6 +34,11 @@ class Picture:
 
     html: str
     text: str
+
+    @property
+    def without_style(self) -> str:
+        """The picture for a page that has the style sheets already, as an explorer's has."""
+        return self.html.rpartition("</style>")[2]
 
     def _repr_html_(self) -> str:
         return self.html
@@ -138,9 +143,9 @@ def _show_mask(
     caption = caption or _("mask {shape}: {true} of {all} timesteps are True").format(
         shape=mask.shape, true=int(mask.sum()), all=mask.size
     )
-    if mask.size > _MOST_SQUARES:
-        return _picture(_strip(mask, caption))
-    return _picture(_mask_table(mask, tokens, caption))
+    if mask.size > MOST_SQUARES:
+        return _picture(mask_strip(mask, caption))
+    return _picture(mask_table(mask, tokens, caption))
 
 
 def _show_batch(
@@ -158,15 +163,35 @@ def _show_batch(
                 mask=mask.shape, batch=batch.origin.shape
             )
         )
-    if batch.origin.size > _MOST_SQUARES:
-        return _picture(_strip(batch.mask if mask is None else mask, caption or batch.call))
-    table = _batch_table(batch, tokens, caption)
-    return _picture(table) if mask is None else _picture(table, _mask_table(mask, None, _("mask")))
+    if batch.origin.size > MOST_SQUARES:
+        return _picture(mask_strip(batch.mask if mask is None else mask, caption or batch.call))
+    table = batch_table(batch, tokens, caption)
+    return _picture(table) if mask is None else _picture(table, mask_table(mask, None, _("mask")))
 
 
-def _batch_table(
-    batch: PaddedBatch, tokens: Sequence[Sequence[object]] | None, caption: str | None
+def batch_table(
+    batch: PaddedBatch,
+    tokens: Sequence[Sequence[object]] | None = None,
+    caption: str | None = None,
 ) -> Table:
+    """Lays a padded batch out as a table: tokens, padding, and outside them what was cut.
+
+    Args:
+        batch: The padded batch.
+        tokens: What to write instead of ids, for each sequence before padding.
+        caption: The words above the table, instead of the call.
+
+    Returns:
+        The table.
+
+    Example:
+        >>> from masklens.padding import pad
+        >>> print(text_table(batch_table(pad([[7, 8], [9]], padding="post"), caption="batch")))
+        batch
+           0    1
+        0  7    8
+        1  9  (0)
+    """
     words = tokens or batch.sequences
     padding = Cell("padding", f"{batch.value:g}")
     rows = [
@@ -187,7 +212,23 @@ def _batch_table(
     return Table(caption or batch.call, head, numbered(rows), code=caption is None)
 
 
-def _mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: str) -> Table:
+def mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: str) -> Table:
+    """Lays a mask out as a table: one square per timestep, or one token.
+
+    Args:
+        mask: (batch, time) booleans.
+        tokens: What to write instead of squares, (batch, time); None for squares.
+        caption: The words above the table.
+
+    Returns:
+        The table, with a legend.
+
+    Example:
+        >>> print(text_table(mask_table(np.array([[True, False]]), None, "mask")))
+        mask
+           0  1
+        0  ■  □
+    """
     if tokens is None:
         legend = Legend("■", _("True: read")), Legend("□", _("False: skipped"), struck=True)
         rows = [[Cell("true" if step else "false") for step in row] for row in mask]
@@ -207,7 +248,21 @@ def _mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: 
     return Table(caption, head, numbered(rows), legend=legend)
 
 
-def _strip(mask: Mask, caption: str) -> tuple[str, str]:
+def mask_strip(mask: Mask, caption: str) -> tuple[str, str]:
+    """Draws a mask of many timesteps as a strip.
+
+    Args:
+        mask: (batch, time) booleans.
+        caption: The words above the strip.
+
+    Returns:
+        The strip as HTML, and its numbers as text.
+
+    Example:
+        >>> print(mask_strip(np.array([[True, False]]), "mask")[1])
+        mask
+        True timesteps per sequence: 1 at least, 1 at most, 1.0 on average.
+    """
     strip = reduce_mask(mask)
     text = f"{caption}\n{summary(mask, strip)}"
     return html_strip(strip, mask, escape(caption, quote=False)), text
@@ -215,13 +270,28 @@ def _strip(mask: Mask, caption: str) -> tuple[str, str]:
 
 def _picture(*parts: Table | tuple[str, str]) -> Picture:
     drawn = [(html_table(p), text_table(p)) if isinstance(p, Table) else p for p in parts]
-    html = "".join(html for html, _text in drawn)
-    # Where style sheets are stripped, a wide picture must still scroll on a phone.
-    frame = f"<div class=masklens lang={get_language()} style=overflow-x:auto>"
+    html = framed("".join(html for html, _text in drawn))
     return Picture(
-        f"<style>{_style()}</style>{frame}{html}</div>",
+        f"<style>{_style()}</style>{html}",
         "\n\n".join(text for _html, text in drawn),
     )
+
+
+def framed(html: str) -> str:
+    """Puts what was drawn into the element that the style sheet is written for.
+
+    Args:
+        html: One or more figures.
+
+    Returns:
+        The `<div>` with the figures side by side, or below one another where it is narrow.
+
+    Example:
+        >>> framed("<figure></figure>")[:19]
+        '<div class=masklens'
+    """
+    # Where style sheets are stripped, a wide picture must still scroll on a phone.
+    return f"<div class=masklens lang={get_language()} style=overflow-x:auto>{html}</div>"
 
 
 @cache

@@ -38,7 +38,7 @@ def depends_on_mask(
         or no run with another mask succeeds.
     """
     trial = _Trial(layer, args, kwargs, attached)
-    with _undisturbed():
+    with undisturbed():
         before = trial.run()
         if before is None or _differ(before, trial.run() or before[:0]):
             return None
@@ -177,8 +177,14 @@ def _values_differ(one: Array, other: Array, valid: Mask, other_valid: Mask) -> 
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Keeps the warnings of repeated runs silent, and the random numbers of others as they are."""
+def undisturbed() -> Iterator[None]:
+    """Keeps the warnings of repeated runs silent, and the random numbers of others as they are.
+
+    Example:
+        >>> import random
+        >>> with undisturbed():
+        ...     random.seed(0)
+    """
     states = random.getstate(), np.random.get_state()
     try:
         with warnings.catch_warnings():
