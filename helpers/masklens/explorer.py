@@ -101,6 +101,21 @@ class Explorer(anywidget.AnyWidget):
         )
         self._html = _static(self._id, title, states[place], self.chosen, grid)
 
+    @traitlets.validate("selection")
+    def _valid_selection(self, proposal: Any) -> Any:
+        counts = [len(axis["options"]) for _name, axis in self.grid["axes"]]
+        selection = proposal["value"]
+        fits = len(selection) == len(counts) and all(
+            0 <= option < count for option, count in zip(selection, counts, strict=True)
+        )
+        if not fits:
+            raise traitlets.TraitError(
+                _("{selection} is no state: each control has so many options: {counts}.").format(
+                    selection=selection, counts=counts
+                )
+            )
+        return selection
+
     @property
     def chosen(self) -> dict[str, Any]:
         """The value of each control, as the learner or `choose` has set it."""

@@ -61,7 +61,8 @@ class Progress:
         bar = f"<progress max={self._steps} value={self._done} aria-label='{text}'></progress>"
         data = {"text/html": f"{bar} {text}", "text/plain": text}
         if self._handle is None:
-            self._handle = display(data, raw=True, display_id=True)
+            # IPython has type hints for a part of itself only.
+            self._handle = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(data, raw=True)
 
@@ -75,7 +76,7 @@ class Progress:
         if self._handle is not None:
             from IPython.display import clear_output
 
-            clear_output()  # type: ignore[no-untyped-call]  # IPython has hints for a part of itself
+            clear_output()  # type: ignore[no-untyped-call]  # as above
         if self._drawn:
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
 
