@@ -1,7 +1,6 @@
 """What the explorers have in common: a widget that selects among states computed beforehand."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -81,15 +80,16 @@ class Explorer(anywidget.AnyWidget):
         states = compute_states(axes, make_state)
         grid = build_grid(title, axes, states, _words(), predict=predict)
         chosen = {axis.name: axis.options[0][0] for axis in axes} | dict(start or {})
-        selection = _selection(grid["axes"], chosen)
+        selection = _selection(axes, chosen)
         place = 0
         for option, axis in zip(selection, axes, strict=True):
             place = place * len(axis.options) + option
         # Counted, not drawn at random: a notebook that is run again is saved as it was.
-        name = f"{type(self).__name__} {json.dumps([title, grid['axes']])}"
+        name = f"{type(self).__name__} {title} {axes}"
         self._made[name] += 1
         self._id = hashlib.sha256(f"{name} {self._made[name]}".encode()).hexdigest()[:32]
         layout = ipywidgets.Layout(model_id=f"{self._id[:-1]}{'1' if self._id[-1] == '0' else '0'}")
+        self._axes = tuple(axes)
         module, sheet = front_end()
         super().__init__(
             model_id=self._id,
@@ -99,11 +99,14 @@ class Explorer(anywidget.AnyWidget):
             _esm=module,
             _css=sheet,
         )
-        self._html = _static(self._id, title, states[place], self.chosen, grid)
+        picture = _concealed(states[place]) if predict else states[place].html
+        self._html = _static(
+            self._id, title, picture, states[place].say, _settings(axes, selection)
+        )
 
     @traitlets.validate("selection")
     def _valid_selection(self, proposal: Any) -> Any:
-        counts = [len(axis["options"]) for _name, axis in self.grid["axes"]]
+        counts = [len(axis.options) for axis in self._axes]
         selection = proposal["value"]
         fits = len(selection) == len(counts) and all(
             0 <= option < count for option, count in zip(selection, counts, strict=True)
@@ -119,8 +122,8 @@ class Explorer(anywidget.AnyWidget):
     @property
     def chosen(self) -> dict[str, Any]:
         """The value of each control, as the learner or `choose` has set it."""
-        pairs = zip(self.grid["axes"], self.selection, strict=True)
-        return {name: axis["options"][option][0] for (name, axis), option in pairs}
+        pairs = zip(self._axes, self.selection, strict=True)
+        return {axis.name: axis.options[option][0] for axis, option in pairs}
 
     def choose(self, **values: Any) -> None:
         """Sets controls, as a click would.
@@ -131,7 +134,7 @@ class Explorer(anywidget.AnyWidget):
         Raises:
             ValueError: If there is no such control, or it has no such value.
         """
-        self.selection = _selection(self.grid["axes"], self.chosen | values)
+        self.selection = _selection(self._axes, self.chosen | values)
 
     def __repr__(self) -> str:
         """Shows the kind of explorer, and what is chosen."""
@@ -146,8 +149,8 @@ class Explorer(anywidget.AnyWidget):
     _ipython_display_ = None
 
 
-def _selection(axes: list[list[Any]], chosen: Mapping[str, Any]) -> list[int]:
-    names = [name for name, _axis in axes]
+def _selection(axes: Sequence[Axis], chosen: Mapping[str, Any]) -> list[int]:
+    names = [axis.name for axis in axes]
     for name in chosen:
         if name not in names:
             raise ValueError(
@@ -155,39 +158,46 @@ def _selection(axes: list[list[Any]], chosen: Mapping[str, Any]) -> list[int]:
                     name=name, names=", ".join(names)
                 )
             )
-    return [_option(name, axis["options"], chosen[name]) for name, axis in axes]
+    return [_option(axis, chosen[axis.name]) for axis in axes]
 
 
-def _option(name: str, options: list[list[Any]], value: Any) -> int:
+def _option(axis: Axis, value: Any) -> int:
     # True is no 1 here: a switch and a number are different controls.
-    for place, (known, _label) in enumerate(options):
+    for place, (known, _label) in enumerate(axis.options):
         if known == value and isinstance(known, bool) == isinstance(value, bool):
             return place
     raise ValueError(
         _("{name} has no value {value!r}; choose one of: {options}.").format(
-            name=name, value=value, options=", ".join(repr(known) for known, _label in options)
+            name=axis.name,
+            value=value,
+            options=", ".join(repr(known) for known, _label in axis.options),
         )
     )
 
 
-def _static(
-    model_id: str, title: str, state: State, chosen: Mapping[str, Any], grid: Mapping[str, Any]
-) -> str:
-    """The picture for readers without scripts: the chosen state, and what could be changed."""
-    settings = []
-    for name, axis in grid["axes"]:
-        labels = [label for value, label in axis["options"] if value == chosen[name]]
-        settings.append(f"{escape(axis['label'])}: <b>{escape(labels[0])}</b>")
-    picture = state.html
-    if grid["predict"] and state.question is not None:
-        picture = f"<details><summary>{escape(state.question.text)}</summary>{picture}</details>"
+def _static(model_id: str, title: str, picture: str, say: str, settings: str) -> str:
+    """The picture for readers without scripts: the state at the beginning."""
     note = _("Run this cell in Jupyter or Colab to change the settings.")
     return (
         f"<style>{front_end()[1]}</style>"
         f"<div class=masklens-explorer data-model={model_id} lang={get_language()}>"
-        f"<p><b>{escape(title)}</b><br>{' · '.join(settings)}</p>{picture}"
-        f"<p>{escape(state.say)}</p><p><small>{note}</small></p></div>"
+        f"<p><b>{escape(title)}</b><br>{settings}</p>{picture}"
+        f"<p>{escape(say)}</p><p><small>{note}</small></p></div>"
     )
+
+
+def _settings(axes: Sequence[Axis], selection: Sequence[int]) -> str:
+    chosen = [axis.options[option][1] for axis, option in zip(axes, selection, strict=True)]
+    labels = [axis.label for axis in axes]
+    pairs = zip(labels, chosen, strict=True)
+    return " · ".join(f"{escape(label)}: <b>{escape(option)}</b>" for label, option in pairs)
+
+
+def _concealed(state: State) -> str:
+    if state.question is None:
+        return state.html
+    question = escape(state.question.text)
+    return f"<details><summary>{question}</summary>{state.html}</details>"
 
 
 def _words() -> dict[str, str]:

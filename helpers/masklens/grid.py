@@ -20,6 +20,9 @@ Value = str | int | float | bool | None
 _MOST_STATES = 2000
 _MOST_BYTES = 2_000_000
 _VERSION = 1
+# Stands for "<" in a grid. A web page carries the grid in a <script>, which a token such as
+# "</SCRIPT>" would close: not every tool that makes such pages guards against it.
+LESS_THAN = "\ue000"
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,8 @@ def build_grid(
         predict: Whether the learner is asked before each picture.
 
     Returns:
-        The grid. Ordered things in it are lists, as a notebook file sorts the keys of objects.
+        The grid. Ordered things in it are lists, as a notebook file sorts the keys of objects;
+        `LESS_THAN` stands for "<".
 
     Raises:
         ValueError: If it takes more than 2,000,000 bytes.
@@ -161,7 +165,8 @@ def build_grid(
         "pool": pool.entries,
         "words": dict(words),
     }
-    size = len(json.dumps(grid, ensure_ascii=False).encode())
+    written = json.dumps(grid, ensure_ascii=False).replace("<", LESS_THAN)
+    size = len(written.encode())
     if size > _MOST_BYTES:
         raise ValueError(
             _(
@@ -169,7 +174,8 @@ def build_grid(
                 "Give it fewer options, or fewer and shorter sequences."
             ).format(size=size, most=_MOST_BYTES)
         )
-    return grid
+    safe: dict[str, Any] = json.loads(written)
+    return safe
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
