@@ -12,6 +12,8 @@ from hypothesis import settings
 from authoring.__main__ import main
 from authoring.execute import QUIET_ENVIRONMENT
 
+pytest_plugins = ["browser"]
+
 LESSON = '''\
 # %% [markdown] id="title"
 """
