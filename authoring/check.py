@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from authoring import blocks, build, korean, layout, notebook, source
 from authoring import catalog as translations
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
+from masklens.explorer import front_end
 
 MAX_CODE_LINES = 12
 MAX_SPACING_FAULTS = 0.5  # per 1,000 Hangul syllables
@@ -28,6 +29,9 @@ _ENGLISH = re.compile(
 _MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|tmp|work|(?:home|Users)/[\w.-]+)/|[A-Z]:\\+Users\b")
 _VISIBLE_EMPHASIS = re.compile(r"\*\*|(?<=\S)\*(?=[가-힣])")
 _REBUILD = "edit content/, not the notebook, and run `python -m authoring build`"
+_REBUILD_ALL = "run `python -m authoring build --all`"
+_WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
@@ -258,6 +262,27 @@ def faulty_outputs(page: Page) -> Iterator[Fault]:
                     yield page.fault(cell.id, wrong, "print no absolute path")
 
 
+def unsaved_widgets(page: Page) -> Iterator[Fault]:
+    """A widget that is shown, but whose state was not saved: without a kernel nobody sees it."""
+    states = _saved_widgets(page)
+    for model_id, cell_id in _shown_widgets(page).items():
+        if model_id not in states:
+            wrong = f"the state of the widget {model_id} was not saved"
+            yield page.fault(cell_id, wrong, _REBUILD_ALL)
+
+
+def stale_explorers(page: Page) -> Iterator[Fault]:
+    """An explorer saved with another front end than the library has now."""
+    shown = _shown_widgets(page)
+    for model_id, state in _saved_widgets(page).items():
+        if not str(state.get("_anywidget_id")).startswith("masklens."):
+            continue
+        for key, current in zip(("_esm", "_css"), front_end(), strict=True):
+            if state.get(key) != current:
+                wrong = f"the saved explorer's {key} is not the library's"
+                yield page.fault(shown.get(model_id, ""), wrong, _REBUILD_ALL)
+
+
 def dead_links(page: Page) -> Iterator[Fault]:
     """A relative link that leads to no file."""
     for cell in page.cells("markdown"):
@@ -313,6 +338,8 @@ PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
     banned_terms,
     bad_spacing,
     faulty_outputs,
+    unsaved_widgets,
+    stale_explorers,
     dead_links,
 )
 REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
@@ -358,6 +385,22 @@ def _comments(cell: NotebookNode) -> list[blocks.Block]:
         return blocks.comment_blocks(cell.source)
     except SyntaxError:
         return []  # edited by hand; differs_from_source names it
+
+
+def _saved_widgets(page: Page) -> dict[str, dict[str, object]]:
+    """What the notebook has saved of each widget, by model id."""
+    saved = page.book.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
+    return {model_id: model["state"] for model_id, model in saved.items()}
+
+
+def _shown_widgets(page: Page) -> dict[str, str]:
+    """The model ids of the widgets that the notebook shows, with the id of the cell."""
+    return {
+        output.data[_WIDGET_VIEW]["model_id"]: cell.get("id", "")
+        for cell in page.cells("code")
+        for output in cell.outputs
+        if _WIDGET_VIEW in output.get("data", {})
+    }
 
 
 def _avoided_terms(root: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A lesson is built, executed only when its code changed, and left alone when it is at fault."""
 
 import os
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -68,6 +69,41 @@ def test_building_twice_changes_nothing(course: Path, capsys: pytest.CaptureFixt
     assert build(course) == 0
     assert {path: path.read_bytes() for path in before} == before
     assert capsys.readouterr().out.count(": unchanged in ") == 2
+
+
+EXPLORERS = """\
+from masklens.explorer import Explorer
+from masklens.grid import Axis, State
+
+sides = (("pre", "pre"), ("post", "post"))
+for _ in range(2):
+    axes = [Axis("side", "side", sides, "choice")]
+    display(Explorer("title", axes, lambda chosen: State(f"<p>{chosen}</p>", "said")))
+"""
+
+
+def test_executing_twice_saves_explorers_alike(
+    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Let the kernels import the real library instead of the course's own.
+    shutil.rmtree(course / "helpers")
+    monkeypatch.delenv("PYTHONPATH")
+    edit(course / SOURCE, "print(ml.label(), mask)", EXPLORERS)
+    assert build(course) == 0
+    before = {path: (course / path).read_bytes() for path in (ENGLISH, KOREAN)}
+    assert build(course, "--all") == 0
+    assert capsys.readouterr().out.count(": executed in ") == 4
+    assert {path: (course / path).read_bytes() for path in before} == before
+    widgets = nbformat.read(course / KOREAN, as_version=4).metadata.widgets
+    [saved] = widgets.values()
+    # Two explorers, each with its layout.
+    assert sorted(model.model_name for model in saved.state.values()) == [
+        *["AnyModel"] * 2,
+        *["LayoutModel"] * 2,
+    ]
+    assert build(course) == 0
+    assert capsys.readouterr().out.count(": unchanged in ") == 2
+    assert main(["check", "--root", str(course)]) == 0
 
 
 def test_prose_is_built_without_executing(course: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from authoring.__main__ import main
+from masklens.explorer import front_end
 
 SOURCE = "content/lessons/01_mask.py"
 PO = "content/ko/lessons/01_mask.po"
@@ -44,6 +45,25 @@ def cell(name: str, cell_id: str, **values: object) -> Plant:
 def output(**values: object) -> Plant:
     """Makes this the one output of a cell."""
     return cell(KOREAN, "mask", outputs=[values])
+
+
+def explorer(*, saved: bool = True, made_by: str = "masklens.explorer", **changes: str) -> Plant:
+    """Makes an explorer the one output of a cell, saved as a build does it but for the changes."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": "5eed"}
+    data = {"application/vnd.jupyter.widget-view+json": view, "text/plain": "Explorer()"}
+
+    def plant(root: Path) -> None:
+        output(output_type="display_data", metadata={}, data=data)(root)
+        module, sheet = front_end()
+        state = {"_anywidget_id": f"{made_by}.Explorer", "_esm": module, "_css": sheet} | changes
+        model = {"model_module": "anywidget", "model_name": "AnyModel", "state": state}
+        models = {"5eed": model} if saved else {}
+        widgets = {"version_major": 2, "version_minor": 0, "state": models}
+        notebook = nbformat.read(root / KOREAN, as_version=4)
+        notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": widgets}
+        nbformat.write(notebook, root / KOREAN)
+
+    return plant
 
 
 def prose(korean: str) -> Plant:
@@ -180,6 +200,26 @@ FAULTS = {
         output(output_type="stream", name="stdout", text="C:\\Users\\ada"),
         rf"{KOREAN}: mask: a path of one machine in the output: C:\\Users",
     ),
+    "another module": (
+        explorer(_esm="export default {}"),
+        f"{KOREAN}: mask: the saved explorer's _esm is not the library's: run .*build --all",
+    ),
+    "another style sheet": (
+        explorer(_css=""),
+        f"{KOREAN}: mask: the saved explorer's _css is not the library's: run .*build --all",
+    ),
+    "explorer not saved": (
+        explorer(saved=False),
+        f"{KOREAN}: mask: the state of the widget 5eed was not saved: run .*build --all",
+    ),
+    "no widget saved": (
+        output(
+            output_type="display_data",
+            metadata={},
+            data={"application/vnd.jupyter.widget-view+json": {"model_id": "5eed"}},
+        ),
+        f"{KOREAN}: mask: the state of the widget 5eed was not saved: run .*build --all",
+    ),
     "dead link": (
         removed(ENGLISH),
         f"{KOREAN}: links: the link ../en/01_mask.ipynb leads nowhere",
@@ -229,8 +269,17 @@ def test_a_planted_fault_is_named_with_its_place(
         text(PO, 'msgstr "위치"', 'msgstr "Functional API"'),
         output(output_type="stream", name="stdout", text="https://keras.io/tmp/a and x/work/b"),
         text(SOURCE, "print(ml.label(), mask)", "print(ml.label(), mask)\n" + "# 1\n\n" * 9),
+        explorer(),
+        explorer(made_by="another_package", _esm="export default {}", _css=""),
     ],
-    ids=["a word that holds a banned one", "a name", "an address", "comments do not count"],
+    ids=[
+        "a word that holds a banned one",
+        "a name",
+        "an address",
+        "comments do not count",
+        "an explorer",
+        "another package's widget",
+    ],
 )
 def test_what_looks_like_a_fault_is_none(
     course: Path, capsys: pytest.CaptureFixture[str], plant: Plant
