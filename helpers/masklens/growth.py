@@ -1,7 +1,8 @@
-"""A figure of how far a model's output moves when padding grows."""
+"""How far a model's output moves when padding grows: measured, and as a figure."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
 _LOOKS = (("o", "-", BLUE), ("s", "--", GREY), ("^", "-.", "#d55e00"), ("D", ":", "black"))
 
 
+@dataclass(frozen=True)
+class Growth:
+    """How far the output of a model moves from the one without padding.
+
+    Attributes:
+        lengths: The padded lengths in timesteps.
+        moved: For each, the largest absolute difference from the output without padding.
+        largest: The largest absolute number in the output without padding.
+    """
+
+    lengths: tuple[int, ...]
+    moved: tuple[float, ...]
+    largest: float
+
+
 def plot_growth(
     model: Any,
     sequences: Sequence[Any],
@@ -31,10 +47,11 @@ def plot_growth(
 ) -> "Axes":
     """Draws how far a model's output moves when the same sequences are padded further.
 
-    A model that keeps the promise of the mask draws a line at zero. Each sequence is run alone and
-    without any padding; then all are padded to each length with `ml.pad`, and the height of the
-    line is the largest absolute difference between the two. Where the output has a time axis, it
-    is compared at the timesteps of the tokens. Models run at inference and stay as they are.
+    A model that keeps the promise of the mask draws a line at zero. Each sequence is run without
+    any padding, together with those of its length only; then all are padded to each length with
+    `ml.pad`, and the height of the line is the largest absolute difference between the two. Where
+    the output has a time axis, it is compared at the timesteps of the tokens. Models run at
+    inference and stay as they are.
 
     Args:
         model: A Keras model or layer that takes what `ml.pad` returns and has one output; or
@@ -68,22 +85,59 @@ def plot_growth(
     models = dict(model) if isinstance(model, Mapping) else {None: model}
     if not models:
         raise ValueError(_("There is no model to run; give at least one."))
-    rows = _rows(sequences, row, value)
-    known = _lengths(lengths, max(map(len, rows)))
-    curves = {}
-    largest = 0.0
+    known = sorted(lengths) if lengths is not None else None
+    curves: dict[Any, Growth] = {}
     for name, one in models.items():
         _check_model(name, one)
-        alone = [_output(one, _padded([tokens], len(tokens), padding, value)) for tokens in rows]
-        largest = max(largest, *(float(np.abs(output).max()) for output in alone))
-        curves[name] = [
-            _difference(one, alone, _padded(rows, length, padding, value)) for length in known
-        ]
+        curves[name] = measure_growth(one, sequences, known, row=row, padding=padding, value=value)
     with hangul():
         if ax is None:
             _figure, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
-        _draw(ax, known, curves, largest)
+        _draw(ax, curves)
     return ax
+
+
+def measure_growth(
+    model: Any,
+    sequences: Sequence[Any],
+    lengths: Iterable[int] | None = None,
+    *,
+    row: int | None = None,
+    padding: Side = "post",
+    value: float = 0.0,
+) -> Growth:
+    """Measures how far a model's output moves when the same sequences are padded further.
+
+    Args:
+        model: A Keras model or layer, as for `plot_growth`.
+        sequences: One list of ids, or of feature vectors, per row.
+        lengths: The padded lengths in timesteps; None for those of `plot_growth`.
+        row: Which sequence to measure; None for the largest difference among all.
+        padding: Pads before (`"pre"`) or after (`"post"`) the tokens.
+        value: What to write at padded timesteps.
+
+    Returns:
+        The lengths in order, with what was measured.
+
+    Raises:
+        TypeError: If the model has several outputs.
+        ValueError: If a sequence is empty, the row is none of the batch, or a length would cut a
+            sequence.
+        Exception: What the model raises on one of the lengths.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.layers.Embedding(9, 2, mask_zero=True),
+        ...                           keras.layers.GlobalAveragePooling1D()])
+        >>> measure_growth(model, [[5, 6], [7]], lengths=[4, 2]).lengths
+        (2, 4)
+    """
+    rows = _rows(sequences, row, value)
+    known = _lengths(lengths, max(map(len, rows)))
+    alone = _without_padding(model, rows, padding, value)
+    moved = [_difference(model, alone, _padded(rows, length, padding, value)) for length in known]
+    largest = max(float(np.abs(output).max(initial=0)) for output in alone)
+    return Growth(tuple(known), tuple(moved), largest)
 
 
 def _rows(sequences: Sequence[Any], row: int | None, value: float) -> list[NDArray[Any]]:
@@ -162,13 +216,25 @@ def _output(model: Any, batch: PaddedBatch) -> NDArray[Any]:
     return np.asarray(keras.ops.convert_to_numpy(output), dtype="float32")
 
 
+def _without_padding(
+    model: Any, rows: list[NDArray[Any]], padding: Side, value: float
+) -> list[NDArray[Any]]:
+    """The output of each sequence; those of one length run together, as they need no padding."""
+    outputs: dict[int, NDArray[Any]] = {}
+    for length in dict.fromkeys(map(len, rows)):
+        places = [place for place, tokens in enumerate(rows) if len(tokens) == length]
+        batch = _padded([rows[place] for place in places], length, padding, value)
+        outputs |= zip(places, _output(model, batch), strict=True)
+    return [outputs[place] for place in range(len(rows))]
+
+
 def _difference(model: Any, alone: list[NDArray[Any]], batch: PaddedBatch) -> float:
     padded = _output(model, batch)
     moved = []
     for output, expected, origin in zip(padded, alone, batch.origin, strict=True):
-        if output.shape != expected[0].shape:
-            output = _at_tokens(model, output, expected[0], origin)
-        moved.append(float(np.abs(output - expected[0]).max()))
+        if output.shape != expected.shape:
+            output = _at_tokens(model, output, expected, origin)
+        moved.append(float(np.abs(output - expected).max()))
     return float(np.max(moved))
 
 
@@ -193,16 +259,17 @@ def _at_tokens(
     return kept
 
 
-def _draw(
-    ax: "Axes", lengths: list[int], curves: Mapping[Any, list[float]], largest: float
-) -> None:
+def _draw(ax: "Axes", curves: Mapping[Any, Growth]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    for (name, heights), (marker, line, colour) in zip(curves.items(), cycle(_LOOKS), strict=False):
+    for (name, growth), (marker, line, colour) in zip(curves.items(), cycle(_LOOKS), strict=False):
         label = None if name is None else str(name)
-        ax.plot(lengths, heights, line, marker=marker, color=colour, label=label, clip_on=False)
+        looks = {"marker": marker, "color": colour, "label": label}
+        ax.plot(growth.lengths, growth.moved, line, clip_on=False, **looks)
     # Rounding errors must not fill the figure: it is at least a hundredth of the output high.
-    highest = np.nanmax([0.01 * largest, *(height for line in curves.values() for height in line)])
+    largest = max(growth.largest for growth in curves.values())
+    heights = [height for growth in curves.values() for height in growth.moved]
+    highest = np.nanmax([0.01 * largest, *heights])
     ax.set_ylim(0, 1.05 * highest if highest else 1)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(_("padded length (timesteps)"))

@@ -171,22 +171,46 @@ def trace(model: Any, inputs: Any, probe: bool = False) -> Trace:
         >>> [call.name for call in found.lost]
         ['conv']
     """
+    found, error = trace_until_error(model, inputs, probe)
+    if error is not None:
+        raise error
+    return found
+
+
+def trace_until_error(
+    model: Any, inputs: Any, probe: bool = False
+) -> tuple[Trace, Exception | None]:
+    """Traces a model, and if it raises, returns the trace so far beside the error.
+
+    Args:
+        model: As for `trace`.
+        inputs: As for `trace`.
+        probe: As for `trace`.
+
+    Returns:
+        The trace, and what the model raised.
+
+    Raises:
+        TypeError: If `model` is no Keras model or layer, or `inputs` are symbolic or no numbers.
+        RuntimeError: If another trace is being recorded.
+    """
     import keras
 
-    _check_model(model)
+    check_model(model)
     inputs = _concrete(inputs)
     recorder = Recorder(_probe() if probe else None)
     root = model if isinstance(model, keras.Model) else None
     found = Trace(recorder, root, symbolic=False)
-    try:
-        with watching(recorder):
+    failed: Exception | None = None
+    with watching(recorder):
+        try:
             model(inputs, training=False)
-    except Exception as error:
-        found._finish(error)
-        error.add_note(_context(model, inputs, found))
-        raise
-    found._finish(None)
-    return found
+        except Exception as error:
+            failed = error
+    found._finish(failed)
+    if failed is not None:
+        failed.add_note(_context(model, inputs, found))
+    return found, failed
 
 
 def _probe() -> Any:
@@ -195,7 +219,15 @@ def _probe() -> Any:
     return depends_on_mask
 
 
-def _check_model(model: Any) -> None:
+def check_model(model: Any) -> None:
+    """Refuses what is no Keras model or layer, and says what to do.
+
+    Args:
+        model: What a caller handed over.
+
+    Raises:
+        TypeError: If it is none.
+    """
     import keras
 
     if isinstance(model, keras.Layer):

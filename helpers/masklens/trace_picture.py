@@ -170,7 +170,7 @@ def _html_loss(calls: Sequence[LayerCall], call: LayerCall) -> str:
 
 def _html_error(error: BaseException) -> str:
     stopped = _("The model stopped here")
-    return f"<span class=cut>{stopped}</span>: {escape(_error_words(error))}"
+    return f"<span class=cut>{stopped}</span>: {escape(error_words(error))}"
 
 
 @cache
@@ -200,7 +200,7 @@ def _text(
             said.append(f"✕ {explain_loss(calls, row.call)}")
     if error is not None:
         stopped = _("The model stopped here")
-        said.append(f"✕ {stopped}: {_error_words(error)}")
+        said.append(f"✕ {stopped}: {error_words(error)}")
     return "\n".join([*text, *([""] if said else []), *said])
 
 
@@ -313,8 +313,19 @@ def _sign(joint: Joint) -> str:
     return _LINES.get(sides, "┼") if any(sides) else " "  # type: ignore[arg-type]  # four of them
 
 
-def _error_words(error: BaseException) -> str:
-    """The error's type and the line that says what was wrong, as Keras wraps it in others."""
+def error_words(error: BaseException) -> str:
+    """Finds the line that says what was wrong, as Keras wraps it in others.
+
+    Args:
+        error: What a model raised.
+
+    Returns:
+        The error's type and that line.
+
+    Example:
+        >>> error_words(ValueError("While calling dense.\\n\\nBad shape."))
+        'ValueError: Bad shape.'
+    """
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split("Arguments received by")[0]
     said = [line.strip() for line in plain.splitlines() if line.strip()]
     return ": ".join([type(error).__name__, *said[-1:]])
