@@ -1,0 +1,85 @@
+// Brings the explorers of a static page to life, from the widget state that the page carries.
+// It works from a server and from a file, without a kernel and without a network.
+(() => {
+  const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';
+  const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
+
+  // What an ES module needs of a widget's model; all views of a model share it.
+  const makeModel = (state) => {
+    const listeners = {};
+    return {
+      get: (name) => state[name],
+      set(name, value) {
+        state[name] = value;
+        for (const listener of listeners[`change:${name}`] ?? []) listener();
+      },
+      on: (event, listener) => (listeners[event] ??= new Set()).add(listener),
+      off: (event, listener) => listeners[event]?.delete(listener),
+      save_changes() {},
+    };
+  };
+
+  const readStates = () => {
+    const states = {};
+    for (const script of document.querySelectorAll(STATE)) {
+      const saved = JSON.parse(script.textContent);
+      Object.assign(states, saved.state ?? saved);
+    }
+    return states;
+  };
+
+  // Explorers of one version share one module and one style sheet.
+  const once = (make) => {
+    const made = new Map();
+    return (text) => made.get(text) ?? made.set(text, make(text)).get(text);
+  };
+  const load = once(async (source) => {
+    const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    try {
+      return (await import(address)).default;
+    } finally {
+      URL.revokeObjectURL(address);
+    }
+  });
+  const dress = once((sheet) => {
+    const style = document.createElement("style");
+    style.textContent = sheet;
+    document.head.append(style);
+    return style;
+  });
+
+  const places = () => {
+    const pictures = document.querySelectorAll(".masklens-explorer[data-model]:not([data-live])");
+    const views = document.querySelectorAll(`${VIEW}:not([data-live])`);
+    return [
+      ...[...pictures].map((place) => [place, place.dataset.model]),
+      ...[...views].map((place) => [place, JSON.parse(place.textContent).model_id]),
+    ];
+  };
+
+  const start = async () => {
+    const states = readStates();
+    const model = once((id) => makeModel(states[id].state));
+    for (const [place, id] of places()) {
+      const state = states[id]?.state;
+      if (!state?.grid || !state._esm) continue;
+      place.dataset.live = "";
+      try {
+        const explorer = await load(state._esm);
+        const el = document.createElement("div");
+        await explorer.render({ model: model(id), el });
+        // A module that does not know the grid draws nothing: then the picture stays.
+        if (!el.firstChild) continue;
+        dress(state._css ?? "");
+        if (place.matches(VIEW)) place.after(el);
+        else place.replaceChildren(el);
+      } catch (error) {
+        console.warn(error);
+      }
+    }
+  };
+
+  const startOrWarn = () => start().catch((error) => console.warn(error));
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", startOrWarn);
+  else startOrWarn();
+})();
