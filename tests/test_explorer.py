@@ -1,6 +1,7 @@
 """What all explorers have in common: choosing, showing themselves, and what a notebook keeps."""
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -100,7 +101,8 @@ def test_a_token_is_text_in_the_picture_and_in_the_grid() -> None:
     tags = Tags()
     tags.feed(shown._repr_mimebundle_()[0]["text/html"])
     assert not {"img", "script"} & set(tags.names)
-    assert NASTY in str(shown.grid["pool"]).replace(LESS_THAN, "<")
+    kept = json.dumps(shown.grid["pool"], ensure_ascii=False)
+    assert f"{NASTY} " in kept.replace(LESS_THAN, "<")
 
 
 def test_predicting_first_hides_the_picture_until_the_reader_opens_it() -> None:
