@@ -1,4 +1,5 @@
-# Everything runs in .venv, which each target fills by itself with what it needs.
+# Everything runs in .venv, which each target fills by itself with what it needs; only what is
+# tested with Colab's versions runs in .venv-colab.
 
 PYTHON ?= python3 python3.13 python3.12 python3.11
 SUITABLE = import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -7,7 +8,14 @@ FOUND = $(firstword $(foreach python,$(PYTHON),\
 NOT_FOUND = no Python 3.11 to 3.13 with venv among: $(PYTHON). \
 	Install one (Debian, Ubuntu: apt install python3-venv), or name yours: make PYTHON=python3.12 lab
 
+# Colab's versions need Colab's Python; pyenv keeps one beside the others.
+PYTHON_COLAB ?= python3.13 $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13*/bin/python)
+AS_COLAB = import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 13))
+FOUND_COLAB = $(firstword $(foreach python,$(PYTHON_COLAB),\
+	$(if $(shell $(python) -c '$(AS_COLAB)' 2>&1 || echo no),,$(python))))
+
 LOCK := constraints/locked.txt
+COLAB := constraints/colab.txt
 RUN := .venv/bin/python
 # Signatures, runtime files and open tabs stay in here; a user's own Lab settings still apply.
 JUPYTER = JUPYTER_DATA_DIR='$(CURDIR)/.venv/jupyter' \
@@ -29,10 +37,10 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab test build check catalogs update bench clean
+.PHONY: help lab test test-colab build check catalogs update bench clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 lab: .venv/trusted  ## open the course in JupyterLab; COURSE=ko or en, LAB="--port 9999"
 	@echo "Opening $(START) in JupyterLab. Ctrl-C stops it."
@@ -44,6 +52,12 @@ test: .venv/test  ## everything that must hold before a commit
 	$(RUN) -m mypy
 	$(RUN) -m authoring check
 	$(RUN) -m pytest
+
+test-colab:  ## run lessons 01 to 03 with Colab's versions, where there is a Python 3.13
+	@$(if $(FOUND_COLAB),\
+		$(MAKE) --no-print-directory .venv-colab/created && \
+		.venv-colab/bin/python tests/colab.py $(wildcard notebooks/*/0[123]_*.ipynb),\
+		echo "Left out: the lessons with Colab's versions, for want of a Python 3.13 with venv among: $(PYTHON_COLAB).")
 
 build: .venv/test  ## build and execute the notebooks whose content changed
 	$(RUN) -m authoring build
@@ -61,8 +75,8 @@ update: .venv/test  ## renew the lock with the newest versions that pyproject.to
 bench: .venv/bench  ## measure what the library costs, beside what one would use instead
 	$(RUN) -m benchmarks
 
-clean:  ## remove .venv and what the tools leave behind
-	rm -rf .venv .*_cache .hypothesis build helpers/*.egg-info
+clean:  ## remove the environments and what the tools leave behind
+	rm -rf .venv .venv-colab .*_cache .hypothesis build helpers/*.egg-info
 
 # What TensorFlow's libraries write to stderr, whatever they are told, belongs in no notebook.
 KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
@@ -70,6 +84,14 @@ KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
 .venv/created:
 	$(or $(FOUND),$(error $(NOT_FOUND))) -m venv --clear .venv
 	@mkdir -p .venv/etc/ipython && echo '$(KERNEL_SETTING)' > .venv/etc/ipython/ipython_kernel_config.py
+	@touch $@
+
+# What Colab's images come with, and what executes a notebook.
+.venv-colab/created: pyproject.toml $(COLAB)
+	@echo "Installing masklens and Colab's versions into .venv-colab; this takes some minutes."
+	@$(FOUND_COLAB) -m venv --clear .venv-colab
+	@.venv-colab/bin/python -m pip install -qq --disable-pip-version-check -c $(COLAB) -e . \
+		anywidget ipykernel ipywidgets nbclient tensorflow
 	@touch $@
 
 # One stamp for each extra of pyproject.toml; a changed lock installs it again.

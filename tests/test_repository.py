@@ -69,6 +69,19 @@ def test_the_lock_gives_every_declared_dependency_a_version_in_its_range(python:
     assert not outside
 
 
+def test_the_versions_of_colab_are_in_the_declared_ranges() -> None:
+    lines = (ROOT / "constraints" / "colab.txt").read_text().splitlines()
+    colab = {pin.name: str(pin.specifier)[2:] for pin in map(Requirement, lines[1:])}
+    declared = [requirement for requirement in DECLARED if requirement.name in colab]
+    assert {"keras", "numpy", "tensorflow", "ipywidgets"} <= {pin.name for pin in declared}
+    outside = [
+        f"{requirement} is {colab[requirement.name]} on Colab"
+        for requirement in declared
+        if colab[requirement.name] not in requirement.specifier
+    ]
+    assert not outside
+
+
 # --- The conda environment, and a course opened from it -------------------------------------------
 
 
@@ -195,7 +208,7 @@ def bare(tmp_path: Path) -> Path:
 def test_make_lists_every_target(bare: Path) -> None:
     declared = re.search(r"^\.PHONY:(.*)$", (bare / "Makefile").read_text(), re.MULTILINE)
     assert declared
-    listed = re.findall(r"^make (\w+) +\w", run("make", cwd=bare).stdout, re.MULTILINE)
+    listed = re.findall(r"^make ([\w-]+) +\w", run("make", cwd=bare).stdout, re.MULTILINE)
     assert listed == declared[1].split()
 
 
@@ -252,6 +265,13 @@ def test_make_says_in_one_line_what_python_it_needs(bare: Path, fault: str) -> N
 def test_make_takes_the_first_python_that_fits(bare: Path) -> None:
     planned = run("make", "--dry-run", "lab", f"PYTHON=no-such-python {sys.executable}", cwd=bare)
     assert f"{sys.executable} -m venv" in planned.stdout
+
+
+def test_make_leaves_colab_out_in_one_line_where_there_is_no_python_for_it(bare: Path) -> None:
+    left_out = run("make", "test-colab", "PYTHON_COLAB=no-such-python", cwd=bare)
+    assert left_out.returncode == 0, left_out.stderr
+    assert left_out.stdout.startswith("Left out: ") and "no-such-python" in left_out.stdout
+    assert len(left_out.stdout.splitlines()) == 1 and not left_out.stderr
 
 
 # --- The font -----------------------------------------------------------------------------------

@@ -1,0 +1,127 @@
+"""Executes lessons with Colab's versions, and compares their explorers with the saved ones.
+
+`make test-colab` runs it where nothing else is installed, pytest neither:
+`.venv-colab/bin/python tests/colab.py NOTEBOOK...`.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+CONSTRAINTS = Path(__file__).parents[1] / "constraints" / "colab.txt"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+CELL_TIMEOUT = 120  # seconds
+# Rounded alike on every processor, as in the build of the notebooks.
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "CUDA_VISIBLE_DEVICES": "",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the debugger warns of frozen modules
+}
+# Other traits are written by the widget library, each version in its own way, or are our front end,
+# which is the same file with every version.
+TRAITS = ("grid", "selection")
+STYLE_SHEET = re.compile(r"<style>.*?</style>", re.DOTALL)
+
+
+def execute(path: Path) -> Any:
+    """Executes a notebook from its first cell to its last."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    notebook.metadata.pop("widgets", None)
+    resources = {"metadata": {"path": str(path.parent)}}
+    client = NotebookClient(
+        notebook, timeout=CELL_TIMEOUT, kernel_name="python3", resources=resources
+    )
+    client.execute(stderr=subprocess.DEVNULL)  # where a kernel and TensorFlow talk as they start
+    return notebook
+
+
+def explorers(notebook: Any) -> dict[str, Any]:
+    """The explorers that a notebook was saved with, by model id: their traits and outputs."""
+    models = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+    found: dict[str, Any] = {}
+    for model_id, model in models.items():
+        if "grid" in model["state"]:
+            traits = {name: model["state"].get(name) for name in TRAITS}
+            found[model_id] = {"state": traits, "shown": []}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            view = output.get("data", {}).get(WIDGET_VIEW)
+            if view and view["model_id"] in found:
+                html = STYLE_SHEET.sub("", output["data"].get("text/html", ""))
+                shown = output["data"] | {"cell": cell.id, "text/html": html}
+                found[view["model_id"]]["shown"].append(shown)
+    return found
+
+
+def differences(saved: Any, now: Any, place: str = "") -> Iterator[str]:
+    """Where two JSON values differ, and how."""
+    if isinstance(saved, dict) and isinstance(now, dict) and saved.keys() == now.keys():
+        for key in saved:
+            yield from differences(saved[key], now[key], f"{place}.{key}")
+    elif isinstance(saved, list) and isinstance(now, list) and len(saved) == len(now):
+        for index, pair in enumerate(zip(saved, now, strict=True)):
+            yield from differences(*pair, f"{place}[{index}]")
+    elif saved != now:
+        yield f"{place}: saved {_short(saved)}, now {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}… ({len(text):,} characters)"
+
+
+def _faults(path: Path) -> Iterator[str]:
+    saved = explorers(nbformat.read(path, as_version=4))
+    if not saved:
+        yield "no explorer is saved in it"
+    try:
+        now = explorers(execute(path))
+    except CellExecutionError as error:
+        yield f"a cell raised {error.ename}: {error.evalue}"
+        return
+    for model_id, explorer in saved.items():
+        if not explorer["shown"]:
+            yield f"explorer {model_id} is saved but in no output"
+    yield from differences(saved, now)
+
+
+def main(paths: list[str]) -> int:
+    """Reports every difference; the exit status is 1 if there is one."""
+    pins = [line for line in CONSTRAINTS.read_text().split() if "==" in line]
+    wrong = [pin for pin in pins if version(pin.split("==")[0]) != pin.split("==")[1]]
+    if wrong or sys.version_info[:2] != (3, 13):
+        print(f"Python {sys.version.split()[0]} without {', '.join(wrong)}: not Colab's versions.")
+        return 1
+    os.environ.update(QUIET)
+    failed = 0
+    for path in map(Path, paths):
+        start = time.perf_counter()
+        faults = list(_faults(path))
+        seconds = time.perf_counter() - start
+        if faults:
+            print(f"{path}: {seconds:.0f} s, FAILED")
+            print(*(f"  {fault}" for fault in faults[:10]), sep="\n")
+        else:
+            count = len(explorers(nbformat.read(path, as_version=4)))
+            print(f"{path}: {seconds:.0f} s, executed; {count} explorers exactly as saved")
+        failed += bool(faults)
+    return int(failed > 0 or not paths)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
