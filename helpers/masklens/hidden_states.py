@@ -39,17 +39,23 @@ class HiddenStates:
 
     Attributes:
         layer: The name of the layer.
-        read: (rows, time) booleans: the mask; True where the layer reads, False where it skips.
+        mask: (batch, time) booleans: True where the layer reads, False where it skips.
+        rows: Which rows of the batch the states are of.
         directions: One; for a Bidirectional two, the forward layer first.
     """
 
     layer: str
-    read: Mask
+    mask: Mask
+    rows: tuple[int, ...]
     directions: tuple[Direction, ...]
 
 
 def hidden_states(
-    layer: Any, inputs: Any, mask: Any = None, rows: Sequence[int] | None = None
+    layer: Any,
+    inputs: Any,
+    mask: Any = None,
+    rows: Sequence[int] | None = None,
+    most: tuple[int, int] | None = None,
 ) -> HiddenStates:
     """Computes what a recurrent layer's own cell puts out at each timestep, and keeps it.
 
@@ -64,6 +70,7 @@ def hidden_states(
         mask: Booleans of shape (batch, time); None for the mask that reaches the layer: the one
             that `inputs` carry, or that the model's layers before it pass on.
         rows: Which sequences of the batch; None for all.
+        most: How many rows and timesteps there may be; None for any number.
 
     Returns:
         The states of those rows, in the order of the sequence also for a layer that goes backwards:
@@ -71,7 +78,7 @@ def hidden_states(
 
     Raises:
         TypeError: If there is no recurrent layer, or the inputs are symbolic.
-        ValueError: If there is no mask, or a shape or a row does not fit.
+        ValueError: If there is no mask, a shape or a row does not fit, or there are too many.
 
     Example:
         >>> import keras
@@ -90,6 +97,7 @@ def hidden_states(
     chosen = list(range(len(features)) if rows is None else rows)
     for row in chosen:
         check_row(row, len(features))
+    _check_size(recurrent.name, len(chosen), features.shape[1], most)
     if not recurrent.built:
         recurrent.build(features.shape)
     some, read = features[chosen], known[chosen]
@@ -104,7 +112,7 @@ def hidden_states(
             )
             for part in _parts(recurrent)
         )
-    return HiddenStates(recurrent.name, read, directions)
+    return HiddenStates(recurrent.name, known, tuple(map(int, chosen)), directions)
 
 
 def moves(states: States, *, backwards: bool = False) -> NDArray[np.float32]:
@@ -211,6 +219,24 @@ def _checked_mask(mask: Any, shape: tuple[int, ...]) -> Mask:
             )
         )
     return known
+
+
+def _check_size(layer: str, rows: int, time: int, most: tuple[int, int] | None) -> None:
+    if rows == 0 or time == 0:
+        raise ValueError(
+            _(
+                "There is nothing to show of {layer}: {rows} rows of {time} timesteps. There must "
+                "be at least one of each."
+            ).format(layer=layer, rows=rows, time=time)
+        )
+    if most is not None and (rows > most[0] or time > most[1]):
+        raise ValueError(
+            _(
+                "{layer} reads {rows} rows of {time} timesteps; {most_rows} rows of {most_time} "
+                "timesteps are the most that can be shown. Choose fewer with rows=, and pad to a "
+                "shorter length, as ml.pad(sequences, maxlen={most_time}) does."
+            ).format(layer=layer, rows=rows, time=time, most_rows=most[0], most_time=most[1])
+        )
 
 
 def _parts(recurrent: Any) -> list[Any]:

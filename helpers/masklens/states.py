@@ -67,7 +67,7 @@ def plot_states(
         ['lstm, with the mask', 'lstm, without the mask']
     """
     states = hidden_states(layer, inputs, mask, [row])
-    read = states.read[0]
+    read = states.mask[row]
     if tokens is not None:
         check_tokens([tokens], [len(read)])
     pairs = [(part.name, part.masked[0], part.plain[0]) for part in states.directions]
