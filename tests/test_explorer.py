@@ -14,7 +14,7 @@ import traitlets
 
 import masklens as ml
 from masklens.explorer import Explorer, front_end
-from masklens.grid import LESS_THAN, Axis, Question, State
+from masklens.grid import Axis, Question, State
 
 NASTY = "<img src=x onerror=alert(1)>"
 QUESTION = Question("Which will be False?", ("0",), (("0", "1"),), ((False, True),))
@@ -102,7 +102,7 @@ def test_a_token_is_text_in_the_picture_and_in_the_grid() -> None:
     tags.feed(shown._repr_mimebundle_()[0]["text/html"])
     assert not {"img", "script"} & set(tags.names)
     kept = json.dumps(shown.grid["pool"], ensure_ascii=False)
-    assert f"{NASTY} " in kept.replace(LESS_THAN, "<")
+    assert NASTY in kept
 
 
 def test_predicting_first_hides_the_picture_until_the_reader_opens_it() -> None:
@@ -118,7 +118,7 @@ def run(code: str) -> str:
 
 SAME = """
     from masklens.explorer import Explorer
-    from masklens.grid import LESS_THAN, Axis, State
+    from masklens.grid import Axis, State
     axes = [Axis("mask", "mask", ((False, "off"), (True, "on")), "switch")]
     for _ in range(2):
         shown = Explorer("title", axes, lambda values: State("<p>x</p>", "x"))
@@ -133,24 +133,20 @@ def test_a_notebook_run_again_keeps_its_ids_and_two_explorers_differ() -> None:
 
 
 def test_the_whole_state_is_plain_json() -> None:
-    state = explorer().get_state()
+    shown = explorer()
+    state = shown.get_state()
     kept = {name: state[name] for name in ("grid", "selection", "_esm", "_css")}
     assert json.loads(json.dumps(kept)) == kept
+    assert json.loads(kept["grid"]) == shown.grid
 
 
 def test_the_front_end_is_small_and_loads_nothing() -> None:
     module, sheet = front_end()
     assert len((module + sheet).encode()) < 25_000
-    for word in (
-        "http:",
-        "https:",
-        "innerHTML",
-        "outerHTML",
-        "insertAdjacentHTML",
-        "document.write",
-    ):
-        assert word not in module.replace("http://www.w3.org/2000/svg", ""), word
-    assert "import(" not in module and "@import" not in sheet and "url(" not in sheet
+    writes_html = r"innerHTML|outerHTML\s*=|insertAdjacentHTML|document\.write|DOMParser|eval\("
+    assert not re.search(writes_html, module)
+    assert not re.search(r"https?:|import\s*\(|^import |fetch\(|XMLHttpRequest", module, re.M)
+    assert not re.search(r"@import|url\(", sheet)
 
 
 def test_importing_masklens_imports_no_widgets() -> None:

@@ -230,11 +230,14 @@ function showStep(stage, step) {
   if (now?.left < frame.left) stage.scrollLeft += now.left - frame.left - 8;
 }
 
-// The grid without its stand-in for "<", which no <script> of a page may hold; none if this module
-// is not the one that it was made for.
+// The grid; none if this module is not the one that it was made for.
 function readGrid(saved) {
-  if (saved?.version !== 1) return null;
-  return JSON.parse(JSON.stringify(saved).replaceAll("\ue000", "<"));
+  try {
+    const grid = JSON.parse(saved);
+    return grid.version === 1 ? grid : null;
+  } catch {
+    return null;
+  }
 }
 
 function render({ model, el }) {

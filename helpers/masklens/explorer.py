@@ -1,6 +1,7 @@
 """What the explorers have in common: a widget that selects among states computed beforehand."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -12,7 +13,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from masklens.grid import Axis, State, build_grid, compute_states
+from masklens.grid import Axis, State, build_grid, compute_states, write_grid
 from masklens.language import get_language
 from masklens.language import translate as _
 
@@ -49,7 +50,11 @@ class Explorer(anywidget.AnyWidget):
         selection: For each control, the index of the option that is chosen.
     """
 
-    grid = traitlets.Dict().tag(sync=True)
+    grid = traitlets.Dict().tag(
+        sync=True,
+        to_json=lambda grid, _widget: write_grid(grid),
+        from_json=lambda written, _widget: json.loads(written),
+    )
     selection = traitlets.List(traitlets.Int()).tag(sync=True)
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)

@@ -20,9 +20,6 @@ Value = str | int | float | bool | None
 _MOST_STATES = 2000
 _MOST_BYTES = 2_000_000
 _VERSION = 1
-# Stands for "<" in a grid. A web page carries the grid in a <script>, which a token such as
-# "</SCRIPT>" would close: not every tool that makes such pages guards against it.
-LESS_THAN = "\ue000"
 
 
 @dataclass(frozen=True)
@@ -144,8 +141,7 @@ def build_grid(
         predict: Whether the learner is asked before each picture.
 
     Returns:
-        The grid. Ordered things in it are lists, as a notebook file sorts the keys of objects;
-        `LESS_THAN` stands for "<".
+        The grid. Ordered things in it are lists, as a notebook file sorts the keys of objects.
 
     Raises:
         ValueError: If it takes more than 2,000,000 bytes.
@@ -165,8 +161,7 @@ def build_grid(
         "pool": pool.entries,
         "words": dict(words),
     }
-    written = json.dumps(grid, ensure_ascii=False).replace("<", LESS_THAN)
-    size = len(written.encode())
+    size = len(write_grid(grid).encode())
     if size > _MOST_BYTES:
         raise ValueError(
             _(
@@ -174,8 +169,27 @@ def build_grid(
                 "Give it fewer options, or fewer and shorter sequences."
             ).format(size=size, most=_MOST_BYTES)
         )
-    safe: dict[str, Any] = json.loads(written)
-    return safe
+    return grid
+
+
+def write_grid(grid: Mapping[str, Any]) -> str:
+    """Writes a grid as a notebook keeps it: on one line, and without any "<".
+
+    A web page carries it in a `<script>`, which a token such as `</SCRIPT>` would close; not every
+    tool that makes such pages guards against that.
+
+    Args:
+        grid: As `build_grid` returns it.
+
+    Returns:
+        JSON.
+
+    Example:
+        >>> write_grid({"title": "<b>"})
+        '{"title":"\\\\u003cb>"}'
+    """
+    written = json.dumps(grid, ensure_ascii=False, separators=(",", ":"))
+    return written.replace("<", "\\u003c")
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
