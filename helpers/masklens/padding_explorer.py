@@ -15,7 +15,7 @@ from masklens.explorer import Explorer
 from masklens.grid import Axis, Question, State
 from masklens.language import translate as _
 from masklens.padding import PaddedBatch, pad
-from masklens.padding_facts import html_facts, padding_facts
+from masklens.padding_facts import html_facts, padding_facts, padding_summary
 from masklens.picture import (
     MOST_SQUARES,
     Mask,
@@ -29,6 +29,7 @@ from masklens.table import html_table
 
 _MOST_MAXLENS, _EVEN_MAXLENS = 10, 8
 _LARGE, _LARGE_MAXLENS = 200, 5
+_MOST_STRIP_ROWS = 32  # so that the facts below a strip stay in sight
 _MOST_LETTERS = 40  # of a sequence that labels a row of buttons
 _MOST_FEATURES = 3  # of a vector in its box
 
@@ -136,8 +137,6 @@ class _Padding:
             batch = pad(self.sequences, dtype="int32" if self.reads_ids else "float32", **sides)
         mask = self._mask(batch, chosen["mask"])
         facts = padding_facts(batch, mask, self.tokens)
-        # A listener hears this at every click: of the last two, who refuses what, only trouble.
-        said = [*facts[:-2], *(fact for fact in facts[-2:] if fact.kind == "bad")]
         # A line is an element of its own: states have most lines in common, and share them.
         lines = [
             f"<span>{escape(line, quote=False)}</span>"
@@ -148,7 +147,7 @@ class _Padding:
             f"<pre data-copy><code>{''.join(lines)}</code></pre>"
         )
         question = self._question(mask) if mask is not None and self.small else None
-        return State(html, " ".join(f"{fact.words}." for fact in said), question)
+        return State(html, padding_summary(batch, mask), question)
 
     def _mask(self, batch: PaddedBatch, masked: bool) -> Mask | None:
         import keras  # not at the top: see mask_of
@@ -171,11 +170,9 @@ class _Padding:
             caption = _("padded batch {shape}").format(shape=batch.origin.shape)
             drawn = html_table(batch_table(batch, self.tokens, caption))
         else:
+            words = _("padded batch {shape}: tokens are filled, padding is empty")
             drawn, _text = mask_strip(
-                batch.mask,
-                _("padded batch {shape}: tokens are filled, padding is empty").format(
-                    shape=batch.origin.shape
-                ),
+                batch.mask, words.format(shape=batch.origin.shape), _MOST_STRIP_ROWS
             )
         if mask is None:
             words = _("There is no mask: every timestep is read.")
@@ -185,7 +182,7 @@ class _Padding:
         )
         if self.small:
             return framed(drawn + html_table(mask_table(mask, None, caption)))
-        return framed(drawn + mask_strip(mask, caption)[0])
+        return framed(drawn + mask_strip(mask, caption, _MOST_STRIP_ROWS)[0])
 
     def _question(self, mask: Mask) -> Question:
         steps = tuple(map(str, range(mask.shape[1])))

@@ -64,6 +64,35 @@ def padding_facts(
     ]
 
 
+def padding_summary(batch: PaddedBatch, mask: Mask | None) -> str:
+    """Says in numbers what a padded batch and its mask are.
+
+    Args:
+        batch: The padded batch.
+        mask: The mask that a model has, (batch, time) booleans; None for none.
+
+    Returns:
+        Three short sentences.
+
+    Example:
+        >>> from masklens.padding import pad
+        >>> batch = pad([[7, 8], [9]])
+        >>> padding_summary(batch, batch.mask)
+        'Padding: 1 of 4 places. Tokens lost: 0 of 3. The mask skips 1, but cuDNN refuses it.'
+    """
+    kept, tokens = int(batch.mask.sum()), sum(map(len, batch.sequences))
+    words = _("Padding: {padded} of {places} places. Tokens lost: {lost} of {tokens}.").format(
+        padded=batch.mask.size - kept, places=batch.mask.size, lost=tokens - kept, tokens=tokens
+    )
+    if mask is None:
+        return f"{words} {_('There is no mask.')}"
+    if _cudnn(mask).kind == "ok":
+        answer = _("The mask skips {skipped}, and cuDNN takes it.")
+    else:
+        answer = _("The mask skips {skipped}, but cuDNN refuses it.")
+    return f"{words} {answer.format(skipped=int((~mask).sum()))}"
+
+
 def html_facts(facts: Sequence[Fact]) -> str:
     """Writes facts as a list, each with a sign of its kind.
 

@@ -14,7 +14,7 @@ from masklens.language import get_language
 from masklens.language import translate as _
 from masklens.mask import mask_of
 from masklens.padding import PaddedBatch
-from masklens.strip import html_strip, reduce_mask, summary
+from masklens.strip import MOST_ROWS, html_strip, reduce_mask, summary
 from masklens.table import Cell, Legend, Table, html_table, numbered, text_table
 
 # Beyond this many timesteps in all, nobody reads single squares: they become a strip.
@@ -248,12 +248,13 @@ def mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: s
     return Table(caption, head, numbered(rows), legend=legend)
 
 
-def mask_strip(mask: Mask, caption: str) -> tuple[str, str]:
+def mask_strip(mask: Mask, caption: str, rows: int = MOST_ROWS) -> tuple[str, str]:
     """Draws a mask of many timesteps as a strip.
 
     Args:
         mask: (batch, time) booleans.
         caption: The words above the strip.
+        rows: How many rows of squares there may be.
 
     Returns:
         The strip as HTML, and its numbers as text.
@@ -263,7 +264,7 @@ def mask_strip(mask: Mask, caption: str) -> tuple[str, str]:
         mask
         True timesteps per sequence: 1 at least, 1 at most, 1.0 on average.
     """
-    strip = reduce_mask(mask)
+    strip = reduce_mask(mask, rows)
     text = f"{caption}\n{summary(mask, strip)}"
     return html_strip(strip, mask, escape(caption, quote=False)), text
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from masklens.language import translate as _
 
-_MOST_ROWS, _MOST_COLUMNS = 64, 96
+MOST_ROWS, _MOST_COLUMNS = 64, 96
 # A small strip stands in one row of a trace: at most so many squares, and so wide in pixels.
 _SMALL_ROWS, _SMALL_COLUMNS, _SMALL_WIDTH = 8, 24, 132
 _SQUARE, _MARGIN = 8, 34
@@ -33,7 +33,7 @@ class Strip:
 
 
 def reduce_mask(
-    mask: NDArray[np.bool_], rows: int = _MOST_ROWS, columns: int = _MOST_COLUMNS
+    mask: NDArray[np.bool_], rows: int = MOST_ROWS, columns: int = _MOST_COLUMNS
 ) -> Strip:
     """Reduces a mask to blocks.
 
