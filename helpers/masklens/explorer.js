@@ -38,17 +38,14 @@ function setAttribute(element, name, value) {
     element.setAttribute(name, value);
 }
 
-const button = (label, name) =>
-  name
-    ? make("button", { type: "button", class: name, title: label, "aria-label": label })
-    : make("button", { type: "button" }, label);
+const button = (label) => make("button", { type: "button" }, label);
 
 // One axis: its element, and how to show an option that somebody else chose.
 function control([name, { label, control: kind, options }], id, choose) {
   const texts = options.map(([, text]) => text);
-  const element = make(kind === "choice" ? "fieldset" : "div", { class: `axis ${kind}`, "data-axis": name });
-  const caption = make(kind === "choice" ? "legend" : "label", {}, label);
-  element.append(caption);
+  const [outer, inner] = { choice: ["fieldset", "legend"], switch: ["label", "span"] }[kind] ?? ["div", "label"];
+  const caption = make(inner, { class: "caption" }, label);
+  const element = make(outer, { class: "axis", "data-axis": name }, caption);
   element.addEventListener("input", ({ target }) =>
     choose(Number(target.type === "checkbox" ? target.checked : target.value)),
   );
@@ -57,17 +54,17 @@ function control([name, { label, control: kind, options }], id, choose) {
     element.append(...radios.map((radio, value) => make("label", { class: "pill" }, radio, texts[value])));
     return { element, set: (option) => (radios[option].checked = true) };
   }
+  const output = make("output", { for: id });
+  if (kind === "switch") {
+    const box = make("input", { type: "checkbox", id });
+    element.append(make("span", { class: "pill" }, box, output));
+    return { element, set: (option) => ([box.checked, output.value] = [option > 0, texts[option]]) };
+  }
   caption.htmlFor = id;
   if (kind === "menu") {
     const select = make("select", { id }, ...texts.map((text, value) => make("option", { value }, text)));
     element.append(select);
     return { element, set: (option) => (select.value = option) };
-  }
-  const output = make("output", { for: id });
-  if (kind === "switch") {
-    const box = make("input", { type: "checkbox", id });
-    element.append(make("label", { class: "pill" }, box, output));
-    return { element, set: (option) => ([box.checked, output.value] = [option > 0, texts[option]]) };
   }
   const range = make("input", { type: "range", id, min: 0, max: texts.length - 1 });
   element.append(make("span", {}, range, output));
@@ -75,94 +72,91 @@ function control([name, { label, control: kind, options }], id, choose) {
     element,
     set(option) {
       [range.value, output.value] = [option, texts[option]];
-      range.setAttribute("aria-valuetext", texts[option]);
+      range.ariaValueText = texts[option];
     },
   };
 }
 
 // Play, pause and single steps beside the slider of an axis of steps.
 function player(words, last, current, go) {
-  const [back, play, forward] = ["back", "play", "forward"].map((name) => button(words[name], name));
-  let timer = 0;
-  const name = (word) => {
-    play.className = word;
-    play.title = words[word];
-    play.setAttribute("aria-label", words[word]);
+  const [back, play, forward] = ["back", "play", "forward"].map(() => button(""));
+  const name = (one, word) => {
+    one.className = word;
+    one.title = one.ariaLabel = words[word];
   };
+  let timer = 0;
   const pause = () => {
     clearInterval(timer);
     timer = 0;
-    name("play");
+    name(play, "play");
+  };
+  const step = (by) => {
+    const next = current() + by;
+    if (next >= 0 && next <= last) go(next);
   };
   const tick = () => {
     // Nobody looks at a hidden tab or a folded cell.
     if (document.hidden || !play.offsetParent) return pause();
-    if (current() < last) go(current() + 1);
-    if (current() >= last) pause();
+    step(1);
+    if (current() === last) pause();
   };
-  const step = (by) => {
-    pause();
-    if (current() + by >= 0 && current() + by <= last) go(current() + by);
-  };
-  back.onclick = () => step(-1);
-  forward.onclick = () => step(1);
+  name(back, "back");
+  name(forward, "forward");
+  pause();
+  back.onclick = () => (pause(), step(-1));
+  forward.onclick = () => (pause(), step(1));
   play.onclick = () => {
     if (timer) return pause();
     timer = setInterval(tick, STEP_MS);
-    name("pause");
-    if (current() >= last) go(0);
+    name(play, "pause");
+    if (current() === last) go(0);
   };
   const show = () => {
-    back.setAttribute("aria-disabled", current() <= 0);
-    forward.setAttribute("aria-disabled", current() >= last);
+    back.ariaDisabled = current() === 0;
+    forward.ariaDisabled = current() === last;
   };
   return { element: make("span", { class: "player" }, back, play, forward), pause, show, playing: () => timer > 0 };
 }
 
-// The question of a state: a table of buttons to press, in which the arrow keys move.
-function questionTable({ rows, columns, answers }, words) {
-  const buttons = columns.map((labels) =>
-    labels.map((label) => make("button", { type: "button", "aria-pressed": false, tabindex: -1 }, label)),
-  );
-  const table = make("table");
-  buttons.forEach((row, i) => {
-    const head = rows[i] ? make("th", { scope: "row" }, rows[i]) : make("td");
-    table.append(make("tr", {}, head, ...row.map((one) => make("td", {}, one))));
-  });
+// The question of a state: rows of buttons to press, in which the arrow keys move.
+function questionRows({ text, rows, columns, answers }, words) {
+  const buttons = columns.map((labels) => labels.map((label) => button(label)));
   const all = buttons.flat();
-  if (all.length) all[0].tabIndex = 0;
-  table.addEventListener("focusin", ({ target }) => {
-    for (const one of all) one.tabIndex = one === target ? 0 : -1;
+  const element = make("div", { role: "group", "aria-label": text });
+  buttons.forEach((row, i) => {
+    const label = rows[i] ? [make("span", {}, rows[i])] : [];
+    element.append(make("div", { role: "group", "aria-label": rows[i] }, ...label, ...row));
   });
-  table.addEventListener("keydown", (event) => {
-    const move = MOVES[event.key];
-    const row = buttons.findIndex((row) => row.includes(event.target));
-    if (!move || row < 0) return;
+  for (const one of all) {
+    one.tabIndex = one === all[0] ? 0 : -1;
+    one.ariaPressed = false;
+    one.onclick = () => (one.ariaPressed = one.ariaPressed !== "true");
+    one.onfocus = () => all.forEach((other) => (other.tabIndex = other === one ? 0 : -1));
+  }
+  element.onkeydown = (event) => {
+    const row = buttons.find((row) => row.includes(event.target));
+    const [down, right] = MOVES[event.key] ?? [];
+    if (!row || down === undefined) return;
     event.preventDefault();
-    const near = buttons[row + move[0]] ?? buttons[row];
-    near[Math.min(near.length - 1, Math.max(0, buttons[row].indexOf(event.target) + move[1]))]?.focus();
-  });
-  const press = ({ target }) => {
-    const one = target.closest("button");
-    if (one) one.setAttribute("aria-pressed", one.getAttribute("aria-pressed") === "false");
+    const near = buttons[buttons.indexOf(row) + down] ?? row;
+    near[Math.min(near.length - 1, Math.max(0, row.indexOf(event.target) + right))]?.focus();
   };
-  table.addEventListener("click", press);
   const reveal = () => {
-    table.removeEventListener("click", press);
-    const right = buttons.map((row, i) =>
-      row.map((one, j) => {
-        const pressed = one.getAttribute("aria-pressed") === "true";
-        const good = pressed === (answers[i][j] === "1");
+    let right = 0;
+    buttons.forEach((row, i) =>
+      row.forEach((one, j) => {
+        const good = (one.ariaPressed === "true") === (answers[i][j] === "1");
+        right += good;
+        one.onclick = null;
+        one.ariaDisabled = true;
         one.className = good ? "right" : "wrong";
-        one.setAttribute("aria-disabled", true);
-        one.append(make("i", { "aria-hidden": true }, good ? "✓" : "✗"), make("span", { class: "unseen" }, ` ${good ? words.correct : words.wrong}`));
-        return good;
+        const said = make("span", { class: "unseen" }, ` ${good ? words.correct : words.wrong}`);
+        one.append(make("i", { "aria-hidden": true }, good ? "✓" : "✗"), said);
       }),
     );
-    const score = { right: right.flat().filter(Boolean).length, all: all.length };
-    return words.right.replace(/\{(right|all)\}/g, (_, key) => score[key]);
+    return words.right.replace("{right}", right).replace("{all}", all.length);
   };
-  return { table, reveal };
+  return { element, reveal };
 }
 
 function addCopyButtons(picture, words) {
@@ -244,7 +238,7 @@ function render({ model, el }) {
   const grid = readGrid(model.get("grid"));
   if (!grid) return;
   const { axes, states, pool, words, title, lang } = grid;
-  el.classList.add("masklens-explorer");
+  el.classList.add("masklens-explorer", "masklens-live");
   el.lang = lang;
   // A page may hold several views, each with a module of its own.
   const id = `masklens-${Math.random().toString(36).slice(2)}-`;
@@ -271,15 +265,14 @@ function render({ model, el }) {
     box.hidden = !question;
     turn.hidden = !predicting || state.question == null;
     turn.textContent = open ? words.reveal : words.again;
-    say.setAttribute("aria-live", play?.playing() ? "off" : "polite");
+    say.ariaLive = play?.playing() ? "off" : "polite";
     say.replaceChildren(make("b", {}, open ? pool[asked].text : score), open ? "" : state.say);
     if (steps >= 0 && !open) showStep(stage, at[steps]);
   };
   const ask = () => {
     [asked, open] = [state.question, true];
-    question = questionTable(pool[asked], words);
-    question.table.setAttribute("aria-label", pool[asked].text);
-    box.replaceChildren(question.table);
+    question = questionRows(pool[asked], words);
+    box.replaceChildren(question.element);
     play?.pause();
   };
   const leave = () => {
