@@ -345,6 +345,7 @@ def test_odd_sequences_still_make_a_picture(sequences: Any) -> None:
         (([["Hello"]],), TypeError, "pad takes numbers"),
         ((None,), TypeError, "list of sequences"),
         (([[1], [[1, 2]]],), ValueError, "same kind of timestep"),
+        (([np.zeros((4, 2, 2))],), ValueError, r"shape \(2, 2\)"),
         (([[2**40]],), ValueError, "1099511627776"),
         (([[1, 2]], [["a"]]), ValueError, "Row 0 has 1 tokens for 2"),
         (([[1, 2]], [["a", "b"], ["c"]]), ValueError, "2 rows of tokens"),

@@ -228,6 +228,14 @@ def _padding(
         warnings.simplefilter("ignore")
         # As floats of one length, any sequences fit: what is wrong is said here, by pad.
         rows = pad(sequences, maxlen=1, dtype="float32").sequences
+    deep = next((row.shape[1:] for row in rows if row.ndim > 2), None)
+    if deep is not None:
+        raise ValueError(
+            _(
+                "Timesteps have the shape {shape}; the explorer shows ids and vectors. "
+                "Make a vector of each timestep, as row.reshape(len(row), -1) does."
+            ).format(shape=deep)
+        )
     reads_ids = all(
         row.ndim == 1 and (np.isfinite(row) & (row == np.floor(row))).all() for row in rows
     )
