@@ -89,7 +89,8 @@ def plot_growth(
     curves: dict[Any, Growth] = {}
     for name, one in models.items():
         _check_model(name, one)
-        curves[name] = measure_growth(one, sequences, known, row=row, padding=padding, value=value)
+        growths = measure_growth(one, sequences, known, (padding,), row=row, value=value)
+        curves[name] = growths[padding]
     with hangul():
         if ax is None:
             _figure, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
@@ -101,23 +102,23 @@ def measure_growth(
     model: Any,
     sequences: Sequence[Any],
     lengths: Iterable[int] | None = None,
+    paddings: Sequence[Side] = ("pre", "post"),
     *,
     row: int | None = None,
-    padding: Side = "post",
     value: float = 0.0,
-) -> Growth:
+) -> dict[Side, Growth]:
     """Measures how far a model's output moves when the same sequences are padded further.
 
     Args:
         model: A Keras model or layer, as for `plot_growth`.
         sequences: One list of ids, or of feature vectors, per row.
         lengths: The padded lengths in timesteps; None for those of `plot_growth`.
+        paddings: The sides to pad on, before (`"pre"`) or after (`"post"`) the tokens.
         row: Which sequence to measure; None for the largest difference among all.
-        padding: Pads before (`"pre"`) or after (`"post"`) the tokens.
         value: What to write at padded timesteps.
 
     Returns:
-        The lengths in order, with what was measured.
+        For each side the lengths in order, with what was measured.
 
     Raises:
         TypeError: If the model has several outputs.
@@ -129,15 +130,21 @@ def measure_growth(
         >>> import keras
         >>> model = keras.Sequential([keras.layers.Embedding(9, 2, mask_zero=True),
         ...                           keras.layers.GlobalAveragePooling1D()])
-        >>> measure_growth(model, [[5, 6], [7]], lengths=[4, 2]).lengths
+        >>> measure_growth(model, [[5, 6], [7]], lengths=[4, 2])["pre"].lengths
         (2, 4)
     """
     rows = _rows(sequences, row, value)
     known = _lengths(lengths, max(map(len, rows)))
-    alone = _without_padding(model, rows, padding, value)
-    moved = [_difference(model, alone, _padded(rows, length, padding, value)) for length in known]
+    alone = _without_padding(model, rows, value)
     largest = max(float(np.abs(output).max(initial=0)) for output in alone)
-    return Growth(tuple(known), tuple(moved), largest)
+    moved: dict[Side, list[float]] = {side: [] for side in paddings}
+    for length in known:
+        batches = [_padded(rows, length, side, value) for side in paddings]
+        # Together, as most of what a run costs is the number of timesteps, not of rows.
+        outputs = np.split(_output(model, [batch.ids for batch in batches]), len(batches))
+        for side, batch, padded in zip(paddings, batches, outputs, strict=True):
+            moved[side].append(_difference(model, alone, batch, padded))
+    return {side: Growth(tuple(known), tuple(moved[side]), largest) for side in paddings}
 
 
 def _rows(sequences: Sequence[Any], row: int | None, value: float) -> list[NDArray[Any]]:
@@ -190,10 +197,10 @@ def _padded(rows: list[NDArray[Any]], length: int, padding: Side, value: float) 
         return pad(rows, length, "int32" if whole else "float32", padding=padding, value=value)
 
 
-def _output(model: Any, batch: PaddedBatch) -> NDArray[Any]:
+def _output(model: Any, batches: Sequence[NDArray[Any]]) -> NDArray[Any]:
     import keras
 
-    ids = keras.ops.convert_to_tensor(batch.ids)
+    ids = keras.ops.convert_to_tensor(np.concatenate(batches))
     try:
         if not model.built:
             model(ids, training=False)
@@ -203,7 +210,7 @@ def _output(model: Any, batch: PaddedBatch) -> NDArray[Any]:
     except Exception as error:
         error.add_note(
             _("plot_growth ran {model} on a batch of shape {shape}.").format(
-                model=model.name, shape=batch.ids.shape
+                model=model.name, shape=tuple(ids.shape)
             )
         )
         raise
@@ -216,20 +223,19 @@ def _output(model: Any, batch: PaddedBatch) -> NDArray[Any]:
     return np.asarray(keras.ops.convert_to_numpy(output), dtype="float32")
 
 
-def _without_padding(
-    model: Any, rows: list[NDArray[Any]], padding: Side, value: float
-) -> list[NDArray[Any]]:
+def _without_padding(model: Any, rows: list[NDArray[Any]], value: float) -> list[NDArray[Any]]:
     """The output of each sequence; those of one length run together, as they need no padding."""
     outputs: dict[int, NDArray[Any]] = {}
     for length in dict.fromkeys(map(len, rows)):
         places = [place for place, tokens in enumerate(rows) if len(tokens) == length]
-        batch = _padded([rows[place] for place in places], length, padding, value)
-        outputs |= zip(places, _output(model, batch), strict=True)
+        batch = _padded([rows[place] for place in places], length, "post", value)
+        outputs |= zip(places, _output(model, [batch.ids]), strict=True)
     return [outputs[place] for place in range(len(rows))]
 
 
-def _difference(model: Any, alone: list[NDArray[Any]], batch: PaddedBatch) -> float:
-    padded = _output(model, batch)
+def _difference(
+    model: Any, alone: list[NDArray[Any]], batch: PaddedBatch, padded: NDArray[Any]
+) -> float:
     moved = []
     for output, expected, origin in zip(padded, alone, batch.origin, strict=True):
         if output.shape != expected.shape:
@@ -264,7 +270,7 @@ def _draw(ax: "Axes", curves: Mapping[Any, Growth]) -> None:
 
     for (name, growth), (marker, line, colour) in zip(curves.items(), cycle(_LOOKS), strict=False):
         label = None if name is None else str(name)
-        looks = {"marker": marker, "color": colour, "label": label}
+        looks: dict[str, Any] = {"marker": marker, "color": colour, "label": label}
         ax.plot(growth.lengths, growth.moved, line, clip_on=False, **looks)
     # Rounding errors must not fill the figure: it is at least a hundredth of the output high.
     largest = max(growth.largest for growth in curves.values())

@@ -207,6 +207,9 @@ def trace_until_error(
             model(inputs, training=False)
         except Exception as error:
             failed = error
+    if failed is not None and all(call.name == model.name for call in found.calls):
+        # It failed while it was being built, so the calls of that are the trace so far.
+        found._symbolic = True
     found._finish(failed)
     if failed is not None:
         failed.add_note(_context(model, inputs, found))
