@@ -202,6 +202,81 @@ def _wait_for_server(runtime: Path, server: subprocess.Popen[bytes], log: Path) 
 
 
 @dataclass(frozen=True)
+class Box:
+    """A cell of a table that is shown."""
+
+    kinds: str  # its classes: t for a token, p for padding, y and n for True and False
+    text: str
+    said: str  # what a screen reader hears instead, if that is something else
+    visible: bool
+
+    def is_a(self, *kinds: str) -> bool:
+        """Whether it has one of these classes."""
+        return not set(kinds).isdisjoint(self.kinds.split())
+
+
+_READ_TABLES = """root => [...root.querySelectorAll(".stage table")].map(
+    table => [...table.rows].map(row => [...row.cells].map(cell => [
+        cell.className, cell.textContent, cell.getAttribute("aria-label") ?? "",
+        getComputedStyle(cell).visibility === "visible"])))"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An explorer on a page, worked as a learner works it."""
+
+    root: Locator
+
+    def control(self, name: str) -> Locator:
+        """The control of an axis, with its label."""
+        return self.root.locator(f'[data-axis="{name}"]')
+
+    def choose(self, **labels: str | bool) -> None:
+        """Sets controls to the options with these labels; switches to True or False."""
+        for name, label in labels.items():
+            control = self.control(name)
+            kind = control.locator("input, select").first.evaluate("input => input.type")
+            if isinstance(label, bool):
+                control.get_by_role("checkbox").set_checked(label)
+            elif kind == "radio":
+                control.get_by_role("radio", name=label, exact=True).check()
+            elif kind == "select-one":
+                control.get_by_role("combobox").select_option(label=label)
+            else:
+                self._slide(control, label)
+
+    def _slide(self, control: Locator, label: str) -> None:
+        slider = control.get_by_role("slider")
+        for place in range(int(slider.get_attribute("max") or 0) + 1):
+            slider.fill(str(place))
+            if control.locator("output").inner_text() == label:
+                return
+        raise AssertionError(f"no option {label} in {control}")
+
+    def chosen(self, name: str) -> str | bool:
+        """The label of the option that a control shows; of a switch whether it is on."""
+        return self.control(name).evaluate(
+            """control => {
+                const input = control.querySelector("input[type=radio]:checked, select")
+                    ?? control.querySelector("input");
+                if (input.type === "checkbox") return input.checked;
+                if (input.type === "radio") return input.parentElement.textContent;
+                if (input.tagName === "SELECT") return input.selectedOptions[0].textContent;
+                return control.querySelector("output").textContent;
+            }"""
+        )
+
+    def tables(self) -> list[list[list[Box]]]:
+        """The cells of the tables of the picture, row by row."""
+        tables = self.root.evaluate(_READ_TABLES)
+        return [[[Box(*cell) for cell in row] for row in table] for table in tables]
+
+    def said(self) -> str:
+        """What a screen reader hears."""
+        return self.root.locator(".say[aria-live=polite]").inner_text()
+
+
+@dataclass(frozen=True)
 class Notebook:
     """A notebook, open in JupyterLab in a page of its own."""
 
@@ -216,8 +291,11 @@ class Notebook:
 
     def restart_and_run_all(self) -> None:
         """Runs all cells in a new kernel, as the menu does."""
-        self.page.evaluate("() => { jupyterapp.commands.execute('kernelmenu:restart-and-runall') }")
-        self.page.get_by_role("button", name="Restart").click()
+        self.page.evaluate(
+            "() => { window.restarted = jupyterapp.commands.execute('notebook:restart-run-all') }"
+        )
+        self.page.get_by_role("button", name="Confirm Kernel Restart").click()
+        self.page.evaluate("() => window.restarted")
 
     def run_cell(self, place: int) -> str:
         """Runs one cell, and returns what it printed."""
@@ -242,6 +320,16 @@ class Notebook:
                 place,
             )
         )
+
+    def explorer(self, place: int) -> "Shown":
+        """The explorer that a cell shows."""
+        self.page.evaluate(
+            "place => jupyterapp.shell.currentWidget.content.scrollToItem(place)", place
+        )
+        cell = self.page.locator(f'.jp-Cell[data-windowed-list-index="{place}"]')
+        shown = Shown(cell.locator(".masklens-live"))
+        shown.root.wait_for()
+        return shown
 
     def active_cell(self) -> int:
         """The cell that is selected."""
