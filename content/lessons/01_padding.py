@@ -215,9 +215,40 @@ round: `post` is the usual choice, because the fast cuDNN kernels of a GPU take 
 batches only. (This one we read in Keras's source; a CPU cannot show it.)
 """
 
+# %% [markdown] id="choose"
+"""
+## 6. Which setting would you choose?
+
+You have met every choice one by one. Here you make them together. Below the picture stands what the
+setting costs, and the code that does it. The switch `mask_zero=True` makes the mask of lesson 02:
+False marks a timestep to skip.
+
+**Predict.** One line has a ✕: the cuDNN kernels refuse the mask. Which single control do you have
+to change so that no line has a ✕?
+
+Try it, with the mouse or by keyboard: the Tab key goes to the next control, the arrow keys change
+it, and the space bar turns the switch.
+"""
+
+# %% id="choose-explorer"
+ml.PaddingExplorer(ids, tokens=sentences)
+
+# %% [markdown] id="choose-why"
+"""
+**Why.** It is `padding="post"`. According to Keras's source, a cuDNN kernel is told only how many
+timesteps of each row it has to read, and begins with the first. So each row of the mask has to be
+True at the beginning and False from some timestep on.
+
+Two other controls satisfy the kernels as well, but at a price. With `value=-1`, or with the mask
+switched off, there is no False left to refuse, and the model reads all 4 padded places as data.
+
+And a shorter batch? At `maxlen=4` only 1 place of 12 is padding, but three words are lost whatever
+you choose. `truncating` decides no more than which three.
+"""
+
 # %% [markdown] id="floats"
 """
-## 6. What becomes of 0.6?
+## 7. What becomes of 0.6?
 
 Sequences need not be words. Here are measurements of a sensor.
 

@@ -295,9 +295,40 @@ all_six = hello.mean(axis=0)
 tokens_only = hello[ml.mask_of(x)[0]].mean(axis=0)
 print(f"moved: {np.linalg.norm(all_six - tokens_only) / np.linalg.norm(tokens_only):.0%}")
 
+# %% [markdown] id="known"
+"""
+## 6. Does the mask know what is padding?
+
+In lesson 01, `value=-1` filled the empty places with -1 instead of 0. And nothing forbids a value
+that is also the id of a word, such as 1, the id of *will*.
+
+**Predict.** With `maxlen=6`, each of the three values fills 4 places. How many timesteps does the
+mask of `mask_zero=True` skip each time? This explorer asks before it shows anything: mark each
+timestep at which the mask says False, and press *Show the answer*. By keyboard, the arrow keys go
+from button to button, and the space bar marks one.
+"""
+
+# %% id="known-explorer"
+ml.PaddingExplorer(ids, tokens=sentences, maxlens=[4, 6], values=[0, -1, 1], predict=True)
+
+# %% id="known-count"
+for value in (0, -1, 1):
+    filled = keras.utils.pad_sequences(ids, value=value)
+    said = keras.ops.convert_to_numpy(embedding.compute_mask(filled))
+    print(f"value={value}: {np.count_nonzero(said == 0)} False")
+
+# %% [markdown] id="known-why"
+"""
+**Why.** No. The `Embedding` gets numbers, and cannot see where they come from. It compares each one
+with 0. With `value=-1` no number is 0, so the mask is True everywhere, and a later layer reads the
+padding as data. With `value=1` the padding even reads as the word *will*. The other way round, a
+word whose id is 0 would be skipped. So there are two rules for `mask_zero=True`: pad with 0, and
+give 0 to no word.
+"""
+
 # %% [markdown] id="masking"
 """
-## 6. When does `Masking` mask a timestep?
+## 7. When does `Masking` mask a timestep?
 
 Measurements have no ids. A timestep is then a vector of features, and `Masking` compares it with
 `mask_value`, which is 0 unless you say otherwise. To get such a batch we turn our ids into floats
@@ -343,7 +374,7 @@ tell them apart.
 
 # %% [markdown] id="float-id"
 """
-## 7. Is 0.6 a word or padding?
+## 8. Is 0.6 a word or padding?
 
 In lesson 01, `pad_sequences` cut 0.6 down to 0. With `dtype="float32"` it stays 0.6.
 
