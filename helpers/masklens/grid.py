@@ -146,8 +146,9 @@ def build_grid(
     Raises:
         ValueError: If it takes more than 2,000,000 bytes.
     """
+    drawn = dict.fromkeys(state.html for state in states)
     pictures: dict[str, Node] = {
-        state.html: ("div.picture", (), tuple(read_nodes(state.html))) for state in states
+        html: ("div.picture", (), tuple(read_nodes(html))) for html in drawn
     }
     pool = Pool(list(pictures.values()))
     kept = [_keep_state(pool, state, pictures[state.html]) for state in states]
