@@ -2,12 +2,13 @@
 
 import sys
 
+from benchmarks.explorers import measure_explorers
 from benchmarks.imports import measure_imports
 from benchmarks.pictures import measure_pictures
 from benchmarks.torchlens import measure_torchlens
 from benchmarks.tracing import measure_tracing
 
 if __name__ == "__main__":
-    met = [measure_imports(), measure_pictures(), measure_tracing()]
+    met = [measure_imports(), measure_pictures(), measure_tracing(), measure_explorers()]
     measure_torchlens()
     sys.exit(not all(met))

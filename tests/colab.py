@@ -4,6 +4,7 @@
 `.venv-colab/bin/python tests/colab.py NOTEBOOK...`.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -29,9 +30,6 @@ QUIET = {
     "CUDA_VISIBLE_DEVICES": "",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the debugger warns of frozen modules
 }
-# Other traits are written by the widget library, each version in its own way, or are our front end,
-# which is the same file with every version.
-TRAITS = ("grid", "selection")
 STYLE_SHEET = re.compile(r"<style>.*?</style>", re.DOTALL)
 
 
@@ -51,13 +49,18 @@ def execute(path: Path) -> Any:
 
 
 def explorers(notebook: Any) -> dict[str, Any]:
-    """The explorers that a notebook was saved with, by model id: their traits and outputs."""
+    """The explorers that a notebook was saved with, by model id: their states and outputs.
+
+    The rest of what is saved is written by the widget library, each version in its own way, or is
+    our front end, which is the same file with every version.
+    """
     models = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
     found: dict[str, Any] = {}
     for model_id, model in models.items():
         if "grid" in model["state"]:
-            traits = {name: model["state"].get(name) for name in TRAITS}
-            found[model_id] = {"state": traits, "shown": []}
+            grid = json.loads(model["state"]["grid"])
+            selection = model["state"]["selection"]
+            found[model_id] = {"grid": grid, "selection": selection, "shown": []}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             view = output.get("data", {}).get(WIDGET_VIEW)
