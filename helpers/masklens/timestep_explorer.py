@@ -1,5 +1,6 @@
 """An explorer of a recurrent layer: its hidden state, timestep by timestep."""
 
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -72,11 +73,11 @@ class TimestepExplorer(Explorer):
             >>> TimestepExplorer(keras.layers.LSTM(4), x, mask)
             TimestepExplorer(step=0)
         """
-        if not isinstance(units, int) or units < 1:
+        if not isinstance(units, numbers.Integral) or units < 1:
             raise ValueError(
                 _("units must be a whole number, at least 1; got {units!r}.").format(units=units)
             )
-        chosen = [rows] if isinstance(rows, int) else rows and list(dict.fromkeys(rows))
+        chosen = None if rows is None else list(dict.fromkeys(np.atleast_1d(rows).tolist()))
         states = hidden_states(layer, inputs, mask, chosen, (_MOST_ROWS, _MOST_STEPS))
         steps = _steps(inputs, tokens, states.mask.shape)
         axes = _axes(states, steps)
