@@ -1,12 +1,14 @@
 // The front end of the explorers: controls, the picture of a state, and predicting it first.
 // Keras has computed every state beforehand; this only selects. All words come from Python.
 
-const TAGS = new Set(
-  "b br code dd div dl dt em figcaption figure h4 i img li ol p pre s section small span strong table tbody td th thead tr ul var".split(" "),
-);
+const TAGS =
+  /^(b|br|code|d[dlt]|div|em|figcaption|figure|h4|hr|i|img|[ou]l|li|p|pre|s|section|small|span|strong|table|t[dhr]|tbody|thead|var)$/;
 const ATTRIBUTES = /^(alt|aria-[a-z]+|colspan|data-copy|data-t|lang|role|scope|tabindex|title)$/;
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-const [STEP_MS, MOVE_MS, MOST_MOVING] = [700, 200, 200];
+const STEP_MS = 700;
+const MOVE_MS = 200;
+const GLOW_MS = 1500;
+const MOST_MOVING = 200;
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -15,71 +17,73 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+const button = (label = "") => make("button", { type: "button" }, label);
+const find = (root, selector) => [...root.querySelectorAll(selector)];
+
 // A token may look like HTML: text stays text, and only harmless elements and attributes are made.
 function build(pool, node) {
   if (typeof node === "number") node = pool[node];
   if (typeof node === "string") return node;
   const [tag, ...classes] = node[0].split(".");
-  if (!TAGS.has(tag)) return "";
+  if (!TAGS.test(tag)) return "";
   const element = document.createElement(tag);
   if (classes.length) element.className = classes.join(" ");
   for (const part of node.slice(1)) {
     if (typeof part !== "object" || Array.isArray(part)) element.append(build(pool, part));
-    else for (const name in part) setAttribute(element, name, String(part[name]));
+    else for (const name in part) setAttribute(element, name, part[name]);
   }
   return element;
 }
 
 function setAttribute(element, name, value) {
   if (name === "style") {
-    for (const [, property, number] of value.matchAll(/(--[\w-]+)\s*:\s*(-?[\d.]+)/g))
+    for (const [, property, number] of value.matchAll(/(--[\w-]+):(-?[\d.]+)/g))
       element.style.setProperty(property, number);
-  } else if (ATTRIBUTES.test(name) || (name === "src" && /^data:image\//.test(value)))
+  } else if (ATTRIBUTES.test(name) || (name === "src" && value.startsWith("data:image/")))
     element.setAttribute(name, value);
 }
-
-const button = (label) => make("button", { type: "button" }, label);
 
 // One axis: its element, and how to show an option that somebody else chose.
 function control([name, { label, control: kind, options }], id, choose) {
   const texts = options.map(([, text]) => text);
-  const [outer, inner] = { choice: ["fieldset", "legend"], switch: ["label", "span"] }[kind] ?? ["div", "label"];
+  const tags = { choice: ["fieldset", "legend"], switch: ["label", "span"] };
+  const [outer, inner] = tags[kind] ?? ["div", "label"];
   const caption = make(inner, { class: "caption" }, label);
   const element = make(outer, { class: "axis", "data-axis": name }, caption);
-  element.addEventListener("input", ({ target }) =>
-    choose(Number(target.type === "checkbox" ? target.checked : target.value)),
-  );
+  element.oninput = ({ target: { type, checked, value } }) =>
+    choose(Number(type === "checkbox" ? checked : value));
   if (kind === "choice") {
     const radios = texts.map((_, value) => make("input", { type: "radio", name: id, value }));
-    element.append(...radios.map((radio, value) => make("label", { class: "pill" }, radio, texts[value])));
+    const pill = (text, i) => make("label", { class: "pill" }, radios[i], text);
+    element.append(...texts.map(pill));
     return { element, set: (option) => (radios[option].checked = true) };
   }
   const output = make("output", { for: id });
   if (kind === "switch") {
-    const box = make("input", { type: "checkbox", id });
-    element.append(make("span", { class: "pill" }, box, output));
-    return { element, set: (option) => ([box.checked, output.value] = [option > 0, texts[option]]) };
+    const input = make("input", { type: "checkbox", id });
+    element.append(make("span", { class: "pill" }, input, output));
+    const set = (option) => ([input.checked, output.value] = [option > 0, texts[option]]);
+    return { element, set };
   }
   caption.htmlFor = id;
   if (kind === "menu") {
-    const select = make("select", { id }, ...texts.map((text, value) => make("option", { value }, text)));
+    const entries = texts.map((text, value) => make("option", { value }, text));
+    const select = make("select", { id }, ...entries);
     element.append(select);
     return { element, set: (option) => (select.value = option) };
   }
   const range = make("input", { type: "range", id, min: 0, max: texts.length - 1 });
-  element.append(make("span", {}, range, output));
-  return {
-    element,
-    set(option) {
-      [range.value, output.value] = [option, texts[option]];
-      range.ariaValueText = texts[option];
-    },
+  element.append(make("div", { class: "slider" }, range, output));
+  const set = (option) => {
+    range.value = option;
+    range.ariaValueText = output.value = texts[option];
   };
+  return { element, set };
 }
 
 // Play, pause and single steps beside the slider of an axis of steps.
 function player(words, last, current, go) {
-  const [back, play, forward] = ["back", "play", "forward"].map(() => button(""));
+  const [back, play, forward] = [button(), button(), button()];
   const name = (one, word) => {
     one.className = word;
     one.title = one.ariaLabel = words[word];
@@ -115,12 +119,12 @@ function player(words, last, current, go) {
     back.ariaDisabled = current() === 0;
     forward.ariaDisabled = current() === last;
   };
-  return { element: make("span", { class: "player" }, back, play, forward), pause, show, playing: () => timer > 0 };
+  return { buttons: [back, play, forward], pause, show, playing: () => timer > 0 };
 }
 
 // The question of a state: rows of buttons to press, in which the arrow keys move.
 function questionRows({ text, rows, columns, answers }, words) {
-  const buttons = columns.map((labels) => labels.map((label) => button(label)));
+  const buttons = columns.map((labels) => labels.map(button));
   const all = buttons.flat();
   const element = make("div", { role: "group", "aria-label": text });
   buttons.forEach((row, i) => {
@@ -139,30 +143,43 @@ function questionRows({ text, rows, columns, answers }, words) {
     if (!row || down === undefined) return;
     event.preventDefault();
     const near = buttons[buttons.indexOf(row) + down] ?? row;
-    near[Math.min(near.length - 1, Math.max(0, row.indexOf(event.target) + right))]?.focus();
+    const place = row.indexOf(event.target) + right;
+    near[Math.min(near.length - 1, Math.max(0, place))]?.focus();
+  };
+  const mark = (one, good) => {
+    one.onclick = null;
+    one.ariaDisabled = true;
+    one.className = good ? "right" : "wrong";
+    const said = make("span", { class: "unseen" }, ` ${good ? words.correct : words.wrong}`);
+    one.append(make("i", { "aria-hidden": true }, good ? "✓" : "✗"), said);
+    return good;
   };
   const reveal = () => {
-    let right = 0;
-    buttons.forEach((row, i) =>
-      row.forEach((one, j) => {
-        const good = (one.ariaPressed === "true") === (answers[i][j] === "1");
-        right += good;
-        one.onclick = null;
-        one.ariaDisabled = true;
-        one.className = good ? "right" : "wrong";
-        const said = make("span", { class: "unseen" }, ` ${good ? words.correct : words.wrong}`);
-        one.append(make("i", { "aria-hidden": true }, good ? "✓" : "✗"), said);
-      }),
-    );
-    return words.right.replace("{right}", right).replace("{all}", all.length);
+    const wanted = answers.join("");
+    const right = all.filter((one, i) => mark(one, (one.ariaPressed === "true") === wanted[i] > 0));
+    return words.right.replace("{right}", right.length).replace("{all}", all.length);
   };
   return { element, reveal };
 }
 
-function addCopyButtons(picture, words) {
-  for (const pre of picture.querySelectorAll("pre[data-copy]")) {
+const frames = (stage) => find(stage, ".masklens,.masklens-trace");
+const parts = (stage) => find(stage, ".facts>li,.masklens-trace tr");
+const tokens = (stage) => {
+  const rows = find(stage, ".masklens figure tr").map((row) => find(row, ".t,.x"));
+  return rows.flat().length > MOST_MOVING ? [] : rows;
+};
+const place = (element) => element.getBoundingClientRect();
+
+// What a picture cannot have without scripts: copy buttons, and frames that the keyboard scrolls.
+function finish(picture, words) {
+  for (const frame of frames(picture)) {
+    frame.tabIndex = 0;
+    frame.role = "group";
+    frame.ariaLabel = words.picture;
+  }
+  for (const pre of find(picture, "pre[data-copy]")) {
     const copy = button(words.copy);
-    copy.setAttribute("aria-live", "polite");
+    copy.ariaLive = "polite";
     copy.onclick = async () => {
       try {
         await navigator.clipboard.writeText(pre.textContent);
@@ -174,54 +191,51 @@ function addCopyButtons(picture, words) {
       copy.textContent = words.copied;
       setTimeout(() => (copy.textContent = words.copy), 2000);
     };
-    const frame = make("div", { class: "copy" });
-    pre.replaceWith(frame);
-    frame.append(pre, copy);
+    const both = make("div", { class: "copy" });
+    pre.replaceWith(both);
+    both.append(pre, copy);
   }
+  return picture;
 }
-
-const tokens = (stage) => {
-  const rows = [...stage.querySelectorAll(".masklens figure tr")].map((row) => [...row.querySelectorAll(".t,.x")]);
-  return rows.flat().length > MOST_MOVING ? [] : rows;
-};
-const parts = (stage) => [...stage.querySelectorAll(".facts>li,.masklens-trace tr")];
 
 // Puts a picture on the stage; tokens move to their places, and what is new lights up once.
 function put(stage, picture) {
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return stage.replaceChildren(picture);
-  const before = tokens(stage).map((row) => row.map((cell) => cell.getBoundingClientRect()));
+  const scrolled = frames(stage).map((frame) => [frame.scrollLeft, frame.scrollTop]);
+  const before = tokens(stage).map((row) => row.map(place));
   const seen = new Set(parts(stage).map((part) => part.outerHTML));
   stage.replaceChildren(picture);
-  const easing = "ease-out";
-  if (before.length)
-    tokens(stage).forEach((row, i) => {
-      if (row.length !== before[i]?.length) return;
-      const now = row.map((cell) => cell.getBoundingClientRect());
-      row.forEach((cell, j) => {
-        const [x, y] = [before[i][j].left - now[j].left, before[i][j].top - now[j].top];
-        if (x || y) cell.animate({ transform: [`translate(${x}px,${y}px)`, "none"] }, { duration: MOVE_MS, easing });
-      });
+  frames(stage).forEach((frame, i) => scrolled[i] && frame.scrollTo(...scrolled[i]));
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const animate = (element, property, from, to, duration) =>
+    element.animate({ [property]: [from, to] }, { duration, easing: "ease-out" });
+  const moving = before.length ? tokens(stage) : [];
+  moving.forEach((row, i) => {
+    if (row.length !== before[i]?.length) return;
+    row.map(place).forEach(({ left, top }, j) => {
+      const [x, y] = [before[i][j].left - left, before[i][j].top - top];
+      if (x || y) animate(row[j], "transform", `translate(${x}px,${y}px)`, "none", MOVE_MS);
     });
-  const fresh = parts(stage).filter((part) => !seen.has(part.outerHTML));
-  if (seen.size && fresh.length < parts(stage).length)
-    for (const part of fresh)
-      (part.querySelector("th") ?? part).animate(
-        { backgroundColor: ["color-mix(in srgb,var(--now) 35%,#0000)", "#0000"] },
-        { duration: 1500, easing },
-      );
+  });
+  const all = parts(stage);
+  const fresh = all.filter((part) => !seen.has(part.outerHTML));
+  if (!seen.size || fresh.length === all.length) return;
+  const glow = "color-mix(in srgb,var(--now) 35%,#0000)";
+  for (const part of fresh)
+    animate(part.querySelector("th") ?? part, "backgroundColor", glow, "#0000", GLOW_MS);
 }
 
 function showStep(stage, step) {
-  for (const element of stage.querySelectorAll("[data-t]")) {
-    const ahead = element.dataset.t - step;
-    element.classList.toggle("past", ahead < 0);
-    element.classList.toggle("now", ahead === 0);
-    element.classList.toggle("future", ahead > 0);
+  for (const { dataset, classList } of find(stage, "[data-t]")) {
+    const ahead = dataset.t - step;
+    classList.toggle("past", ahead < 0);
+    classList.toggle("now", ahead === 0);
+    classList.toggle("future", ahead > 0);
   }
-  const now = stage.querySelector(".now")?.getBoundingClientRect();
-  const frame = stage.getBoundingClientRect();
-  if (now?.right > frame.right) stage.scrollLeft += now.right - frame.right + 8;
-  if (now?.left < frame.left) stage.scrollLeft += now.left - frame.left - 8;
+  const frame = frames(stage).find((one) => one.querySelector(".now"));
+  if (!frame) return;
+  const [now, view] = [place(frame.querySelector(".now")), place(frame)];
+  if (now.right > view.right) frame.scrollLeft += now.right - view.right + 8;
+  if (now.left < view.left) frame.scrollLeft += now.left - view.left - 8;
 }
 
 // The grid; none if this module is not the one that it was made for.
@@ -238,36 +252,29 @@ function render({ model, el }) {
   const grid = readGrid(model.get("grid"));
   if (!grid) return;
   const { axes, states, pool, words, title, lang } = grid;
-  el.classList.add("masklens-explorer", "masklens-live");
-  el.lang = lang;
   // A page may hold several views, each with a module of its own.
   const id = `masklens-${Math.random().toString(36).slice(2)}-`;
   const say = make("p", { class: "say", "aria-live": "polite" });
   const box = make("div", { class: "ask" });
-  const turn = button(words.reveal);
-  const stage = make("div", { class: "stage", tabindex: 0, role: "group", "aria-label": words.picture });
-  let [at, state, drawn, asked, question, open] = [[], null, null, null, null, false];
+  const turn = button();
+  const stage = make("div", { class: "stage" });
+  let at = [];
+  let [state, drawn, asked, question] = [null, null, null, null];
+  let open = false;
   let predicting = grid.predict;
 
-  const selected = () =>
-    axes.map(([, { options }], i) => Math.min(options.length - 1, Math.max(0, Number(model.get("selection")?.[i]) || 0)));
-
+  const selected = () => [...model.get("selection")];
   const draw = (score = "") => {
     const picture = open ? null : state.picture;
-    if (picture !== drawn) {
-      drawn = picture;
-      const built = open ? "" : build(pool, picture);
-      if (built.querySelectorAll) addCopyButtons(built, words);
-      if (open) stage.replaceChildren();
-      else put(stage, built);
-    }
-    stage.hidden = open;
+    if (open) stage.replaceChildren();
+    else if (picture !== drawn) put(stage, finish(make("div", {}, build(pool, picture)), words));
+    drawn = picture;
     box.hidden = !question;
-    turn.hidden = !predicting || state.question == null;
+    turn.hidden = !predicting || state.question === null;
     turn.textContent = open ? words.reveal : words.again;
     say.ariaLive = play?.playing() ? "off" : "polite";
     say.replaceChildren(make("b", {}, open ? pool[asked].text : score), open ? "" : state.say);
-    if (steps >= 0 && !open) showStep(stage, at[steps]);
+    if (play && !open) showStep(stage, at[steps]);
   };
   const ask = () => {
     [asked, open] = [state.question, true];
@@ -280,13 +287,17 @@ function render({ model, el }) {
     box.replaceChildren();
   };
   const show = (next) => {
+    // A step within the same question does not ask it again.
     const moved = axes.some(([, axis], i) => axis.control !== "steps" && next[i] !== at[i]);
     at = next;
-    state = pool[states[at.reduce((place, option, i) => place * axes[i][1].options.length + option, 0)]];
+    const place = axes.reduce((sum, [, { options }], i) => sum * options.length + at[i], 0);
+    state = pool[states[place]];
     controls.forEach((one, i) => one.set(at[i]));
     play?.show();
-    if (predicting && state.question != null && (moved || state.question !== asked)) ask();
-    else if (moved || state.question !== asked) leave();
+    if (moved || state.question !== asked) {
+      if (predicting && state.question !== null) ask();
+      else leave();
+    }
     draw();
   };
   const choose = (axis, option) => {
@@ -301,8 +312,9 @@ function render({ model, el }) {
 
   const controls = axes.map((axis, i) => control(axis, id + i, (option) => choose(i, option)));
   const steps = axes.findIndex(([, { control }]) => control === "steps");
-  const play = steps < 0 ? null : player(words, axes[steps][1].options.length - 1, () => at[steps], (option) => choose(steps, option));
-  if (play) controls[steps].element.querySelector("span").prepend(play.element);
+  const last = axes[steps]?.[1].options.length - 1;
+  const play = steps < 0 ? null : player(words, last, () => at[steps], (to) => choose(steps, to));
+  if (play) controls[steps].element.lastChild.prepend(...play.buttons);
 
   turn.onclick = () => {
     if (!open) ask();
@@ -310,7 +322,7 @@ function render({ model, el }) {
     draw(open ? "" : question.reveal());
   };
   const head = make("div", { class: "head" }, make("b", {}, title));
-  if (pool.some((entry) => entry?.question != null)) {
+  if (pool.some((entry) => Number.isInteger(entry.question))) {
     const predict = make("input", { type: "checkbox" });
     predict.checked = predicting;
     predict.onchange = () => {
@@ -324,7 +336,10 @@ function render({ model, el }) {
   // JupyterLab would take the arrow keys for itself; Ctrl+S and its like it may have.
   const keep = (event) => event.ctrlKey || event.metaKey || event.stopPropagation();
   show(selected());
-  el.replaceChildren(head, make("div", { class: "controls" }, ...controls.map(({ element }) => element)), say, box, turn, stage);
+  const elements = controls.map(({ element }) => element);
+  el.classList.add("masklens-explorer", "masklens-live");
+  el.lang = lang;
+  el.replaceChildren(head, make("div", { class: "controls" }, ...elements), say, box, turn, stage);
   el.addEventListener("keydown", keep);
   model.on("change:selection", changed);
   return () => {
