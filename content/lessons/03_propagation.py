@@ -353,6 +353,35 @@ for name, tail in tails.items():
   is data to this model. It cannot even be called with 12 timesteps, because it has weights for 6.
 """
 
+# %% [markdown] id="help-choose"
+"""
+Now put a layer between `Embedding` and `LSTM` yourself. In the last two lines of the menu the
+output of an attention layer is added to what went into it, as in a Transformer. With `Flatten`, a
+`Dense` takes the place of the `LSTM`.
+
+**Predict.** Before each picture the explorer asks which layers give out a mask. Mark them, and then
+let it show the answer. With which layers in the middle is the mask lost?
+
+Below the thread you see how far the output moves when our three sentences get more padding, and the
+code that builds this very model. All weights begin with the same seed.
+"""
+
+# %% id="help-explorer"
+ml.PropagationExplorer(ids, predict=True)
+
+# %% [markdown] id="help-chosen"
+"""
+**Why.** It is lost at four of them: at `Conv1D`, at `Flatten`, at a `MyActivation` that does not
+say `supports_masking = True`, and at `x + MultiHeadAttention(x)`. With these more padding moves the
+output, or the model does not run at all. With the other six it does not move, as long as
+`mask_zero` is switched on.
+
+The attention layer is a trap: it uses the mask and passes it on, but it clears the mask of its own
+input. So `x` comes to the sum without a mask, and the sum has none either. With a
+`LayerNormalization` before it, the attention reads a tensor of its own, and `x` keeps its mask.
+Layers of your own, such as `MyActivation`, are the topic of [lesson 06](06_opting_in.ipynb).
+"""
+
 # %% [markdown] id="use"
 """
 ## 6. Does a layer that has the mask use it?

@@ -344,6 +344,39 @@ three averages are those from before the shift. In a trace `Shift` passes the ma
 mask.
 """
 
+# %% [markdown] id="follow-choose"
+"""
+Four layers of your own now stand in turn between `Embedding` and an average over time.
+
+**Predict.** Whose thread is whole? And whose output moves all the same when padding grows?
+
+Choose a model in the menu, and look at the thread and at the bars below it. `padding="pre"` pads
+the sentences on the left.
+"""
+
+# %% id="follow-models"
+own = {
+    "PlainActivation": PlainActivation(name="plain"),
+    "MyActivation": MyActivation(name="activation"),
+    "Shift": Shift(name="shift"),
+    "ShiftBoth": shift_both,
+}
+models = {}
+for name, layer in own.items():
+    pooling = keras.layers.GlobalAveragePooling1D(name="average")
+    models[name] = keras.Sequential([embedding, layer, pooling])
+
+# %% id="follow-explorer"
+ml.PropagationExplorer.from_models(models, batch)
+
+# %% [markdown] id="follow-chosen"
+"""
+**Why.** Three threads are whole, and only that of `PlainActivation` is cut. But the output moves
+with `PlainActivation` and with `Shift`, on whichever side you pad. The average behind `Shift` has a
+mask and uses it, and the mask is false. A whole thread says that a mask arrives. Whether it is
+true, only an experiment such as these bars can show.
+"""
+
 # %% [markdown] id="check"
 """
 ## 6. When may a layer opt in?
