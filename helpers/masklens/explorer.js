@@ -81,8 +81,9 @@ function control([name, { label, control: kind, options }], id, choose) {
   return { element, set };
 }
 
-// Play, pause and single steps beside the slider of an axis of steps.
-function player(words, last, current, go) {
+// Play, pause and single steps beside the slider of an axis of steps. While it plays, a screen
+// reader is spared what each step says.
+function player(words, say, last, current, go) {
   const [back, play, forward] = [button(), button(), button()];
   const name = (one, word) => {
     one.className = word;
@@ -92,6 +93,7 @@ function player(words, last, current, go) {
   const pause = () => {
     clearInterval(timer);
     timer = 0;
+    say.ariaLive = "polite";
     name(play, "play");
   };
   const step = (by) => {
@@ -101,8 +103,8 @@ function player(words, last, current, go) {
   const tick = () => {
     // Nobody looks at a hidden tab or a folded cell.
     if (document.hidden || !play.offsetParent) return pause();
+    if (current() + 1 >= last) pause();
     step(1);
-    if (current() === last) pause();
   };
   name(back, "back");
   name(forward, "forward");
@@ -112,6 +114,7 @@ function player(words, last, current, go) {
   play.onclick = () => {
     if (timer) return pause();
     timer = setInterval(tick, STEP_MS);
+    say.ariaLive = "off";
     name(play, "pause");
     if (current() === last) go(0);
   };
@@ -119,7 +122,7 @@ function player(words, last, current, go) {
     back.ariaDisabled = current() === 0;
     forward.ariaDisabled = current() === last;
   };
-  return { buttons: [back, play, forward], pause, show, playing: () => timer > 0 };
+  return { buttons: [back, play, forward], pause, show };
 }
 
 // The question of a state: rows of buttons to press, in which the arrow keys move.
@@ -204,7 +207,9 @@ function put(stage, picture) {
   const before = tokens(stage).map((row) => row.map(place));
   const seen = new Set(parts(stage).map((part) => part.outerHTML));
   stage.replaceChildren(picture);
-  frames(stage).forEach((frame, i) => scrolled[i] && frame.scrollTo(...scrolled[i]));
+  frames(stage).forEach((frame, i) => {
+    if (scrolled[i]?.some(Boolean)) frame.scrollTo(...scrolled[i]);
+  });
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const animate = (element, property, from, to, duration) =>
     element.animate({ [property]: [from, to] }, { duration, easing: "ease-out" });
@@ -272,7 +277,6 @@ function render({ model, el }) {
     box.hidden = !question;
     turn.hidden = !predicting || state.question === null;
     turn.textContent = open ? words.reveal : words.again;
-    say.ariaLive = play?.playing() ? "off" : "polite";
     say.replaceChildren(make("b", {}, open ? pool[asked].text : score), open ? "" : state.say);
     if (play && !open) showStep(stage, at[steps]);
   };
@@ -313,7 +317,8 @@ function render({ model, el }) {
   const controls = axes.map((axis, i) => control(axis, id + i, (option) => choose(i, option)));
   const steps = axes.findIndex(([, { control }]) => control === "steps");
   const last = axes[steps]?.[1].options.length - 1;
-  const play = steps < 0 ? null : player(words, last, () => at[steps], (to) => choose(steps, to));
+  const go = (option) => choose(steps, option);
+  const play = steps < 0 ? null : player(words, say, last, () => at[steps], go);
   if (play) controls[steps].element.lastChild.prepend(...play.buttons);
 
   turn.onclick = () => {
