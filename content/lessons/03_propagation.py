@@ -183,15 +183,37 @@ for mask_zero in (True, False):
     still = [bool((state[step] == state[2]).all()) for step in range(3, 12)]
     print(f"mask_zero={mask_zero}: {sum(still)} of {len(still)} == state[2]")
 
-# %% id="frozen-picture"
-ml.plot_states(lstm, embedding(hello), mask=hello != 0)
-plt.show()
+# %% [markdown] id="frozen-watch"
+"""
+With the mask it is the same state, again and again. Watch it happen: here is the model of section 2
+with `mask_zero=True`. Play it, or step through it, and look at the other sentences, too. A column
+is the state of the `LSTM` after one timestep: the darker, the larger. Only 8 of its 32 numbers are
+shown, but *moves by* counts them all: it is the largest change of any of them.
+
+**Predict.** Without the mask the state moves in the padding, too. Where does it go: back to zero,
+to a place of its own for each sentence, or to the same place for all?
+"""
+
+# %% id="frozen-play"
+ml.TimestepExplorer(model, long, tokens=sentences)
+
+# %% [markdown] id="frozen-apart"
+"""
+A hatched column is equal to the one before: from the last word on the state is frozen. Without the
+mask every zero moves it, but less and less, as if it came close to something. In 12 timesteps it
+does not get there. So here are the first two sentences with 60: how far apart are their answers?
+"""
+
+# %% id="frozen-apart-measure"
+padded = ml.pad(ids, padding="post", maxlen=60).ids
+for mask_zero in (True, False):
+    first, second, _third = connect(mask_zero)(padded)
+    print(f"mask_zero={mask_zero}: {difference(first, second)}")
 
 # %% [markdown] id="frozen-why"
 """
-Each column is the state after one timestep: 8 numbers, the darker the larger. Hatched below is what
-the mask says to skip. Up to the last word both halves are the same. Then the state with the mask
-is frozen, and the state without it moves with every zero.
+Without the mask nothing is left of the difference. Whatever the sentence was, enough zeros lead the
+state to the same place: the padding has washed the words out.
 
 **Why.** At a masked timestep the LSTM keeps the state of the timestep before. So the last state is
 that of the last word, and the answer cannot depend on how much padding follows. The output there is
