@@ -154,7 +154,7 @@ function questionRows({ text, rows, columns, answers }, words) {
     one.ariaDisabled = true;
     one.className = good ? "right" : "wrong";
     const said = make("span", { class: "unseen" }, ` ${good ? words.correct : words.wrong}`);
-    one.append(make("i", { "aria-hidden": true }, good ? "✓" : "✗"), said);
+    one.append(make("i", { "aria-hidden": true }, good ? "✓" : "✕"), said);
     return good;
   };
   const reveal = () => {
@@ -272,7 +272,7 @@ function render({ model, el }) {
   const draw = (score = "") => {
     const picture = open ? null : state.picture;
     if (open) stage.replaceChildren();
-    else if (picture !== drawn) put(stage, finish(make("div", {}, build(pool, picture)), words));
+    else if (picture !== drawn) put(stage, finish(build(pool, picture), words));
     drawn = picture;
     box.hidden = !question;
     turn.hidden = !predicting || state.question === null;
