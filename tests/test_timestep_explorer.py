@@ -63,8 +63,6 @@ class Table:
 
     @property
     def called_frozen(self) -> list[bool]:
-        if "frozen" not in self.rows:
-            return [False] * len(self.rows[""])
         return [text == "=" for text in self.texts("frozen")]
 
     @property

@@ -67,10 +67,11 @@ def html_heat(heat: Heat) -> str:
         >>> steps = Step("Hello"), Step("pad", padding=True)
         >>> states, read = np.array([[0.5], [0.5]], "float32"), np.array([True, False])
         >>> html = html_heat(Heat("", states, read, steps, False, 0.5, 8))
-        >>> "<th scope=row>frozen</th><td></td><td class=e data-t=1>=</td>" in html
+        >>> "<th scope=row>frozen</th><td class=e></td><td class=e data-t=1>=" in html
         True
     """
     rows = zip(_heads(heat), *_columns(heat), strict=True)
+    # Without any token, their row is left out.
     filled = [row for row in rows if set(row[1:]) != {_NOTHING}]
     table = "".join(f"<tr>{''.join(row)}</tr>" for row in filled)
     caption = f"{escape(heat.caption, quote=False)}<br><small>{_scale(heat)}</small>"
@@ -141,7 +142,7 @@ def _column(heat: Heat, step: int, at: str, moved: float) -> list[str]:
     still, read = moved == 0, bool(heat.read[step])
     cells = [f"<th scope=col {at}>{step}</th>", _token(heat.steps[step], read, at)]
     cells += [_state(state, still, at, heat.most) for state in heat.states[step, : heat.units]]
-    cells.append(f"<td class=e {at}>=</td>" if still else _NOTHING)
+    cells.append(f"<td class=e {at}>=</td>" if still else "<td class=e></td>")
     cells.append(f"<td class=d {at}>{escape(distance(moved))}</td>")
     return [*cells, (_READ if read else _SKIPPED).format(at)]
 
