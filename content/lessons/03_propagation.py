@@ -213,7 +213,8 @@ for mask_zero in (True, False):
 # %% [markdown] id="frozen-why"
 """
 Without the mask nothing is left of the difference. Whatever the sentence was, enough zeros lead the
-state to the same place: the padding has washed the words out.
+state of this LSTM to the same place: the padding has washed the words out. Training could teach it
+to hold on to them longer, but with the mask it need not learn that.
 
 **Why.** At a masked timestep the LSTM keeps the state of the timestep before. So the last state is
 that of the last word, and the answer cannot depend on how much padding follows. The output there is
