@@ -54,7 +54,7 @@ test: .venv/test  ## everything that must hold before a commit
 	$(RUN) -m pytest
 
 test-colab:  ## run lessons 01 to 03 with Colab's versions, where there is a Python 3.13
-	@$(if $(FOUND_COLAB),$(MAKE) --no-print-directory .venv-colab/created,\
+	@$(if $(FOUND_COLAB),$(MAKE) --silent .venv-colab/created,\
 		echo "Left out: lessons with Colab's versions; no Python 3.13 with venv among: $(PYTHON_COLAB).")
 	@$(if $(FOUND_COLAB),.venv-colab/bin/python tests/colab.py $(wildcard notebooks/*/0[123]_*.ipynb))
 
