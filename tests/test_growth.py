@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import masklens as ml
+from masklens.growth import measure_growth
 
 mpl.use("agg")
 SEQUENCES = [[3, 4, 5], [6, 7, 8, 9, 10], [11, 12]]
@@ -49,6 +50,18 @@ def directly(model: Any, sequences: list[list[int]], length: int, side: str) -> 
             output = output[: len(tokens)] if side == "post" else output[length - len(tokens) :]
         moved.append(np.abs(output - alone).max())
     return float(max(moved))
+
+
+def test_measured_on_both_sides_at_once_it_is_as_on_each() -> None:
+    model = MODELS["unmasked"]()
+    both = measure_growth(model, SEQUENCES, LENGTHS[::-1])
+    assert list(both) == ["pre", "post"]
+    for side, growth in both.items():
+        expected = [directly(model, SEQUENCES, length, side) for length in LENGTHS]
+        assert growth.lengths == tuple(LENGTHS)
+        np.testing.assert_allclose(growth.moved, expected, atol=1e-6)
+    alone = [np.abs(model(np.array([tokens]), training=False)).max() for tokens in SEQUENCES]
+    assert both["pre"].largest == pytest.approx(max(alone), abs=1e-6)
 
 
 @pytest.mark.parametrize("side", ["post", "pre"])

@@ -97,7 +97,9 @@ class PropagationExplorer(Explorer):
             return _state(model(*which), padded, partial(growth, *which), more=code, fixed=fixed)
 
         start = {"mask_zero": True, "middle": next(iter(chosen)), "padding": "post"}
-        super().__init__(_("The way of the mask"), axes, make_state, predict=predict, start=start)
+        super().__init__(
+            _("Change the layers, follow the mask"), axes, make_state, predict=predict, start=start
+        )
 
     @classmethod
     def from_models(
@@ -156,7 +158,7 @@ class PropagationExplorer(Explorer):
             return _state(models[name], padded, partial(growth, name), probe=probe, more=more)
 
         explorer = cls.__new__(cls)
-        title = _("The way of the mask")
+        title = _("Choose a model, follow the mask")
         Explorer.__init__(explorer, title, axes, make_state, predict=predict, start=start)
         return explorer
 
