@@ -224,7 +224,7 @@ function put(stage, picture) {
   const all = parts(stage);
   const fresh = all.filter((part) => !seen.has(part.outerHTML));
   if (!seen.size || fresh.length === all.length) return;
-  const glow = "color-mix(in srgb,var(--now) 35%,#0000)";
+  const glow = "color-mix(in srgb,var(--now) 28%,#0000)";
   for (const part of fresh)
     animate(part.querySelector("th") ?? part, "backgroundColor", glow, "#0000", GLOW_MS);
 }
