@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,15 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 from nbformat.sign import NotebookNotary
-from playwright.sync_api import Browser, Locator, Page, Request, Route, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Locator,
+    Page,
+    Request,
+    Route,
+    TimeoutError,
+    sync_playwright,
+)
 
 from authoring.execute import QUIET_ENVIRONMENT
 
@@ -28,8 +37,9 @@ PROGRAMS = (
 )
 NO_BROWSER = "no Chromium found (Debian, Ubuntu: apt install chromium)"
 OPTIONS = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
+SOON = 30  # seconds
 # A kernel imports TensorFlow on whatever machine this is.
-PATIENCE = 180  # seconds
+PATIENCE = 180
 
 
 def find_program() -> str | None:
@@ -112,11 +122,13 @@ class Lab:
 
     def write(self, name: str, notebook: Any, *, trusted: bool) -> None:
         """Puts a notebook where the server finds it."""
-        # Written and read, so that it is signed as the server will read it.
         text = nbformat.writes(notebook)
         (self.root / name).write_text(text, encoding="utf-8")
+        # Signed as the server will read it. A signature is one of the contents, not of the file.
+        read, notary = nbformat.reads(text, as_version=4), NotebookNotary(data_dir=str(self.data))
         if trusted:
-            NotebookNotary(data_dir=str(self.data)).sign(nbformat.reads(text, as_version=4))
+            notary.sign(read)
+        assert notary.check_signature(read) == trusted
 
     def ask(self, path: str, method: str = "GET") -> Any:
         """Asks the server's REST API."""
@@ -152,6 +164,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     # Lab must not ask whether it may fetch news.
     news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
     (settings / "page_config.json").write_text(json.dumps(news))
+    # Without this, Lab saves no widget that it has run.
+    manager = folders["config"] / "@jupyter-widgets" / "jupyterlab-manager"
+    manager.mkdir(parents=True)
+    (manager / "plugin.jupyterlab-settings").write_text('{"saveState": true}')
     token = "masklens"
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
     command += [
@@ -306,10 +322,8 @@ class Notebook:
         return "".join(output.get("text", "") for output in self.outputs(place))
 
     def _command(self, command: str) -> None:
-        # Lab's promise is kept when the kernel has replied.
-        self.page.set_default_timeout(PATIENCE * 1000)
+        # Lab keeps its promise when the kernel has replied.
         self.page.evaluate("command => jupyterapp.commands.execute(command)", command)
-        self.page.set_default_timeout(30_000)
 
     def outputs(self, place: int) -> list[dict[str, Any]]:
         """The outputs of a cell, as they would be saved."""
@@ -323,13 +337,24 @@ class Notebook:
 
     def explorer(self, place: int) -> "Shown":
         """The explorer that a cell shows."""
-        self.page.evaluate(
-            "place => jupyterapp.shell.currentWidget.content.scrollToItem(place)", place
-        )
         cell = self.page.locator(f'.jp-Cell[data-windowed-list-index="{place}"]')
         shown = Shown(cell.locator(".masklens-live"))
-        shown.root.wait_for()
-        return shown
+        deadline = time.monotonic() + SOON
+        while time.monotonic() < deadline:
+            # Lab takes cells out of the page that are out of sight, and pictures move the others.
+            self.page.evaluate(
+                "place => jupyterapp.shell.currentWidget.content.scrollToItem(place)", place
+            )
+            with suppress(TimeoutError):
+                shown.root.wait_for(timeout=1000)
+                return shown
+        raise AssertionError(f"Cell {place} shows no explorer, but {self.outputs(place)}")
+
+    def cells(self) -> int:
+        """How many cells there are."""
+        return int(
+            self.page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length")
+        )
 
     def active_cell(self) -> int:
         """The cell that is selected."""
@@ -337,9 +362,15 @@ class Notebook:
             self.page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex")
         )
 
+    def save(self) -> None:
+        """Saves the notebook, as Ctrl+S does."""
+        self._command("docmanager:save")
+
     def kill_kernel(self) -> None:
         """Ends the kernel, and waits until Lab knows."""
         self.lab.kill_kernel(self.name)
+        # Lab asks for the kernels every ten seconds.
+        self.page.evaluate("() => jupyterapp.serviceManager.sessions.refreshRunning()")
         self.page.wait_for_function(
             "() => !['idle', 'busy'].includes("
             "jupyterapp.shell.currentWidget.sessionContext.kernelDisplayStatus)"

@@ -2,7 +2,9 @@
 
 import itertools
 import re
+import shutil
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -13,6 +15,12 @@ from browser import Box, Lab, Notebook, Open, Shown, make_notebook
 from numpy.typing import NDArray
 
 from authoring.execute import execute
+
+# Losing a mask is what some of the models here are for.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask"),
+    pytest.mark.filterwarnings("ignore:The padding value 0 also occurs"),
+]
 
 NASTY = "<img src=x onerror=alert(1)>"
 BOTH = ["pre", "post"]
@@ -236,8 +244,8 @@ _READ_TRACE = """async (root, [rows, columns]) => {
         const context = canvas.getContext("2d");
         context.drawImage(drawn, 0, 0, columns * 10, rows * 10);
         const filled = (row, column) => {
-            const [red, , blue, alpha] = context.getImageData(column * 10 + 2, row * 10 + 5, 1, 1).data;
-            return alpha > 128 && blue > red + 50;
+            const pixel = context.getImageData(column * 10 + 2, row * 10 + 5, 1, 1).data;
+            return pixel[3] > 128 && pixel[2] > pixel[0] + 50;
         };
         return [...Array(rows).keys()].map(
             row => [...Array(columns).keys()].map(column => filled(row, column)));
@@ -301,9 +309,6 @@ def growth(code: str, padding: str) -> tuple[float, ...] | None:
     return float(np.abs(alone).max()), *moved
 
 
-# Losing a mask is what is tested.
-@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
-@pytest.mark.filterwarnings("ignore:The padding value 0 also occurs")
 def test_propagation_is_that_of_the_layers_behind_each_other(
     notebook: Notebook, same: dict[str, Any]
 ) -> None:
@@ -331,7 +336,6 @@ def test_propagation_is_that_of_the_layers_behind_each_other(
     assert nothing_ran(notebook)
 
 
-@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 def test_models_of_ones_own_are_traced_alike(notebook: Notebook, same: dict[str, Any]) -> None:
     shown = notebook.explorer(OWN)
     models = {"reader": same["READER"], "loser": same["LOSER"]}
@@ -480,7 +484,9 @@ def test_an_explorer_shown_twice_and_python_stay_in_step(work: Notebook) -> None
     assert work.run_cell(CHOSEN).strip() == str(chosen)
 
 
-def test_after_a_restart_the_explorers_work_again(work: Notebook) -> None:
+def test_after_a_restart_the_explorers_work_again_and_can_be_saved(
+    work: Notebook, open_notebook: Open
+) -> None:
     before = work.outputs(FIRST)[0]["data"]
     work.explorer(FIRST).choose(padding="pre", maxlen="2")
     work.restart_and_run_all()
@@ -493,4 +499,154 @@ def test_after_a_restart_the_explorers_work_again(work: Notebook) -> None:
     assert "'padding': 'pre'" in work.run_cell(CHOSEN)
     work.run_cell(CHOOSE)
     check_first(work, FIRST, "post", 3)
-    assert work.watch.errors == []
+
+    # A copy, opened without the kernel that made it.
+    work.save()
+    copy = work.lab.root / "copy.ipynb"
+    shutil.copyfile(work.lab.root / work.name, copy)
+    again = open_notebook(copy.name)
+    check_first(again, FIRST, "post", 3)
+    again.explorer(FIRST).choose(maxlen="5")
+    check_first(again, SECOND, "post", 5)
+    assert work.watch.errors == again.watch.errors == []
+
+
+def press(notebook: Notebook, *keys: str) -> None:
+    """Presses keys in an explorer; JupyterLab must not take them for its own."""
+    before = notebook.cells(), notebook.active_cell()
+    for key in keys:
+        notebook.page.keyboard.press(key)
+        # These would insert a cell, and move to the next one.
+        notebook.page.keyboard.press("b")
+        notebook.page.keyboard.press("j")
+    assert (notebook.cells(), notebook.active_cell()) == before
+
+
+def tab_stops(notebook: Notebook, shown: Shown) -> list[str]:
+    """What the Tab key reaches in an explorer, from its first control on: axes, or names."""
+    shown.root.locator("input").first.focus()
+    stops = []
+    while True:
+        stop = shown.root.evaluate(
+            """root => {
+                const one = document.activeElement;
+                if (!root.contains(one)) return null;
+                return one.closest("[data-axis]")?.dataset.axis
+                    ?? (one.ariaLabel || one.textContent || one.parentElement.textContent);
+            }"""
+        )
+        if stop is None:
+            return stops
+        stops.append(stop)
+        notebook.page.keyboard.press("Tab")
+
+
+def test_the_keyboard_alone_pads(work: Notebook) -> None:
+    shown = work.explorer(FIRST)
+    shown.choose(padding="pre", truncating="pre", maxlen="3", value="0 (<b>)", mask=True)
+    axes = ["padding", "truncating", "maxlen", "value", "mask"]
+    assert tab_stops(work, shown) == ["Predict first", *axes, "picture", "Copy"]
+    chosen = {axis: shown.chosen(axis) for axis in axes}
+    for axis, key, label in [
+        ("padding", "ArrowDown", "post"),
+        ("maxlen", "ArrowRight", "5"),
+        ("padding", "ArrowUp", "pre"),
+        ("value", "ArrowRight", "4 (are)"),
+        ("maxlen", "Home", "2"),
+        ("truncating", "ArrowRight", "post"),
+        ("mask", "Space", False),
+    ]:
+        shown.control(axis).locator("input:checked, input:not([type=radio])").first.focus()
+        press(work, key)
+        chosen[axis] = label
+        assert {axis: shown.chosen(axis) for axis in axes} == chosen
+        sides = {"padding": chosen["padding"], "truncating": chosen["truncating"]}
+        origin = keras.utils.pad_sequences(
+            [[1] * 3, [1] * 5, [1] * 2], int(chosen["maxlen"]), **sides
+        )
+        padded = (origin == 0).sum(axis=1)
+        value = chosen["value"].split()[0]
+        assert texts(shown.tables()[0], "p") == [[f"{value} pad"] * count for count in padded]
+        assert f"{padded.sum()} of {origin.size} places" in shown.said()
+    assert "no mask" in shown.said()
+
+
+def test_the_keyboard_alone_chooses_from_a_menu(work: Notebook) -> None:
+    shown = work.explorer(MENU)
+    shown.choose(middle="nothing")
+    shown.control("middle").locator("select").focus()
+    press(work, "ArrowDown")
+    assert shown.chosen("middle") == "Dense"
+    assert "dense" in shown.root.locator(".masklens-trace b").all_inner_texts()
+    press(work, "ArrowUp")
+    assert shown.chosen("middle") == "nothing"
+    assert "dense" not in shown.root.locator(".masklens-trace b").all_inner_texts()
+
+
+def test_the_keyboard_alone_predicts_and_plays(work: Notebook) -> None:
+    shown = work.explorer(PLAYED)
+    root, focused = shown.root, work.page.locator(":focus")
+    predict = root.get_by_role("checkbox", name="Predict first")
+    predict.focus()
+    buttons = root.locator(".ask button")
+    names = buttons.all_inner_texts()
+    assert len(names) == 4
+    assert shown.tables() == []
+    stops = tab_stops(work, shown)
+    assert stops == ["Predict first", *["step"] * 4, names[0], "Show the answer"]
+    # The mask is False at timestep 2, so there the state stays.
+    buttons.first.focus()
+    press(work, "ArrowRight", "ArrowRight", "Space", "ArrowRight", "ArrowLeft", "ArrowLeft")
+    assert focused.inner_text() == names[1]
+    pressed = buttons.evaluate_all("all => all.map(one => one.getAttribute('aria-pressed'))")
+    assert pressed == ["false", "false", "true", "false"]
+    work.page.keyboard.press("Tab")
+    press(work, "Enter")
+    assert "4 of 4 right" in shown.said()
+
+    states = shown.tables()[0]
+    assert [cell.is_a("f") for cell in heat_row(states, "unit 0")] == [False, False, True, False]
+    shown.control("step").get_by_role("slider").focus()
+    press(work, "End", "ArrowLeft")
+    assert shown.chosen("step") == "2"
+    assert "imestep 2: skipped" in shown.said()
+    root.get_by_role("button", name="One step back").focus()
+    press(work, "Enter", "Space")
+    assert shown.chosen("step") == "0"
+    root.get_by_role("button", name="One step on").focus()
+    press(work, "Enter")
+    assert shown.chosen("step") == "1"
+    root.get_by_role("button", name="Play").focus()
+    press(work, "Space")
+    output = shown.control("step").locator("output")
+    root.get_by_role("button", name="Pause").wait_for()
+    output.get_by_text("2", exact=True).wait_for()
+    press(work, "Space")
+    root.get_by_role("button", name="Play").wait_for()
+    work.page.wait_for_timeout(1000)
+    assert shown.chosen("step") == "2"
+    press(work, "Enter")
+    output.get_by_text("3", exact=True).wait_for()
+    root.get_by_role("button", name="Play").wait_for()
+    assert all(cell.visible for cell in heat_row(shown.tables()[0], "unit 0"))
+    assert "imestep 3: read" in shown.said()
+
+
+def test_a_notebook_that_is_not_trusted_shows_pictures_and_runs_nothing(
+    open_notebook: Open, lab: Lab, executed: Any, same: dict[str, Any]
+) -> None:
+    mine = deepcopy(executed)
+    mine.cells[0].source += "\n# Changed since, by somebody."
+    lab.write("strange.ipynb", mine, trusted=False)
+    strange = open_notebook("strange.ipynb")
+    pictures = strange.page.locator(".jp-OutputArea-output:has(table)")
+    pictures.first.wait_for()
+    ids = keras.utils.pad_sequences(same["SEQUENCES"], 5)
+    first = pictures.first.locator("table")
+    cells = first.first.locator("tr:nth-child(2) td").all_text_contents()
+    assert cells[: ids.shape[1]] == ["0 pad", "0 pad", NASTY, "world", "!"]
+    squares = first.nth(1).locator("tr:nth-child(2) td").all_inner_texts()
+    assert squares == ["□", "□", "■", "■", "■"]
+    # JupyterLab restores the saved state all the same, and anywidget imports the front end with it.
+    assert strange.page.locator(".masklens-live").count() == 0
+    assert nothing_ran(strange)
