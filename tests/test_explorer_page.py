@@ -297,7 +297,6 @@ def test_axe_finds_nothing_to_object_to(
         assert "1 of 3 right" in answered.said()
         opened["timesteps"].choose(step="2")
         opened["propagation"].choose(middle="Flatten")
-        opened.page.screenshot(path=f"/tmp/w/f/axe_{theme}_{width}.png", full_page=True)
         assert violations(opened.page) == []
         # Nothing of an explorer makes the page wider than the screen.
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
