@@ -20,11 +20,17 @@ with Progress({steps}, "computing") as progress:
 """
 
 
-def messages_of(code: str) -> tuple[list[Any], list[Any]]:
+def messages_of(code: str, *, attended: bool = True) -> tuple[list[Any], list[Any]]:
     """Runs a cell in a kernel: what the kernel sent, and what stays in the notebook."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
 
     class Listening(NotebookClient):
+        async def async_start_new_kernel_client(self) -> Any:
+            client = await super().async_start_new_kernel_client()
+            # JupyterLab says so with each cell: here is somebody who can be asked.
+            client.allow_stdin = attended
+            return client
+
         def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
             self.sent.append(msg)
             return super().process_message(msg, cell, cell_index)
@@ -55,6 +61,12 @@ def test_a_bar_goes_after_an_error_too() -> None:
         "except KeyError:\n    print('failed')"
     )
     assert [output["text"] for output in outputs] == ["failed\n"]
+
+
+def test_a_program_that_executes_a_notebook_sees_no_bar() -> None:
+    sent, outputs = messages_of(STEPS.format(steps=10, seconds=0.3), attended=False)
+    assert not [message for message in sent if "display" in message["msg_type"]]
+    assert outputs == []
 
 
 def test_a_short_computation_shows_none() -> None:

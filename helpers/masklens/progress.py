@@ -15,7 +15,8 @@ class Progress:
     """Counts steps, and shows how many are done once that takes long; in the end it is gone.
 
     In a notebook the bar is an output of the cell. When it goes, what the cell had put out before
-    it goes as well, because Jupyter can only clear a cell's outputs together.
+    it goes as well, because Jupyter can only clear a cell's outputs together. A program that
+    executes notebooks sees no bar: some, as nbval, know nothing of clearing.
 
     Example:
         >>> with Progress(2, "computing") as progress:
@@ -82,7 +83,9 @@ class Progress:
 
 
 def _in_notebook() -> bool:
+    """Whether somebody sits before a notebook; a program that only executes one takes no input."""
     # IPython is imported wherever there is a notebook; without it there is none.
     interactive = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive else None
-    return getattr(shell, "kernel", None) is not None
+    kernel = getattr(shell, "kernel", None)
+    return kernel is not None and bool(getattr(kernel, "_allow_stdin", True))
