@@ -99,9 +99,14 @@ KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
 	@$(RUN) -m pip install -qq --disable-pip-version-check -c $(LOCK) -e '.[$*]'
 	@touch $@
 
+# Saved with their states, explorers still work when a notebook is opened again.
+SAVE_STATES = {"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": true}}
+
 # Lab must not ask a learner whether it may fetch news.
 .venv/quiet: .venv/learn
 	@$(JUPYTER) labextension disable --log-level=ERROR @jupyterlab/apputils-extension:announcements
+	@mkdir -p .venv/share/jupyter/lab/settings
+	@echo '$(SAVE_STATES)' > .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
 # The saved outputs come with the course; trusted, they show before they are run again.

@@ -276,6 +276,7 @@ def test_200_sequences_and_an_empty_one(recwarn: Any) -> None:
     explorer = PropagationExplorer(many, middles=["nothing"])
     shown = Shown(explorer, mask_zero=True)
     assert shown.growth[1:] == [0, 0, 0]
+    assert "measured on 8 of 200 sequences" in shown.text
     assert "sequences = " not in shown.code
     assert "batch = ml.pad(sequences" in shown.code
     assert len(json.dumps(explorer.grid)) <= 100_000

@@ -185,9 +185,13 @@ def test_make_lab_prints_the_address_of_the_course_with_its_outputs_trusted(
         assert f"/lab/tree/{start}?token=" in address
         assert b"JupyterLab" in fetch(address)
         contents = json.loads(fetch(address.replace("/lab/tree/", "/api/contents/")))
+        widgets = "/lab/api/settings/@jupyter-widgets/jupyterlab-manager:plugin"
+        settings = json.loads(fetch(address.replace(f"/lab/tree/{start}", widgets)))
     notebook = nbformat.from_dict(contents["content"])
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert code and all(cell.metadata.trusted for cell in code)
+    # Explorers are saved with the notebook, for those who open it without a kernel.
+    assert settings["schema"]["properties"]["saveState"]["default"] is True
 
 
 # --- The other make targets ---------------------------------------------------------------------

@@ -23,6 +23,8 @@ from masklens.trace_rows import trace_rows
 
 # The padded lengths at which the output is compared, as multiples of the batch's own.
 _LONGER = (1, 2, 4)
+# Each length is a run of its own, so of many sequences some are measured.
+_MOST_MEASURED = 8
 _MOST_IDS = 1_000_000
 _MOST_BUTTONS = 60
 _MOST_NAMES = 3
@@ -291,10 +293,18 @@ def _question(calls: Sequence[LayerCall]) -> Question | None:
     return Question(_("Which layers give out a mask?"), ("",), (names,), (answers,))
 
 
-def _measure(model: Any, batch: PaddedBatch) -> dict[Side, Growth]:
+def _measured(batch: PaddedBatch) -> list[Any]:
+    """The sequences to measure: of many, some from the shortest to the longest."""
     # What truncation cut, the model does not get here either.
     kept = [row[origin >= 0] for row, origin in zip(batch.ids, batch.origin, strict=True)]
-    rows = [row for row in kept if len(row)]
+    rows = sorted(filter(len, kept), key=len)
+    if len(rows) <= _MOST_MEASURED:
+        return rows
+    return [rows[place] for place in np.linspace(0, len(rows) - 1, _MOST_MEASURED).astype(int)]
+
+
+def _measure(model: Any, batch: PaddedBatch) -> dict[Side, Growth]:
+    rows = _measured(batch)
     lengths = [batch.ids.shape[1] * times for times in _LONGER]
     with undisturbed():
         return measure_growth(model, rows, lengths, value=batch.value)
@@ -310,7 +320,7 @@ def _growth(
         # Whatever a model says to another length than it was made for, its trace still stands.
         words = _failed(error, batch.ids.shape[1], fixed)
         return f"<ul class=facts><li class=bad>✕ {escape(words)}</li></ul>", words
-    return _html_growth(found), _say_growth(found)
+    return _html_growth(found, batch), _say_growth(found)
 
 
 def _failed(error: Exception, length: int, fixed: bool) -> str:
@@ -337,7 +347,7 @@ def _say_growth(growth: Growth) -> str:
     )
 
 
-def _html_growth(growth: Growth) -> str:
+def _html_growth(growth: Growth, batch: PaddedBatch) -> str:
     most = float(np.nanmax([growth.largest, *growth.moved, 1e-30]))
     rows = [(_("largest number without padding"), growth.largest)]
     for length, moved in zip(growth.lengths, growth.moved, strict=True):
@@ -350,6 +360,10 @@ def _html_growth(growth: Growth) -> str:
             f"<td style='--v:{share:.0f}'>{_number(growth, value)}</td></tr>"
         )
     caption = escape(_("How far does more padding move the output?"))
+    measured = len(_measured(batch))
+    if measured == _MOST_MEASURED < len(batch.sequences):
+        some = _("measured on {some} of {all} sequences")
+        caption += f" <small>{some.format(some=measured, all=len(batch.sequences))}</small>"
     return (
         f"<div class=masklens lang={get_language()}><figure><figcaption>{caption}</figcaption>"
         f"<table class=bars>{cells}</table></figure></div>"
