@@ -393,7 +393,10 @@ def test_timesteps_grow_as_the_layer_gives_them_out(
                     step == read[-1] for step in range(5)
                 ]
                 assert [cell.is_a("f") for cell in cells] == (~reads).tolist()
-            assert mask_row(heat_row(table, "read")) == reads.tolist()
+            # What the layer is given does not wait to be played.
+            squares = heat_row(table, "read")
+            assert mask_row(squares) == reads.tolist()
+            assert all(cell.visible for cell in (*squares, *heat_row(table, "token")))
         assert f"imestep {read[-1]}:" in shown.said()
         assert ("skipped" in shown.said()) == (not mask[read[-1]])
     assert nothing_ran(notebook)
