@@ -7,7 +7,6 @@ const ATTRIBUTES = /^(alt|aria-[a-z]+|colspan|data-copy|data-t|lang|role|scope|t
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const STEP_MS = 700;
 const MOVE_MS = 200;
-const GLOW_MS = 1500;
 const MOST_MOVING = 200;
 
 function make(tag, attributes = {}, ...children) {
@@ -226,7 +225,7 @@ function put(stage, picture) {
   if (!seen.size || fresh.length === all.length) return;
   const glow = "color-mix(in srgb,var(--now) 28%,#0000)";
   for (const part of fresh)
-    animate(part.querySelector("th") ?? part, "backgroundColor", glow, "#0000", GLOW_MS);
+    animate(part.querySelector("th") ?? part, "backgroundColor", glow, "#0000", 8 * MOVE_MS);
 }
 
 function showStep(stage, step) {
@@ -339,17 +338,15 @@ function render({ model, el }) {
   }
   const changed = () => String(selected()) !== String(at) && show(selected());
   // JupyterLab would take the arrow keys for itself; Ctrl+S and its like it may have.
-  const keep = (event) => event.ctrlKey || event.metaKey || event.stopPropagation();
+  el.onkeydown = (event) => event.ctrlKey || event.metaKey || event.stopPropagation();
+  const row = make("div", { class: "controls" }, ...controls.map(({ element }) => element));
   show(selected());
-  const elements = controls.map(({ element }) => element);
   el.classList.add("masklens-explorer", "masklens-live");
   el.lang = lang;
-  el.replaceChildren(head, make("div", { class: "controls" }, ...elements), say, box, turn, stage);
-  el.addEventListener("keydown", keep);
+  el.replaceChildren(head, row, say, box, turn, stage);
   model.on("change:selection", changed);
   return () => {
     play?.pause();
-    el.removeEventListener("keydown", keep);
     model.off("change:selection", changed);
     el.replaceChildren();
   };
