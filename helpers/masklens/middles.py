@@ -70,7 +70,10 @@ class Middle:
     opts_in: bool = False
 
 
-_ATTENTION = Layer("MultiHeadAttention", "attention", (2, 4))
+# Keras 3.15 changed how large the default initializer makes the weights of an attention; with this
+# one they are the same in every version.
+_SAME = ("kernel_initializer", "orthogonal")
+_ATTENTION = Layer("MultiHeadAttention", "attention", (2, 4), (_SAME,))
 _ADD = Layer("Add", "add")
 
 MIDDLES: Mapping[str, Middle] = {
