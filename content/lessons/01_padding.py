@@ -271,7 +271,7 @@ numbers, but warns:
 import warnings
 
 with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
+    warnings.simplefilter("always", UserWarning)
     ml.pad(readings, padding="post")
 print(caught[0].message)
 

@@ -201,7 +201,7 @@ shape `(3, 5)`, one of shape `(3, 6)`, or none? And `x * 2`?
 
 # %% id="slice-measure"
 with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
+    warnings.simplefilter("always", UserWarning)
     results = {"x": x, "x[:, 1:]": x[:, 1:], "x * 2": x * 2, "x[:]": x[:]}
 for name, tensor in results.items():
     carried = ml.mask_of(tensor)
@@ -385,7 +385,7 @@ look up, and does the mask say True or False?
 # %% id="float-id-measure"
 float_ids = np.array([[0.6, 0.0, 1.7]], dtype="float32")
 with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
+    warnings.simplefilter("always", UserWarning)
     looked_up = embedding(float_ids)
 found = keras.ops.convert_to_numpy(looked_up)[0]
 print("row:", [np.flatnonzero((table == vector).all(axis=1)).item() for vector in found])

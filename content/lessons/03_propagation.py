@@ -254,7 +254,7 @@ masked = keras.layers.Embedding(5000, 16, mask_zero=True)(short.ids)
 warned = {}
 for name, layer in layers.items():
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        warnings.simplefilter("always", UserWarning)
         output = layer(masked)
     warned[name] = [str(warning.message) for warning in caught]
     carried = ml.mask_of(output) is not None

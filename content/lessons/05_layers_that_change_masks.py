@@ -52,7 +52,7 @@ the mask, the whole mask, or none?
 
 # %% id="silent-run"
 with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
+    warnings.simplefilter("always", UserWarning)
     first, second = SilentSplit()(embedded)
 print(first.shape, ml.mask_of(first))
 print(second.shape, ml.mask_of(second))

@@ -56,7 +56,7 @@ class PlainActivation(keras.layers.Layer):
 
 
 with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
+    warnings.simplefilter("always", UserWarning)
     active = PlainActivation()(embedded)
 print("mask:", ml.mask_of(active))
 print("warning:", str(caught[0].message).split("However, ")[1])
@@ -288,7 +288,7 @@ values, and take their average over time. For *Hello world !* it should be
 values = keras.layers.Masking()(batch.ids[..., None].astype("float32"))
 average = keras.layers.GlobalAveragePooling1D()
 with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
+    warnings.simplefilter("always", UserWarning)
     shifted = Shift()(values)
 print("warnings:", len(caught))
 for name, tensor in (("before", values), ("Shift", shifted)):

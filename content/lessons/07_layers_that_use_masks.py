@@ -137,7 +137,7 @@ inputs = keras.Input(shape=(None,), dtype="int32")
 x = keras.layers.Embedding(10, 32, mask_zero=True, name="embedding")(inputs)
 x = keras.layers.Dense(1, name="dense")(x)
 with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
+    warnings.simplefilter("always", UserWarning)
     faulty_model = keras.Model(inputs, FaultySoftmax(name="softmax")(x))
     faulty = faulty_model(guide_ids)
 print(faulty.shape)
@@ -204,7 +204,7 @@ scores, and count the warnings:
 quiet = FaultySoftmax()
 quiet.supports_masking = True
 with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
+    warnings.simplefilter("always", UserWarning)
     weights = quiet(keras.layers.Masking()(scores))
 print("warnings:", len(caught))
 print("mask:", np.array_equal(ml.mask_of(weights), batch.mask))
