@@ -4,6 +4,7 @@
 `.venv-colab/bin/python tests/colab.py NOTEBOOK...`.
 """
 
+import itertools
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -58,9 +60,9 @@ def explorers(notebook: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for model_id, model in models.items():
         if "grid" in model["state"]:
-            grid = json.loads(model["state"]["grid"])
+            grid = unfold(json.loads(model["state"]["grid"]))
             selection = model["state"]["selection"]
-            found[model_id] = {"grid": grid, "selection": selection, "shown": []}
+            found[model_id] = {**grid, "selection": selection, "shown": []}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             view = output.get("data", {}).get(WIDGET_VIEW)
@@ -71,15 +73,46 @@ def explorers(notebook: Any) -> dict[str, Any]:
     return found
 
 
+def unfold(grid: dict[str, Any]) -> dict[str, Any]:
+    """Puts into a grid what it refers to, so that states compare one by one.
+
+    Two versions that differ in one state share other things among their states.
+    """
+    pool = grid.pop("pool")
+
+    @cache
+    def entry(place: int) -> Any:
+        return node(pool[place])
+
+    def node(value: Any) -> Any:
+        if isinstance(value, list):
+            return [entry(part) if type(part) is int else node(part) for part in value]
+        return value
+
+    def state(place: int) -> dict[str, Any]:
+        question = pool[place]["question"]
+        return {
+            "picture": entry(pool[place]["picture"]),
+            "say": pool[place]["say"],
+            "question": None if question is None else pool[question],
+        }
+
+    options = [[value for value, _label in axis["options"]] for _name, axis in grid["axes"]]
+    places = zip(itertools.product(*options), grid["states"], strict=True)
+    return grid | {"states": {str(values): state(place) for values, place in places}}
+
+
 def differences(saved: Any, now: Any, place: str = "") -> Iterator[str]:
     """Where two JSON values differ, and how."""
+    if saved == now:
+        return
     if isinstance(saved, dict) and isinstance(now, dict) and saved.keys() == now.keys():
         for key in saved:
             yield from differences(saved[key], now[key], f"{place}.{key}")
     elif isinstance(saved, list) and isinstance(now, list) and len(saved) == len(now):
         for index, pair in enumerate(zip(saved, now, strict=True)):
             yield from differences(*pair, f"{place}[{index}]")
-    elif saved != now:
+    else:
         yield f"{place}: saved {_short(saved)}, now {_short(now)}"
 
 
@@ -100,7 +133,13 @@ def _faults(path: Path) -> Iterator[str]:
     for model_id, explorer in saved.items():
         if not explorer["shown"]:
             yield f"explorer {model_id} is saved but in no output"
-    yield from differences(saved, now)
+        if model_id not in now:
+            yield f"explorer {model_id}, {explorer['title']!r}, is saved but not made"
+    for model_id, explorer in now.items():
+        if model_id not in saved:
+            yield f"explorer {model_id}, {explorer['title']!r}, is made but not saved"
+        else:
+            yield from differences(saved[model_id], explorer, explorer["title"])
 
 
 def main(paths: list[str]) -> int:
