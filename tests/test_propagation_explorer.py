@@ -136,12 +136,16 @@ class ByHand:
             "flatten": {"flatten": keras.layers.Flatten},
             "lstm": {"lstm_sequences": lambda: keras.layers.LSTM(8, return_sequences=True)},
             "attention": {
-                "attention": lambda: keras.layers.MultiHeadAttention(2, 4),
+                "attention": lambda: keras.layers.MultiHeadAttention(
+                    2, 4, kernel_initializer="orthogonal"
+                ),
                 "add": keras.layers.Add,
             },
             "norm_attention": {
                 "norm": keras.layers.LayerNormalization,
-                "attention": lambda: keras.layers.MultiHeadAttention(2, 4),
+                "attention": lambda: keras.layers.MultiHeadAttention(
+                    2, 4, kernel_initializer="orthogonal"
+                ),
                 "add": keras.layers.Add,
             },
         }
