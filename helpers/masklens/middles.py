@@ -9,6 +9,7 @@ from typing import Any, Literal
 from masklens.probe import undisturbed
 
 _WIDTH = 8
+_WIDEST = 88  # letters in a line of code
 Kind = Literal["stack", "row", "residual"]
 
 
@@ -163,7 +164,7 @@ def middle_code(middle: Middle, ids: Any, *, mask_zero: bool) -> tuple[str, ...]
     """
     layers = _layers(middle, int(ids.max()) + 1, mask_zero)
     if middle.kind == "residual":
-        made = [f"        self.{layer.name} = {layer.code}\n" for layer in layers]
+        made = [_assigned(layer) for layer in layers]
         normed = any(layer.name == "norm" for layer in layers)
         query = ("        y = self.norm(x)\n", "y") if normed else ("", "x")
         return (_RESIDUAL, *made, _CALL.format(*query), _SEED, "model = ResidualModel()\n")
@@ -171,6 +172,14 @@ def middle_code(middle: Middle, ids: Any, *, mask_zero: bool) -> tuple[str, ...]
     activation = [_ACTIVATION, *([_OPT_IN] if middle.opts_in else []), _RELU] if own else []
     made = [f"        {layer.code},\n" for layer in layers]
     return (*activation, _SEED, "model = keras.Sequential(\n    [\n", *made, "    ]\n)\n")
+
+
+def _assigned(layer: Layer) -> str:
+    line = f"        self.{layer.name} = {layer.code}\n"
+    if len(line) <= _WIDEST:
+        return line
+    made_by, arguments = line.removesuffix(")\n").split("(", 1)
+    return f"{made_by}(\n            {arguments}\n        )\n"
 
 
 def _layers(middle: Middle, words: int, mask_zero: bool) -> list[Layer]:
