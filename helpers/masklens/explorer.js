@@ -80,8 +80,8 @@ function control([name, { label, control: kind, options }], id, choose) {
   return { element, set };
 }
 
-// Play, pause and single steps beside the slider of an axis of steps. While it plays, a screen
-// reader is spared what each step says.
+// Play, pause and single steps beside the slider. While it plays, a screen reader is spared
+// what each step says.
 function player(words, say, last, current, go) {
   const [back, play, forward] = [button(), button(), button()];
   const name = (one, word) => {
@@ -172,7 +172,7 @@ const tokens = (stage) => {
 };
 const place = (element) => element.getBoundingClientRect();
 
-// What a picture cannot have without scripts: copy buttons, and frames that the keyboard scrolls.
+// Adds what needs scripts: copy buttons, and frames that the keyboard scrolls.
 function finish(picture, words) {
   for (const frame of frames(picture)) {
     frame.tabIndex = 0;
@@ -186,7 +186,7 @@ function finish(picture, words) {
       try {
         await navigator.clipboard.writeText(pre.textContent);
       } catch {
-        // No permission, or a page that is not secure: the older way.
+        // No permission, or no secure page: the older way.
         getSelection().selectAllChildren(pre);
         document.execCommand("copy");
       }
@@ -200,11 +200,15 @@ function finish(picture, words) {
   return picture;
 }
 
-// Puts a picture on the stage; tokens move to their places, and what is new lights up once.
-function put(stage, picture) {
-  const scrolled = frames(stage).map((frame) => [frame.scrollLeft, frame.scrollTop]);
-  const before = tokens(stage).map((row) => row.map(place));
-  const seen = new Set(parts(stage).map((part) => part.outerHTML));
+// The picture before, to be read while nothing has moved: later it would cost a layout.
+const remember = (stage) => ({
+  scrolled: frames(stage).map((frame) => [frame.scrollLeft, frame.scrollTop]),
+  before: tokens(stage).map((row) => row.map(place)),
+  seen: new Set(parts(stage).map((part) => part.outerHTML)),
+});
+
+// Shows a picture; tokens move to their places, and what is new lights up once.
+function put(stage, picture, { scrolled, before, seen }) {
   stage.replaceChildren(picture);
   frames(stage).forEach((frame, i) => {
     if (scrolled[i]?.some(Boolean)) frame.scrollTo(...scrolled[i]);
@@ -268,15 +272,15 @@ function render({ model, el }) {
   let predicting = grid.predict;
 
   const selected = () => [...model.get("selection")];
-  const draw = (score = "") => {
+  const draw = (score = "", was = remember(stage)) => {
     const picture = open ? null : state.picture;
-    if (open) stage.replaceChildren();
-    else if (picture !== drawn) put(stage, finish(build(pool, picture), words));
-    drawn = picture;
     box.hidden = !question;
     turn.hidden = !predicting || state.question === null;
     turn.textContent = open ? words.reveal : words.again;
     say.replaceChildren(make("b", {}, open ? pool[asked].text : score), open ? "" : state.say);
+    if (open) stage.replaceChildren();
+    else if (picture !== drawn) put(stage, finish(build(pool, picture), words), was);
+    drawn = picture;
     if (play && !open) showStep(stage, at[steps]);
   };
   const ask = () => {
@@ -290,7 +294,8 @@ function render({ model, el }) {
     box.replaceChildren();
   };
   const show = (next) => {
-    // A step within the same question does not ask it again.
+    const was = remember(stage);
+    // A step within one question does not ask again.
     const moved = axes.some(([, axis], i) => axis.control !== "steps" && next[i] !== at[i]);
     at = next;
     const place = axes.reduce((sum, [, { options }], i) => sum * options.length + at[i], 0);
@@ -301,7 +306,7 @@ function render({ model, el }) {
       if (predicting && state.question !== null) ask();
       else leave();
     }
-    draw();
+    draw("", was);
   };
   const choose = (axis, option) => {
     show(at.map((old, i) => (i === axis ? option : old)));
