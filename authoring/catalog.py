@@ -65,7 +65,7 @@ def library_template(package: Path) -> Catalog:
     """Every string that the library marks with ``_()`` or ``ngettext()``."""
     catalog = Catalog()
     for path in sorted(package.rglob("*.py")):
-        keywords = {"_": None, "ngettext": (1, 2)}
+        keywords = {"_": None, "mark": None, "ngettext": (1, 2)}
         for _, text, comments, context in extract_from_file("python", path, keywords=keywords):
             catalog.add(text, auto_comments=comments, context=context)
     return catalog

@@ -65,6 +65,22 @@ def translate(message: str) -> str:
     return _catalogue(get_language()).gettext(message)
 
 
+def mark(message: str) -> str:
+    """Marks a message for the catalogue, where it is written down before it is to be shown.
+
+    Args:
+        message: The English message.
+
+    Returns:
+        The same message; `translate` it when it is shown, in the language that is in force then.
+
+    Example:
+        >>> mark("Not answered yet")
+        'Not answered yet'
+    """
+    return message
+
+
 def _known(language: str) -> str:
     code = str(language).replace("_", "-").split("-")[0].lower()
     if code not in languages():
