@@ -11,7 +11,7 @@ from typing import Any, Literal
 from masklens.language import get_language
 from masklens.language import translate as _
 from masklens.nodes import Node, Pool, read_nodes
-from masklens.progress import Progress
+from masklens.progress_bar import Progress
 
 Control = Literal["choice", "menu", "slider", "switch", "steps"]
 Value = str | int | float | bool | None

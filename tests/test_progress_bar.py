@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 
 STEPS = """
 import time
-from masklens.progress import Progress
+from masklens.progress_bar import Progress
 with Progress({steps}, "computing") as progress:
     for _ in range({steps}):
         time.sleep({seconds})
