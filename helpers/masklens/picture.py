@@ -144,8 +144,8 @@ def _show_mask(
         shape=mask.shape, true=int(mask.sum()), all=mask.size
     )
     if mask.size > MOST_SQUARES:
-        return _picture(mask_strip(mask, caption))
-    return _picture(mask_table(mask, tokens, caption))
+        return picture_of(mask_strip(mask, caption))
+    return picture_of(mask_table(mask, tokens, caption))
 
 
 def _show_batch(
@@ -164,9 +164,11 @@ def _show_batch(
             )
         )
     if batch.origin.size > MOST_SQUARES:
-        return _picture(mask_strip(batch.mask if mask is None else mask, caption or batch.call))
+        return picture_of(mask_strip(batch.mask if mask is None else mask, caption or batch.call))
     table = batch_table(batch, tokens, caption)
-    return _picture(table) if mask is None else _picture(table, mask_table(mask, None, _("mask")))
+    return (
+        picture_of(table) if mask is None else picture_of(table, mask_table(mask, None, _("mask")))
+    )
 
 
 def batch_table(
@@ -269,7 +271,21 @@ def mask_strip(mask: Mask, caption: str, rows: int = MOST_ROWS) -> tuple[str, st
     return html_strip(strip, mask, escape(caption, quote=False)), text
 
 
-def _picture(*parts: Table | tuple[str, str]) -> Picture:
+def picture_of(*parts: Table | tuple[str, str]) -> Picture:
+    """Puts tables, and what was drawn as HTML and text, into one picture.
+
+    Args:
+        parts: Tables, or pairs of HTML and text.
+
+    Returns:
+        The picture, its parts side by side where there is room.
+
+    Example:
+        >>> picture_of(Table("ids", ("0",), ((Cell("token", "71"),),)))
+        ids
+         0
+        71
+    """
     drawn = [(html_table(p), text_table(p)) if isinstance(p, Table) else p for p in parts]
     html = framed("".join(html for html, _text in drawn))
     return Picture(

@@ -8,7 +8,20 @@ from typing import Literal
 
 from masklens.language import translate as _
 
-Kind = Literal["token", "padding", "cut", "gap", "true", "false", "skipped", "number"]
+# What ends in "wrong" stands in a learner's answer where the right one differs.
+Kind = Literal[
+    "token",
+    "padding",
+    "cut",
+    "gap",
+    "true",
+    "false",
+    "skipped",
+    "number",
+    "token-wrong",
+    "true-wrong",
+    "false-wrong",
+]
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,9 @@ _HTML = {
     "false": "<td class=n aria-label=False><s>□</s></td>",
     "skipped": "<td class=k><s>{text}</s></td>",
     "number": "<th scope=row>{text}</th>",
+    "token-wrong": '<td class="t d">{text}<sup>✕</sup></td>',
+    "true-wrong": '<td class="y d" aria-label="True, {differs}">■✕</td>',
+    "false-wrong": '<td class="n d" aria-label="False, {differs}"><s>□</s>✕</td>',
 }
 _TEXT = {
     "token": "{text}",
@@ -79,6 +95,9 @@ _TEXT = {
     "false": "□",
     "skipped": "/{text}/",
     "number": "{text}",
+    "token-wrong": "{text}✕",
+    "true-wrong": "■✕",
+    "false-wrong": "□✕",
 }
 
 
@@ -136,7 +155,8 @@ def _html_legend(legend: Legend) -> str:
 
 
 def _html_cell(cell: Cell) -> str:
-    return _HTML[cell.kind].format(text=escape(cell.text, quote=False), pad=_("pad"))
+    words = {"pad": _("pad"), "differs": _("differs")}
+    return _HTML[cell.kind].format(text=escape(cell.text, quote=False), **words)
 
 
 def terminal_width(text: str) -> int:

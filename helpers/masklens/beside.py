@@ -1,0 +1,67 @@
+"""A learner's mask or ids beside the right ones, with the timesteps that differ marked."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masklens.language import translate as _
+from masklens.picture import Picture, picture_of
+from masklens.table import Cell, Kind, Legend, Table, numbered
+
+_MOST_ROWS, _MOST_STEPS = 8, 16
+
+
+def beside(yours: Any, right: Any) -> Picture | None:
+    """Shows what a learner's code gave beside what is right, if it can be drawn as a table.
+
+    Args:
+        yours: What the learner's code gave: booleans or numbers of shape (batch, time), or (time,).
+        right: The right one.
+
+    Returns:
+        Two tables, in the first of which a cross marks each timestep that differs; None if it has
+        another rank or is larger than 8 by 16.
+
+    Example:
+        >>> beside([[True, True]], [[True, False]])
+        yours
+           0   1
+        0  ■  ■✕
+        <BLANKLINE>
+        right
+           0  1
+        0  ■  □
+    """
+    ours, theirs = np.asarray(yours), np.asarray(right)
+    if ours.ndim == theirs.ndim == 1:
+        ours, theirs = ours[None], theirs[None]
+    if not (_drawable(ours) and _drawable(theirs)):
+        return None
+    wrong = np.ones(ours.shape, bool)
+    if ours.shape == theirs.shape:
+        wrong = ~np.isclose(ours.astype(float), theirs.astype(float), atol=1e-4, equal_nan=True)
+    legend = (Legend("✕", _("differs")),)
+    return picture_of(
+        _table(ours, wrong, _("yours"), legend if wrong.any() else ()),
+        _table(theirs, np.zeros(theirs.shape, bool), _("right"), ()),
+    )
+
+
+def _drawable(array: NDArray[Any]) -> bool:
+    small = array.ndim == 2 and 0 < len(array) <= _MOST_ROWS and 0 < array.shape[1] <= _MOST_STEPS
+    return small and array.dtype.kind in "biuf"
+
+
+def _table(
+    array: NDArray[Any], wrong: NDArray[np.bool_], caption: str, legend: tuple[Legend, ...]
+) -> Table:
+    rows = [list(map(_cell, row, marks)) for row, marks in zip(array, wrong, strict=True)]
+    return Table(caption, ("", *map(str, range(array.shape[1]))), numbered(rows), legend=legend)
+
+
+def _cell(value: Any, wrong: bool) -> Cell:
+    if isinstance(value, np.bool_):
+        kinds: tuple[Kind, Kind] = ("true-wrong", "false-wrong") if wrong else ("true", "false")
+        return Cell(kinds[0] if value else kinds[1])
+    return Cell("token-wrong" if wrong else "token", f"{value:.4g}")

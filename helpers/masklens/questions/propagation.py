@@ -1,0 +1,5 @@
+"""Questions."""
+
+from masklens.checks import Question
+
+QUESTIONS: tuple[Question, ...] = ()

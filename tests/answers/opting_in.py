@@ -1,0 +1,5 @@
+"""Right and wrong answers."""
+
+from answers import Answers
+
+ANSWERS: dict[str, Answers] = {}
