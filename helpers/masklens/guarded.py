@@ -61,21 +61,24 @@ def run_guarded(function: Callable[[], Any], seconds: float = SECONDS) -> Outcom
     """
     printed = _Printed()
     done: list[Outcome] = []
+    ended = threading.Event()
 
     def work() -> None:
         try:
             done.append(Outcome(function()))
         except BaseException as error:  # an exit, too, is an outcome
             done.append(Outcome(error=error))
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=work, daemon=True)
     with _quiet(printed), _no_exit(), _same_random_states():
         thread.start()
         try:
-            _wait(thread, seconds)
+            _wait(ended, seconds)
         finally:
-            if thread.is_alive():
-                _stop(thread)
+            if not ended.is_set():
+                _stop(thread, ended)
     if not done or isinstance(done[0].error, _Stopped):
         return Outcome(printed=printed.text, late=True)
     return Outcome(done[0].value, done[0].error, printed.text)
@@ -102,24 +105,23 @@ class _Printed(io.TextIOBase):
         return len(text)
 
 
-def _wait(thread: threading.Thread, seconds: float) -> None:
+# Both wait for the event: Python takes a thread for ended once an interrupt hits its `join`.
+def _wait(ended: threading.Event, seconds: float) -> None:
     steps = max(1, round(seconds * 5))
     with Progress(steps, _("Waiting for your code")) as progress:
         for _step in range(steps):
-            thread.join(seconds / steps)
-            if not thread.is_alive():
+            if ended.wait(seconds / steps):
                 return
             progress.step()
 
 
-def _stop(thread: threading.Thread) -> None:
+def _stop(thread: threading.Thread, ended: threading.Event) -> None:
     """Raises in the thread, again and again for a second: a bare `except` may catch the first."""
     for _attempt in range(20):
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_Stopped)
         )
-        thread.join(0.05)
-        if not thread.is_alive():
+        if ended.wait(0.05):
             return
 
 

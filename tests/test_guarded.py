@@ -1,0 +1,144 @@
+"""Whatever a learner's code does, it is stopped, cut short or caught, and leaves nothing behind."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+import numpy as np
+import pytest
+
+from masklens.guarded import MOST_PRINTED, run_guarded
+
+
+def endless() -> NoReturn:
+    while True:
+        pass
+
+
+def endless_that_catches_exceptions() -> NoReturn:
+    while True:
+        with suppress(Exception):
+            time.sleep(0.001)
+
+
+def endless_that_catches_once() -> None:
+    try:
+        endless()
+    except BaseException:
+        endless()
+
+
+@pytest.mark.parametrize(
+    "function", [endless, endless_that_catches_exceptions, endless_that_catches_once]
+)
+def test_an_endless_loop_is_stopped_and_its_thread_ends(function: Callable[[], None]) -> None:
+    threads = threading.active_count()
+    outcome = run_guarded(function, seconds=0.2)
+    assert (outcome.late, outcome.error) == (True, None)
+    time.sleep(0.2)  # in which the thread comes to its end
+    assert threading.active_count() == threads
+
+
+def test_a_loop_that_nothing_stops_is_left_behind() -> None:
+    released = threading.Event()
+
+    def stubborn() -> None:
+        while not released.is_set():
+            with suppress(BaseException):
+                released.wait(0.01)
+
+    threads = threading.active_count()
+    assert run_guarded(stubborn, seconds=0.2).late
+    assert threading.active_count() == threads + 1
+    released.set()
+
+
+def test_code_that_waits_outside_python_is_left_behind() -> None:
+    assert run_guarded(lambda: time.sleep(3), seconds=0.2).late
+
+
+def test_ten_megabytes_are_cut_short() -> None:
+    def flood() -> int:
+        for _line in range(10_000):
+            print("x" * 1023)
+        print("y" * 1000, file=sys.stderr)
+        return 3
+
+    outcome = run_guarded(flood)
+    assert outcome.value == 3
+    assert len(outcome.printed) == MOST_PRINTED + 1 and outcome.printed.endswith("…")
+
+
+@pytest.mark.parametrize("leave", [sys.exit, lambda: os._exit(3), lambda: exit(4)])
+def test_an_exit_is_an_outcome(leave: Callable[[], NoReturn]) -> None:
+    before = os._exit
+    assert isinstance(run_guarded(leave).error, SystemExit)
+    assert os._exit is before
+
+
+NOTEBOOK_EXIT = """
+from IPython.testing.globalipapp import start_ipython
+shell = start_ipython()
+shell.run_cell('''
+from masklens.guarded import run_guarded
+def leave():
+    get_ipython().ask_exit()
+print("caught", type(run_guarded(leave).error).__name__)
+''')
+shell.run_cell('print("still here")')
+"""
+
+
+def test_the_notebooks_own_exit_is_an_outcome() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK_EXIT], capture_output=True, text=True, check=True
+    )
+    assert "caught SystemExit\nstill here" in done.stdout
+
+
+def test_warnings_and_random_states_stay_as_they_were() -> None:
+    def disturb() -> float:
+        warnings.warn("a layer destroys the mask", stacklevel=1)
+        random.seed(1)
+        np.random.seed(1)
+        return random.random() + np.random.random()
+
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert isinstance(run_guarded(disturb).value, float)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+
+
+INTERRUPTED = """
+import threading, time
+from masklens.guarded import run_guarded
+print("waiting", flush=True)
+def endless():
+    while True:
+        time.sleep(0.01)
+try:
+    run_guarded(endless, 60)
+except KeyboardInterrupt:
+    time.sleep(0.2)  # in which the thread comes to its end
+    print("interrupted", threading.active_count())
+"""
+
+
+def test_an_interrupt_ends_the_wait_and_the_code() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
+        time.sleep(0.5)  # so that the wait has begun
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "interrupted 1\n"
