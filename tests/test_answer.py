@@ -125,7 +125,7 @@ def test_lines_are_the_learners_own() -> None:
         return keras.ops.reshape(x, (7, 7))
 
     error = trying(masked_mean, np.ones(3)).error
-    (line,) = [line for line in learner_lines(error) if line.startswith("masked_mean")]
+    (line,) = [line for line in learner_lines(error) if "masked_mean" in line]
     assert line.endswith(": return keras.ops.reshape(x, (7, 7))")
     assert not [line for line in learner_lines(error) if "numpy" in line or "tensorflow" in line]
 

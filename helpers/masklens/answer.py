@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masklens.language import translate as _
+
 # Where code stands that no learner wrote: this library, what was installed, Python itself.
 _NOT_THE_LEARNERS = tuple(
     str(Path(folder).resolve())
@@ -217,7 +219,10 @@ def learner_lines(error: BaseException) -> tuple[str, ...]:
         code = traceback.tb_frame.f_code
         if not str(Path(code.co_filename).resolve()).startswith(_NOT_THE_LEARNERS):
             line = linecache.getline(code.co_filename, traceback.tb_lineno).strip()
-            found.append(f"{code.co_name}, {traceback.tb_lineno}: {line}".rstrip(": "))
+            place = _("line {number} in {function}").format(
+                number=traceback.tb_lineno, function=code.co_name
+            )
+            found.append(f"{place}: {line}".rstrip(": "))
         traceback = traceback.tb_next
     return tuple(found[-_MOST_LINES:])
 

@@ -7,25 +7,26 @@ from numpy.typing import NDArray
 
 from masklens.language import translate as _
 from masklens.picture import Picture, picture_of
-from masklens.table import Cell, Kind, Legend, Table, numbered
+from masklens.table import Cell, Kind, Table, numbered
 
 _MOST_ROWS, _MOST_STEPS = 8, 16
 
 
-def beside(yours: Any, right: Any) -> Picture | None:
+def beside(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
     """Shows what a learner's code gave beside what is right, if it can be drawn as a table.
 
     Args:
         yours: What the learner's code gave: booleans or numbers of shape (batch, time), or (time,).
         right: The right one.
+        reveal: Whether to show the right one, too; not where it is itself the answer.
 
     Returns:
-        Two tables, in the first of which a cross marks each timestep that differs; None if it has
+        The tables, in the first of which a cross marks each timestep that differs; None if it has
         another rank or is larger than 8 by 16.
 
     Example:
         >>> beside([[True, True]], [[True, False]])
-        yours
+        yours (✕ differs)
            0   1
         0  ■  ■✕
         <BLANKLINE>
@@ -41,11 +42,10 @@ def beside(yours: Any, right: Any) -> Picture | None:
     wrong = np.ones(ours.shape, bool)
     if ours.shape == theirs.shape:
         wrong = ~np.isclose(ours.astype(float), theirs.astype(float), atol=1e-4, equal_nan=True)
-    legend = (Legend("✕", _("differs")),)
-    return picture_of(
-        _table(ours, wrong, _("yours"), legend if wrong.any() else ()),
-        _table(theirs, np.zeros(theirs.shape, bool), _("right"), ()),
-    )
+    tables = [_table(ours, wrong, _("yours (✕ differs)") if wrong.any() else _("yours"))]
+    if reveal:
+        tables.append(_table(theirs, np.zeros(theirs.shape, bool), _("right")))
+    return picture_of(*tables)
 
 
 def _drawable(array: NDArray[Any]) -> bool:
@@ -53,11 +53,9 @@ def _drawable(array: NDArray[Any]) -> bool:
     return small and array.dtype.kind in "biuf"
 
 
-def _table(
-    array: NDArray[Any], wrong: NDArray[np.bool_], caption: str, legend: tuple[Legend, ...]
-) -> Table:
+def _table(array: NDArray[Any], wrong: NDArray[np.bool_], caption: str) -> Table:
     rows = [list(map(_cell, row, marks)) for row, marks in zip(array, wrong, strict=True)]
-    return Table(caption, ("", *map(str, range(array.shape[1]))), numbered(rows), legend=legend)
+    return Table(caption, ("", *map(str, range(array.shape[1]))), numbered(rows))
 
 
 def _cell(value: Any, wrong: bool) -> Cell:

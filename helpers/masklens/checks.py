@@ -210,6 +210,8 @@ def judge(question: Question, answer: Any) -> Verdict:
         return give("blank", "blank", _BLANK)
     if code := _another_kind(question.kind, answer):
         return give("wrong", code, COMMON_MISTAKES[code])
+    import keras  # noqa: F401 - before the clock starts: the first import takes seconds
+
     outcome = run_guarded(lambda: question.observe(answer))
     if outcome.late or outcome.error:
         verdict = _stopped(give, outcome)

@@ -139,8 +139,8 @@ def _no_exit() -> Iterator[None]:
     def refuse(status: int = 0) -> NoReturn:
         raise SystemExit
 
-    interactive = sys.modules.get("IPython")
-    shell = interactive.get_ipython() if interactive else None
+    find_shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = find_shell() if find_shell else None
     leave, os._exit = os._exit, refuse
     if shell is not None:
         shell.ask_exit = refuse

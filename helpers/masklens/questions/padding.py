@@ -71,7 +71,7 @@ _PAD_BY_HAND = Question(
                     lambda seen: same(seen.yours, _sentences("pre", "post")),
                 ),
             ),
-            _Padded.picture,
+            lambda seen: beside(seen.yours, seen.right, reveal=False),
         ),
     ),
     hints=(
