@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from authoring import build, check, layout, notebook
+from authoring import build, check, layout, notebook, solutions
 from authoring.layout import AuthoringError
 
 
@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _build(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
     build.compile_library(root)
+    solutions.write(root)
     paths = build.chosen_sources(root, options.names)
     order = build.Order(notebook.repository(os.environ), options.all, options.draft)
     languages = options.language or layout.languages(root)
@@ -38,8 +39,8 @@ def _check(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
     faults = check.check(root, paths, notebook.repository(os.environ), whole=not options.names)
     if not faults:
         languages = layout.languages(root)
-        count = len(paths) * len(languages)
-        print(f"{count} notebooks of {len(paths)} lessons in {', '.join(languages)}: no fault")
+        count = sum(len(layout.editions(path)) for path in paths) * len(languages)
+        print(f"{count} notebooks of {len(paths)} sources in {', '.join(languages)}: no fault")
     return faults
 
 
@@ -57,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     repository = Path(__file__).resolve().parent.parent
     shared.add_argument("--root", type=Path, default=repository, help="the repository")
-    shared.add_argument("names", nargs="*", metavar="NAME", help="a lesson, such as 01_padding")
+    named = "how a source's name begins, such as 01 or exercises/01; without, every source"
+    shared.add_argument("names", nargs="*", metavar="NAME", help=named)
     making = commands.add_parser("build", parents=[shared], help="build and execute what changed")
     making.add_argument("--all", action="store_true", help="execute what did not change, too")
     making.add_argument("--draft", action="store_true", help="leave the untranslated English")

@@ -23,7 +23,11 @@ _UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 _HTML_LINK = re.compile(r"""(?:href|src)=["']([^"']+)""")
 # Markup within a sentence that does not part its words.
 _TRANSPARENT = {f"{kind}_{end}" for kind in ("link", "em", "strong") for end in ("open", "close")}
-_PRAGMA = re.compile(r"#\s*(noqa|type:|ruff:|fmt:|mypy:|pragma|NBVAL_|PYTEST_VALIDATE_|@|!)", re.I)
+# Comments for tools; nbgrader's markers are told from prose by their capitals.
+_PRAGMA = re.compile(
+    r"#\s*(noqa|type:|ruff:|fmt:|mypy:|pragma|NBVAL_|PYTEST_VALIDATE_|@|!)|### (?-i:BEGIN|END) ",
+    re.I,
+)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,7 @@ from nbformat import NotebookNode
 from authoring import catalog as translations
 from authoring import layout, notebook, source
 from authoring.execute import CellError, execute
-from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
-
-_LIBRARY = Path("helpers/masklens")
+from authoring.layout import LIBRARY, SOURCE_LANGUAGE, AuthoringError, Fault, full_name, relative
 
 
 @dataclass(frozen=True)
@@ -39,18 +37,28 @@ def _say(line: str) -> None:
 
 
 def chosen_sources(root: Path, names: Sequence[str]) -> list[Path]:
-    """The sources with these names, or whose names begin with them; all of them without names.
+    """The sources whose names begin so; all of them without names.
+
+    Args:
+        root: the repository.
+        names: such as ``01`` for a lesson and its exercises, or ``exercises/01`` for these alone.
 
     Raises:
         AuthoringError: there is no source of a name.
     """
     paths = layout.source_paths(root)
-    known = ", ".join(path.stem for path in paths) or "none"
-    unknown = [name for name in names if not any(path.stem.startswith(name) for path in paths)]
-    if unknown:
-        faults = [Fault(name, "", "no such lesson", f"choose from: {known}") for name in unknown]
-        raise AuthoringError(faults)
-    return [path for path in paths if not names or path.stem.startswith(tuple(names))]
+    chosen = {
+        name: [
+            path for path in paths if path.stem.startswith(name) or full_name(path).startswith(name)
+        ]
+        for name in names
+    }
+    known = ", ".join(map(full_name, paths)) or "none"
+    if unknown := [name for name in names if not chosen[name]]:
+        raise AuthoringError(
+            [Fault(name, "", "no such source", f"choose from: {known}") for name in unknown]
+        )
+    return [path for path in paths if not names or any(path in found for found in chosen.values())]
 
 
 def build(
@@ -75,20 +83,25 @@ def build(
         Every fault found, of every notebook.
     """
 
-    def build_one(task: tuple[Path, str]) -> list[Fault]:
+    def build_one(task: tuple[Path, str, str]) -> list[Fault]:
         try:
             report(build_notebook(root, *task, order))
         except AuthoringError as error:
             return list(error.faults)
         return []
 
-    tasks = [(path, language) for path in paths for language in languages]
+    tasks = [
+        (path, language, edition)
+        for path in paths
+        for edition in layout.editions(path)
+        for language in languages
+    ]
     with ThreadPoolExecutor(jobs) as pool:
         found = [fault for faults in pool.map(build_one, tasks) for fault in faults]
-    return list(dict.fromkeys(found))  # a faulty source is met once per language
+    return list(dict.fromkeys(found))  # a faulty source is met once per notebook
 
 
-def build_notebook(root: Path, path: Path, language: str, order: Order) -> str:
+def build_notebook(root: Path, path: Path, language: str, edition: str, order: Order) -> str:
     """Builds one notebook, executing it only if its code changed.
 
     Returns:
@@ -98,10 +111,10 @@ def build_notebook(root: Path, path: Path, language: str, order: Order) -> str:
         AuthoringError: the source or its translation is faulty, or a cell raised.
     """
     began = time.monotonic()
-    new, faults = unexecuted(root, path, language, order.github)
+    new, faults = unexecuted(root, path, language, edition, order.github)
     if faults and not order.draft:
         raise AuthoringError(faults)
-    target = layout.notebook_path(root, path, language)
+    target = layout.notebook_path(root, path, language, edition)
     old = notebook.read(root, target)
     if old is not None and not order.all and _is_current(old, new):
         _keep_outputs(old, new)
@@ -116,7 +129,7 @@ def build_notebook(root: Path, path: Path, language: str, order: Order) -> str:
 
 
 def unexecuted(
-    root: Path, path: Path, language: str, github: str | None
+    root: Path, path: Path, language: str, edition: str, github: str | None
 ) -> tuple[NotebookNode, list[Fault]]:
     """Reads a source and its translations into a notebook without outputs.
 
@@ -126,25 +139,25 @@ def unexecuted(
     Raises:
         AuthoringError: the source or its PO file cannot be read.
     """
-    lesson = source.read(root, path)
+    english = source.read(root, path)
     catalog = None
     if language != SOURCE_LANGUAGE:
         catalog = translations.read(root, layout.po_path(root, path, language), language)
-    return notebook.translate(root, lesson, language, catalog, github)
+    return notebook.translate(root, english, language, catalog, github, edition)
 
 
 def library_po_paths(root: Path) -> list[tuple[Path, str]]:
     """Where the library's own strings are translated, for each language with translations."""
-    if not (root / _LIBRARY).exists():
+    if not (root / LIBRARY).exists():
         return []
     codes = [folder.name for folder in layout.translation_folders(root)]
     place = Path("LC_MESSAGES/masklens.po")
-    return [(root / _LIBRARY / "locale" / code / place, code) for code in codes]
+    return [(root / LIBRARY / "locale" / code / place, code) for code in codes]
 
 
 def library_strings(root: Path) -> Catalog:
     """The strings that the library shows, untranslated."""
-    return translations.library_template(root / _LIBRARY)
+    return translations.library_template(root / LIBRARY)
 
 
 def compile_library(root: Path) -> None:

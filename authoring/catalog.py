@@ -18,8 +18,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, normalize, read_po, unescape
 
 from authoring import blocks, layout
+from authoring.cells import Cell, Source
 from authoring.layout import AuthoringError, Fault, relative
-from authoring.source import Cell, Source
 
 # What to do about each state that a translation may be in.
 REMEDIES = {

@@ -13,8 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 from nbformat import NotebookNode
 
-from authoring import blocks, build, korean, layout, notebook, source
+from authoring import blocks, build, korean, layout, notebook, solutions, source
 from authoring import catalog as translations
+from authoring.cells import Source
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
 from masklens.explorer import front_end
 
@@ -27,6 +28,8 @@ _ENGLISH = re.compile(
     r"\b(?:[A-Za-z]{2,} [a-z]{2,}|[a-z]{2,} [A-Za-z]{2,}|[A-Za-z]{2,}(?: [A-Za-z]{2,}){2})\b"
 )
 _MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|tmp|work|(?:home|Users)/[\w.-]+)/|[A-Z]:\\+Users\b")
+_EDITIONS = "|".join(edition for editions in layout.BUILT_TO.values() for edition in editions)
+_NOTEBOOK = re.compile(rf"(?<=/)((?:{_EDITIONS})/){SOURCE_LANGUAGE}(/[^/?#]+\.ipynb)(?![^?#])")
 _VISIBLE_EMPHASIS = re.compile(r"\*\*|(?<=\S)\*(?=[가-힣])")
 _REBUILD = "edit content/, not the notebook, and run `python -m authoring build`"
 _REBUILD_ALL = "run `python -m authoring build --all`"
@@ -40,16 +43,18 @@ class Page:
 
     Args:
         root: the repository.
-        lesson: its source.
+        source: what it was built from.
         language: the code of its language.
+        edition: the folder it was built to.
         book: the notebook as it stands.
         fresh: the notebook as the source says, without outputs.
         english: the English notebook as it stands, or None if there is none.
     """
 
     root: Path
-    lesson: source.Source
+    source: Source
     language: str
+    edition: str
     book: NotebookNode
     fresh: NotebookNode
     english: NotebookNode | None
@@ -57,7 +62,7 @@ class Page:
     @property
     def path(self) -> Path:
         """Where the notebook stands."""
-        return layout.notebook_path(self.root, self.lesson.path, self.language)
+        return layout.notebook_path(self.root, self.source.path, self.language, self.edition)
 
     def fault(self, cell: str, wrong: str, remedy: str) -> Fault:
         """A fault of this notebook."""
@@ -77,20 +82,25 @@ class Page:
 
 
 def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = True) -> list[Fault]:
-    """Finds every fault of lessons and their notebooks.
+    """Finds every fault of sources and their notebooks.
 
     Args:
         root: the repository.
         paths: the sources to check.
         github: ``owner/name`` of the repository that the notebooks link to, or None.
-        whole: whether to check what belongs to no lesson, too: stray files and the library.
+        whole: whether to check what belongs to no source, too: stray files and the library.
     """
     languages = layout.languages(root)
-    searches = [_page_faults(root, path, code, github) for path in paths for code in languages]
+    searches = [
+        _page_faults(root, path, code, edition, github)
+        for path in paths
+        for edition in layout.editions(path)
+        for code in languages
+    ]
     if whole:
         searches += [find(root) for find in REPOSITORY_CHECKS]
     found = [fault for search in searches for fault in _until_unreadable(search)]
-    return list(dict.fromkeys(found))  # an English fault is met once per language
+    return list(dict.fromkeys(found))  # a source's fault is met once per notebook
 
 
 def _until_unreadable(search: Iterator[Fault]) -> Iterator[Fault]:
@@ -100,29 +110,31 @@ def _until_unreadable(search: Iterator[Fault]) -> Iterator[Fault]:
         yield from error.faults
 
 
-def _page_faults(root: Path, path: Path, language: str, github: str | None) -> Iterator[Fault]:
-    lesson = source.read(root, path)
-    yield from _long_cells(root, lesson)
-    fresh, untranslated = build.unexecuted(root, path, language, github)
+def _page_faults(
+    root: Path, path: Path, language: str, edition: str, github: str | None
+) -> Iterator[Fault]:
+    origin = source.read(root, path)
+    yield from _long_cells(root, origin)
+    fresh, untranslated = build.unexecuted(root, path, language, edition, github)
     yield from untranslated
     yield from _obsolete(root, layout.po_path(root, path, language), language)
-    target = layout.notebook_path(root, path, language)
+    target = layout.notebook_path(root, path, language, edition)
     book = notebook.read(root, target)
     if book is None:
         yield Fault(relative(root, target), "", "not built", "run `python -m authoring build`")
         return
-    english = notebook.read(root, layout.notebook_path(root, path, SOURCE_LANGUAGE))
-    page = Page(root, lesson, language, book, fresh, english)
+    english = notebook.read(root, layout.notebook_path(root, path, SOURCE_LANGUAGE, edition))
+    page = Page(root, origin, language, edition, book, fresh, english)
     for find in PAGE_CHECKS:
         yield from find(page)
 
 
-def _long_cells(root: Path, lesson: source.Source) -> Iterator[Fault]:
-    for cell in lesson.cells:
+def _long_cells(root: Path, origin: Source) -> Iterator[Fault]:
+    for cell in origin.cells:
         lines = [line.strip() for line in cell.text.split("\n")]
         count = sum(bool(line) and not line.startswith("#") for line in lines)
         if cell.kind == "code" and count > MAX_CODE_LINES:
-            place = f"{relative(root, lesson.path)}:{cell.line}"
+            place = f"{relative(root, origin.path)}:{cell.line}"
             wrong = f"{count} lines of code, more than {MAX_CODE_LINES}"
             yield Fault(place, cell.id, wrong, "split the cell")
 
@@ -182,10 +194,14 @@ def different_prose(page: Page) -> Iterator[Fault]:
     for cell, english in page.pairs():
         if cell.cell_type != "markdown":
             continue
-        links, wanted = _links(page, cell), _links(page, english)
+        links = blocks.links(cell.source)
+        wanted = Counter(
+            _in_language(page, link) for link in blocks.links(english.source).elements()
+        )
         for target in (links - wanted) + (wanted - links):
-            wrong = f"{links[target]} links to {target}, but {wanted[target]} in {SOURCE_LANGUAGE}"
-            yield page.fault(cell.id, wrong, "give the translation the same links")
+            wrong = f"{links[target]} links to {target}, not {wanted[target]}"
+            remedy = f"link to what the {SOURCE_LANGUAGE} notebook links to, in this language"
+            yield page.fault(cell.id, wrong, remedy)
         if blocks.structure(cell.source) != blocks.structure(english.source):
             remedy = "let no translated line begin as a heading, list item or table does"
             yield page.fault(cell.id, "the translation changes the Markdown structure", remedy)
@@ -300,7 +316,12 @@ def dead_links(page: Page) -> Iterator[Fault]:
 def stray_files(root: Path) -> Iterator[Fault]:
     """A notebook or a PO file that belongs to no source."""
     sources, languages = layout.source_paths(root), layout.languages(root)
-    books = {layout.notebook_path(root, path, code) for path in sources for code in languages}
+    books = {
+        layout.notebook_path(root, path, code, edition)
+        for path in sources
+        for code in languages
+        for edition in layout.editions(path)
+    }
     pos = {layout.po_path(root, path, code) for path in sources for code in languages}
     for folder in layout.translation_folders(root):
         for path in sorted(set(folder.rglob("*.po")) - pos):
@@ -328,6 +349,16 @@ def library_translations(root: Path) -> Iterator[Fault]:
             yield Fault(relative(root, target), "", wrong, "run `python -m authoring build`")
 
 
+def stale_solutions(root: Path) -> Iterator[Fault]:
+    """A file of the library's with other solutions than the exercises have."""
+    if (root / layout.LIBRARY).exists():
+        for language in layout.languages(root):
+            path = solutions.path(root, language)
+            if not path.exists() or path.read_bytes() != solutions.gathered(root, language):
+                wrong = "not gathered from the exercises as they are"
+                yield Fault(relative(root, path), "", wrong, "run `python -m authoring build`")
+
+
 PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
     differs_from_source,
     different_cells,
@@ -345,6 +376,7 @@ PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
 REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
     stray_files,
     library_translations,
+    stale_solutions,
 )
 
 
@@ -370,14 +402,14 @@ def _prose(page: Page) -> Iterator[tuple[str, str]]:
             yield from ((cell.get("id", ""), text) for text in texts)
 
 
-def _links(page: Page, cell: NotebookNode) -> Counter[str]:
-    """The link targets of a cell, where those to this very notebook name the English one."""
-    own = relative(page.root, page.path)
-    english = relative(
-        page.root, layout.notebook_path(page.root, page.lesson.path, SOURCE_LANGUAGE)
-    )
-    targets = blocks.links(cell.source).elements()
-    return Counter(target.replace(f"/{own}", f"/{english}") for target in targets)
+def _in_language(page: Page, link: str) -> str:
+    """An English link as this page must have it: to a notebook in its own language if there is."""
+
+    def translated(english: re.Match[str]) -> str:
+        ours = f"{english[1]}{page.language}{english[2]}"
+        return ours if (page.root / ours).exists() else english[0]
+
+    return _NOTEBOOK.sub(translated, link)
 
 
 def _comments(cell: NotebookNode) -> list[blocks.Block]:

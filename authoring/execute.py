@@ -19,6 +19,8 @@ QUIET_ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
     "KERAS_BACKEND": "tensorflow",
     "PYTHONHASHSEED": "0",
+    # What was solved is the learner's to note, beside the notebooks that they run.
+    "MASKLENS_PROGRESS": "off",
 }
 CELL_TIMEOUT = 120  # seconds
 

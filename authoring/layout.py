@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE_LANGUAGE = "en"
-# Each folder of content/ that holds English sources, and the folder its notebooks are built to.
-BUILT_TO = {"lessons": "notebooks"}
+EXERCISES, SOLUTIONS = "exercises", "solutions"
+# Each folder of content/ that holds English sources, and its editions: the folders that every
+# source in it is built to, once a language.
+BUILT_TO = {"lessons": ("notebooks",), EXERCISES: (EXERCISES, SOLUTIONS)}
+LIBRARY = Path("helpers/masklens")
 _LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 
 
@@ -70,19 +73,29 @@ def source_paths(root: Path) -> list[Path]:
     return [path for kind in BUILT_TO for path in sorted((root / "content" / kind).glob("*.py"))]
 
 
+def full_name(source: Path) -> str:
+    """The name of a source among all: ``exercises/01_padding``."""
+    return f"{source.parent.name}/{source.stem}"
+
+
+def editions(source: Path) -> tuple[str, ...]:
+    """The folders that a source is built to."""
+    return BUILT_TO[source.parent.name]
+
+
 def po_path(root: Path, source: Path, language: str) -> Path:
     """Where the translation of a source stands: content/ko/lessons/NAME.po."""
     return root / "content" / language / source.parent.name / f"{source.stem}.po"
 
 
-def notebook_path(root: Path, source: Path, language: str) -> Path:
-    """Where the notebook of a source is built to: notebooks/ko/NAME.ipynb."""
-    return root / BUILT_TO[source.parent.name] / language / f"{source.stem}.ipynb"
+def notebook_path(root: Path, source: Path, language: str, edition: str) -> Path:
+    """Where a notebook of a source is built to: solutions/ko/NAME.ipynb."""
+    return root / edition / language / f"{source.stem}.ipynb"
 
 
 def notebook_paths(root: Path) -> list[Path]:
     """Every notebook that stands where notebooks are built to."""
-    folders = (root / folder for folder in BUILT_TO.values())
+    folders = [root / edition for editions in BUILT_TO.values() for edition in editions]
     return [path for folder in folders for path in sorted(folder.glob("*/*.ipynb"))]
 
 

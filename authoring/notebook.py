@@ -13,10 +13,11 @@ from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import layout
+from authoring import exercise, layout
 from authoring.blocks import splice
+from authoring.cells import Source
 from authoring.layout import AuthoringError, Fault, notebook_path, po_path, relative
-from authoring.source import LANGUAGE_LINE, LINKS, Source
+from authoring.source import LANGUAGE_LINE, LINKS
 
 REPOSITORY_SETTING = "MASKLENS_REPOSITORY"
 _BRANCH = "main"
@@ -49,16 +50,22 @@ def repository(environment: Mapping[str, str]) -> str | None:
 
 
 def translate(
-    root: Path, source: Source, language: str, catalog: Catalog | None, github: str | None
+    root: Path,
+    source: Source,
+    language: str,
+    catalog: Catalog | None,
+    github: str | None,
+    edition: str,
 ) -> tuple[NotebookNode, list[Fault]]:
-    """Makes the notebook of a source in one language; what has no translation stays English.
+    """Makes a notebook of a source in one language; what has no translation stays English.
 
     Args:
         root: the repository.
-        source: the lesson.
+        source: the lesson, or the exercises.
         language: the code of the language, such as ``ko``.
         catalog: the translations, or None for English.
         github: ``owner/name`` of the repository to link to, or None.
+        edition: the folder it is built to; in "exercises", stubs stand for the solutions.
 
     Returns:
         The notebook, none of its cells executed, and a fault for each block without a translation.
@@ -71,10 +78,12 @@ def translate(
         if catalog is not None:
             look_up = partial(_look_up, catalog, faults, place, cell.id)
             text = splice(text, translations.cell_blocks(cell), look_up)
+        if edition == layout.EXERCISES:
+            text = exercise.stubbed(text)
         if cell.kind == "code":
             text = _with_language(text, language)
         if cell.id == LINKS and github:
-            path = relative(root, notebook_path(root, source.path, language))
+            path = relative(root, notebook_path(root, source.path, language, edition))
             text += _hosted_links(github, path)
         new_cell = getattr(_nbformat.v4, f"new_{cell.kind}_cell")
         notebook.cells.append(new_cell(text, id=cell.id, metadata=dict(cell.metadata)))

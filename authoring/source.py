@@ -1,41 +1,25 @@
-"""Reads a lesson in the percent format into a frozen Source of Cells."""
+"""Reads a lesson, or a set of exercises, in the percent format."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jupytext
 
-from authoring.layout import AuthoringError, Fault, relative
+from authoring import exercise
+from authoring.cells import Cell, Source
+from authoring.layout import EXERCISES, AuthoringError, Fault, relative
 
 LANGUAGE_LINE = 'ml.set_language("en")'
 # The cell whose links are the same in every language.
 LINKS = "links"
 _CELL_ID = re.compile(r"[a-z0-9_-]{1,64}")
 _MARKER = re.compile(r"# ?%%")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell of a source; `line` is where its ``# %%`` marker stands, counted from 1."""
-
-    id: str
-    kind: str
-    text: str
-    metadata: Mapping[str, Any]
-    line: int
-
-
-@dataclass(frozen=True)
-class Source:
-    """A lesson as its author wrote it, in English."""
-
-    path: Path
-    cells: tuple[Cell, ...]
+# What jupytext notes of the text that it read.
+_NOTES = {"id", "cell_marker", "lines_to_next_cell"}
 
 
 def read(root: Path, path: Path) -> Source:
@@ -47,7 +31,8 @@ def read(root: Path, path: Path) -> Source:
 
     Raises:
         AuthoringError: a cell has no id, a malformed one, or one used before; the language is not
-            set exactly once; a cell is neither code nor Markdown; the links cell is missing.
+            set exactly once; a cell is neither code nor Markdown; the links cell is missing; or
+            an exercise breaks a rule of `exercise.faults`.
     """
     text = path.read_text(encoding="utf-8")
     lines = text.split("\n")
@@ -58,21 +43,22 @@ def read(root: Path, path: Path) -> Source:
         wrong = f"{len(raw_cells)} cells but {len(markers)} '# %%' markers"
         remedy = 'begin the file, and every cell, with a marker such as # %% [markdown] id="title"'
         raise AuthoringError([Fault(place, "", wrong, remedy)])
-    source = Source(path, tuple(map(_cell, raw_cells, markers)))
-    if faults := list(_faults(place, source)):
+    cells = tuple(map(_cell, raw_cells, markers))
+    holds_exercises = path.parent.name == EXERCISES
+    of_exercises = exercise.faults if holds_exercises else exercise.misplaced
+    if faults := [*_faults(place, cells), *of_exercises(place, cells)]:
         raise AuthoringError(faults)
-    return source
+    return Source(path, tuple(map(exercise.graded, cells)) if holds_exercises else cells)
 
 
 def _cell(raw: Any, line: int) -> Cell:
-    metadata = {key: value for key, value in raw.metadata.items() if key != "cell_marker"}
-    cell_id = str(metadata.pop("id", ""))
-    return Cell(cell_id, raw.cell_type, raw.source, metadata, line)
+    metadata = {key: value for key, value in raw.metadata.items() if key not in _NOTES}
+    return Cell(str(raw.metadata.get("id", "")), raw.cell_type, raw.source, metadata, line)
 
 
-def _faults(place: str, source: Source) -> Iterator[Fault]:
+def _faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
     first_lines: dict[str, int] = {}
-    for cell in source.cells:
+    for cell in cells:
         here = f"{place}:{cell.line}"
         if cell.kind not in {"code", "markdown"}:
             yield Fault(here, cell.id, f"a {cell.kind} cell", "make it code or [markdown]")
@@ -87,7 +73,7 @@ def _faults(place: str, source: Source) -> Iterator[Fault]:
         first_lines.setdefault(cell.id, cell.line)
     settings = [
         cell
-        for cell in source.cells
+        for cell in cells
         if cell.kind == "code"
         for line in cell.text.split("\n")
         if line == LANGUAGE_LINE
@@ -96,5 +82,5 @@ def _faults(place: str, source: Source) -> Iterator[Fault]:
         wrong = f"{len(settings)} lines set the language"
         yield Fault(place, "", wrong, f"write the line {LANGUAGE_LINE} exactly once")
     if LINKS not in first_lines:
-        remedy = f'end the lesson with the links to its languages: # %% [markdown] id="{LINKS}"'
+        remedy = f'end the source with the links to its languages: # %% [markdown] id="{LINKS}"'
         yield Fault(place, "", f"no cell has the id {LINKS!r}", remedy)

@@ -239,7 +239,7 @@ def test_a_malformed_repository_setting_is_refused(
 
 def test_an_unknown_lesson_is_refused(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert build(course, "09_none") == 1
-    assert "09_none: no such lesson: choose from: 01_mask" in capsys.readouterr().err
+    assert "09_none: no such source: choose from: lessons/01_mask" in capsys.readouterr().err
 
 
 def test_the_build_leaves_its_own_environment_alone(course: Path) -> None:

@@ -140,7 +140,7 @@ FAULTS = {
     ),
     "link lost": (
         text(PO, "[가이드](https://keras.io)", "가이드"),
-        f"{KOREAN}: title: 0 links to https://keras.io, but 1 in en",
+        f"{KOREAN}: title: 0 links to https://keras.io, not 1",
     ),
     "inline code lost": (
         text(PO, "`pre` 또는", "앞 또는"),
@@ -242,7 +242,7 @@ FAULTS = {
 
 def test_a_good_course_has_no_fault(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--root", str(course)]) == 0
-    assert capsys.readouterr().out == "2 notebooks of 1 lessons in en, ko: no fault\n"
+    assert capsys.readouterr().out == "2 notebooks of 1 sources in en, ko: no fault\n"
 
 
 # What a build would make of a changed PO file, so that the fault planted there reaches the page.

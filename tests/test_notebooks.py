@@ -1,4 +1,4 @@
-"""What is committed as a notebook was run, is clean, and is guarded by nbval."""
+"""What is committed as a notebook was run, is clean, is judged, and is guarded by nbval."""
 
 import json
 import re
@@ -10,6 +10,9 @@ from typing import Any
 
 import nbformat
 import pytest
+
+from authoring import layout, source
+from masklens.questions import all_questions
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted(
@@ -69,6 +72,49 @@ def test_no_output_names_a_path_of_one_machine(path: Path) -> None:
         shown = {kind: data for kind, data in output.get("data", {}).items() if "image" not in kind}
         text = "".join(output.get("text", [])) + json.dumps(shown)
         assert not MACHINE_PATH.search(text.replace("\\n", "\n"))
+
+
+# What a check says of the answers in each of the folders that exercises are built to.
+VERDICTS = {"exercises": "blank", "solutions": "right"}
+each_exercise_notebook = pytest.mark.parametrize(
+    "path",
+    [path for path in NOTEBOOKS if path.parent.parent.name in VERDICTS],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+
+
+def check_cells(path: Path) -> list[Any]:
+    return [cell for cell in code_cells(path) if cell["metadata"].get("nbgrader", {}).get("grade")]
+
+
+@each_exercise_notebook
+def test_every_check_was_saved_with_its_verdict(path: Path) -> None:
+    verdict = VERDICTS[path.parent.parent.name]
+    for cell in check_cells(path):
+        name = cell["metadata"]["masklens"]["question"]
+        said = [output["metadata"]["masklens"] for output in cell["outputs"]]
+        assert said == [{"question": name, "verdict": verdict, "code": verdict}]
+
+
+@pytest.mark.parametrize("language", layout.languages(ROOT))
+@pytest.mark.parametrize("edition", VERDICTS)
+def test_every_question_is_asked_in_one_notebook_of_each_kind(edition: str, language: str) -> None:
+    asked = [
+        cell["metadata"]["masklens"]["question"]
+        for path in (ROOT / edition / language).glob("*.ipynb")
+        for cell in check_cells(path)
+    ]
+    assert sorted(asked) == sorted(question.name for question in all_questions())
+
+
+def test_every_question_is_asked_in_one_source() -> None:
+    asked = [
+        cell.metadata["masklens"]["question"]
+        for path in (ROOT / "content" / "exercises").glob("*.py")
+        for cell in source.read(ROOT, path).cells
+        if cell.id.endswith("-check")
+    ]
+    assert sorted(asked) == sorted(question.name for question in all_questions())
 
 
 GUARDED = nbformat.v4.new_notebook(
