@@ -1,0 +1,245 @@
+"""Hostile and clumsy answers get a clear verdict, whatever the question; questions are found."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from answers import all_answers
+
+import masklens as ml
+from masklens import checks
+from masklens.checks import Question, WrongAnswerError, judge
+from masklens.guarded import run_guarded
+from masklens.questions import all_questions
+
+QUESTIONS = all_questions()
+ANSWERS = all_answers()
+OF_KIND = {
+    kind: [question for question in QUESTIONS if question.kind == kind]
+    for kind in ("value", "function", "class")
+}
+MASK = np.array([[True, True, False], [True, False, False]])
+PATIENCE = 2  # seconds that a verdict may take
+
+
+class PassesOn(keras.layers.Layer):
+    """Does nothing, to timesteps or to masks."""
+
+    def call(self, *inputs: Any, **named: Any) -> Any:
+        return inputs[0]
+
+
+class FailsToBuild(keras.layers.Layer):
+    def build(self, *shape: Any) -> None:
+        raise RuntimeError("no weights today")
+
+    def call(self, *inputs: Any, **named: Any) -> Any:
+        return inputs[0]
+
+
+def flooding(*inputs: Any) -> Any:
+    for _line in range(10_000):
+        print("x" * 1023)
+    return inputs[0]
+
+
+CLUMSY: dict[str, Any] = {
+    "None": None,
+    "a number": 3,
+    "a text": "mask",
+    "a float mask": MASK.astype(float),
+    "a mask with a third axis": MASK[..., None],
+    "a mask of another dtype": MASK.astype("int8"),
+    "complex numbers": MASK.astype(complex),
+    "a symbolic tensor": keras.Input((3,)),
+    "a dictionary": {"mask": MASK},
+    "a function without arguments": lambda: MASK,
+    "a function of anything": lambda *inputs: MASK,
+    "a function that gives its input": lambda *inputs: inputs[0],
+    "a function that gives floats": lambda *inputs: np.ones((2, 3)),
+    "a function that gives a third axis": lambda *inputs: np.ones((2, 3, 1), bool),
+    "a function that gives a text": lambda *inputs: "mask",
+    "a function that gives a tuple": lambda *inputs: (MASK, MASK),
+    "a function that gives a layer": lambda *inputs: keras.layers.Dense(2),
+    "a function that gives an untrained model": lambda *inputs: keras.Sequential(),
+    "a function that prints 10 MB": flooding,
+    "a function that fails": lambda *inputs: inputs[99],
+    "a built-in function": sorted,
+    "a layer": keras.layers.Dense(2),
+    "a class of layers": keras.layers.Dense,
+    "a class that passes on": PassesOn,
+    "a class that fails to build": FailsToBuild,
+    "a class that is no layer": dict,
+    "a class of exceptions": ValueError,
+    "a module": np,
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_clumsy_answers_get_a_verdict_soon(question: Question) -> None:
+    for name, answer in CLUMSY.items():
+        began = time.monotonic()
+        verdict = judge(question, answer)
+        assert time.monotonic() - began < PATIENCE, name
+        assert verdict.kind in ("wrong", "broken"), (name, verdict)
+        assert verdict.sentence and len(verdict.html) < 100_000
+
+
+CODES = [
+    ("function", None, "not-a-function"),
+    ("function", keras.layers.Dense, "not-a-function"),
+    ("class", None, "not-a-class"),
+    ("class", PassesOn(), "not-a-class"),
+    ("value", None, "returns-nothing"),
+    ("value", keras.layers.Dense, "not-a-value"),
+    ("value", len, "not-a-value"),
+]
+
+
+@pytest.mark.parametrize(("kind", "answer", "code"), CODES)
+def test_another_kind_of_answer_is_named(kind: str, answer: Any, code: str) -> None:
+    for question in OF_KIND[kind]:
+        assert judge(question, answer).code == code, question
+
+
+def right_functions() -> list[tuple[Question, Callable[..., Any]]]:
+    return [(question, ANSWERS[question.name].right[0]) for question in OF_KIND["function"]]
+
+
+def leaves(*inputs: Any) -> Any:
+    exit()
+
+
+def test_a_function_that_exits_is_broken() -> None:
+    for question in OF_KIND["function"]:
+        verdict = judge(question, leaves)
+        assert (verdict.kind, verdict.code) == ("broken", "exits"), question
+        assert any("in leaves" in line for line in verdict.lines)
+
+
+def test_a_right_function_that_prints_10_mb_is_right() -> None:
+    for question, right in right_functions():
+
+        def prints(*inputs: Any, right: Callable[..., Any] = right) -> Any:
+            for _line in range(10_000):
+                print("x" * 1023)
+            return right(*inputs)
+
+        verdict = judge(question, prints)
+        assert verdict.kind == "right", question
+        assert 1000 < len(verdict.printed) < 1100
+
+
+def spoiling(right: Callable[..., Any], spoiled: list[Any]) -> Callable[..., Any]:
+    def spoils(*inputs: Any) -> Any:
+        result = right(*inputs)
+        for value in inputs:
+            if isinstance(value, np.ndarray):
+                value[...] = 0
+            elif isinstance(value, list):
+                value.clear()
+            else:
+                continue
+            spoiled.append(value)
+        return result
+
+    return spoils
+
+
+def test_a_right_function_that_spoils_its_input_is_told_so() -> None:
+    count = 0
+    for question, right in right_functions():
+        spoiled: list[Any] = []
+        code = judge(question, spoiling(right, spoiled)).code
+        # A function that builds a model is given nothing that it could spoil.
+        assert code == ("changes-its-input" if spoiled else "right"), question
+        count += bool(spoiled)
+    assert count >= 5
+
+
+def test_functions_of_other_arguments_are_told_so() -> None:
+    for question in OF_KIND["function"]:
+        assert judge(question, lambda a, b, c, d, e, f, g: a).code == "wrong-arguments", question
+
+
+def test_an_endless_loop_gets_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(*inputs: Any) -> Any:
+        while True:
+            pass
+
+    monkeypatch.setattr(checks, "run_guarded", lambda function: run_guarded(function, 0.3))
+    verdict = judge(OF_KIND["function"][0], endless)
+    assert (verdict.kind, verdict.code) == ("broken", "too-slow")
+    assert "10 seconds" in verdict.sentence
+
+
+def test_the_learners_layer_is_not_touched() -> None:
+    layer = keras.layers.Dense(2)
+    for question in QUESTIONS:
+        judge(question, layer)
+        judge(question, lambda *inputs: layer)
+    assert not layer.built
+
+
+def test_grading_raises_unless_the_answer_is_right() -> None:
+    for question in QUESTIONS:
+        answers = ANSWERS[question.name]
+        question.grade(answers.right[0])
+        code, answer = answers.wrong[0]
+        with pytest.raises(WrongAnswerError, match=rf"\[{code}\]$"):
+            question.grade(answer)
+        with pytest.raises(WrongAnswerError, match=r"\[blank\]$"):
+            question.grade(...)
+
+
+def test_hints_follow_one_another_and_begin_again() -> None:
+    for question in QUESTIONS:
+        given = [question.hint().text for _hint in question.hints]
+        assert len(set(given)) == len(question.hints) >= 2
+        assert question.hint().text == given[0]
+
+
+@pytest.mark.parametrize("language", ml.languages())
+def test_every_solution_is_shown_and_is_python(language: str) -> None:
+    ml.set_language(language)
+    for question in QUESTIONS:
+        _title, *lines = question.solution().text.split("\n")
+        compile("\n".join(lines[:-1]), question.name, "exec")
+        assert lines[-1]
+
+
+def test_an_unknown_question_lists_the_nearest_names() -> None:
+    with pytest.raises(ValueError, match="pad-by-hand"):
+        ml.question("pad-by-hnad")
+    with pytest.raises(ValueError, match="'pad-by-hand', 'pad-readings'"):
+        ml.question("zzz")
+
+
+def test_a_question_speaks_the_language_in_force_when_it_is_asked() -> None:
+    question = ml.question("pad-by-hand")
+    english = question.check([]), repr(question)
+    ml.set_language("ko")
+    korean = question.check([]), repr(question)
+    assert english[0].code == korean[0].code
+    assert english[0].sentence != korean[0].sentence and english[1] != korean[1]
+
+
+def test_what_a_learner_prints_or_raises_is_text() -> None:
+    def hostile(series: Any, value: Any) -> Any:
+        print("<script>alert(1)</script>")
+        raise ValueError("<img src=x onerror=alert(1)>")
+
+    verdict = ml.question("pad-readings").check(hostile)
+    assert "<script>alert" not in verdict.html and "<img" not in verdict.html
+    assert "&lt;script&gt;alert" in verdict.html
+
+
+def test_a_verdict_says_to_programs_what_it_is() -> None:
+    data, facts = ml.question("pad-by-hand").check([])._repr_mimebundle_()
+    assert set(data) == {"text/html", "text/plain"}
+    assert facts == {
+        "masklens": {"question": "pad-by-hand", "verdict": "wrong", "code": "wrong-shape"}
+    }
