@@ -13,7 +13,7 @@ from authoring.blocks import comment_blocks, inlines, links, markdown_blocks, sp
 from authoring.source import read
 
 ROOT = Path(__file__).parent.parent
-SOURCES = sorted((ROOT / "content").glob("lessons/*.py"))
+SOURCES = sorted((ROOT / "content").glob("*/*.py"))
 
 # Generated Markdown carries these around the lines of each text that is to be translated: the
 # first line of one, a further line of it, and the end of a line.
@@ -209,6 +209,9 @@ CODE_LINES = st.lists(
             ("x = 1", None),
             ("x = '# no comment'", None),
             ("# noqa: E501", None),
+            ("### BEGIN SOLUTION", None),
+            ("    ### END HIDDEN TESTS", None),
+            ("### Begin with one.", "Begin with one."),
             ("# 12", None),
             ("", None),
             ("# one", "one"),
@@ -235,6 +238,11 @@ def test_comments_are_cut_out_of_code(lines: list[tuple[str, str | None]]) -> No
 def test_comment_lines_in_a_row_are_one_block() -> None:
     code = "# one\n# two\nx = 1\n    # three\n# four"
     assert [b.text for b in comment_blocks(code)] == ["one\ntwo", "three", "four"]
+
+
+def test_a_marker_of_nbgraders_parts_comments() -> None:
+    code = "# one\n### BEGIN SOLUTION\n# two\n### END SOLUTION\n# three"
+    assert [b.text for b in comment_blocks(code)] == ["one", "two", "three"]
 
 
 def test_running_text_leaves_code_and_formulas_out() -> None:
