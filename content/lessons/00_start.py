@@ -257,6 +257,9 @@ in cells that you can run.
 [07]: 07_layers_that_use_masks.ipynb
 
 Take them in this order. You need to know some Python, and to have trained a Keras model once.
+
+Each lesson has exercises, linked at its end. They check what your code does, and tell you which
+mistake they recognise. `ml.progress()` shows how far you are.
 """
 
 # %% [markdown] id="credit"

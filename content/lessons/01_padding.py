@@ -287,6 +287,8 @@ print(caught[0].message)
 
 # %% [markdown] id="next"
 """
+**Practise:** [the exercises of this lesson](../../exercises/en/01_padding.ipynb)
+
 **Next:** [02 Where does a mask live?](02_mask_generators.ipynb)
 
 Look it up: [`keras.utils.pad_sequences`](https://keras.io/api/data_loading/timeseries/) · [the

@@ -414,6 +414,8 @@ Give an `Embedding` integers: `dtype="int32"`.
 
 # %% [markdown] id="next"
 """
+**Practise:** [the exercises of this lesson](../../exercises/en/02_mask_generators.ipynb)
+
 **Next:** [03 Who carries the mask, and who uses it?](03_propagation.ipynb)
 
 Look it up: [`keras.layers.Embedding`](https://keras.io/api/layers/core_layers/embedding/) ·

@@ -517,6 +517,8 @@ the layers for which you make it. Bottom left are the layers that lose it unused
 
 # %% [markdown] id="next"
 """
+**Practise:** [the exercises of this lesson](../../exercises/en/03_propagation.ipynb)
+
 **Next:** [04 What if no layer makes the mask for you?](04_masks_by_hand.ipynb)
 
 Look it up: [`keras.layers.LSTM`](https://keras.io/api/layers/recurrent_layers/lstm/) · [the

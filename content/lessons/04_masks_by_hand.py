@@ -381,6 +381,8 @@ ml.show(~mask, tokens=padded)
 
 # %% [markdown] id="next"
 """
+**Practise:** [the exercises of this lesson](../../exercises/en/04_masks_by_hand.ipynb)
+
 **Next:** [05 When the time axis changes, what happens to the
 mask?](05_layers_that_change_masks.ipynb)
 

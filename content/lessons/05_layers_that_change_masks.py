@@ -375,6 +375,8 @@ trust it: once on an array, and once inside a model, with a mask.
 
 # %% [markdown] id="next"
 """
+**Practise:** [the exercises of this lesson](../../exercises/en/05_layers_that_change_masks.ipynb)
+
 **Next:** [06 When may a layer pass the mask on?](06_opting_in.ipynb)
 
 Look it up: [the base `Layer` class](https://keras.io/api/layers/base_layer/) · [the TensorFlow

@@ -484,6 +484,8 @@ mask itself and leave the padding out. That is what lesson 07 is about.
 
 # %% [markdown] id="next"
 """
+**Practise:** [the exercises of this lesson](../../exercises/en/06_opting_in.ipynb)
+
 **Next:** [07 How do you know that your layer keeps the
 promise?](07_layers_that_use_masks.ipynb)
 

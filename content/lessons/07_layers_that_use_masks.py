@@ -531,6 +531,10 @@ This is the course in six points. Each one links to the lesson where you measure
 
 # %% [markdown] id="next"
 """
+**Practise:** [the exercises of this
+lesson](../../exercises/en/07_layers_that_use_masks.ipynb)
+and [two that need all of it](../../exercises/en/99_all_together.ipynb)
+
 **Next:** The core of the course ends here. All lessons are listed in
 [00 Why does the same sentence get two answers?](00_start.ipynb)
 
