@@ -29,7 +29,7 @@ _ENGLISH = re.compile(
 )
 _MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|tmp|work|(?:home|Users)/[\w.-]+)/|[A-Z]:\\+Users\b")
 _EDITIONS = "|".join(edition for editions in layout.BUILT_TO.values() for edition in editions)
-_NOTEBOOK = re.compile(rf"(?<=/)((?:{_EDITIONS})/){SOURCE_LANGUAGE}(/[^/?#]+\.ipynb)(?![^?#])")
+_ENGLISH_NOTEBOOK = re.compile(rf"(\.\./(?:{_EDITIONS})/){SOURCE_LANGUAGE}(/[^/?#]+\.ipynb)")
 _VISIBLE_EMPHASIS = re.compile(r"\*\*|(?<=\S)\*(?=[가-힣])")
 _REBUILD = "edit content/, not the notebook, and run `python -m authoring build`"
 _REBUILD_ALL = "run `python -m authoring build --all`"
@@ -403,13 +403,11 @@ def _prose(page: Page) -> Iterator[tuple[str, str]]:
 
 
 def _in_language(page: Page, link: str) -> str:
-    """An English link as this page must have it: to a notebook in its own language if there is."""
-
-    def translated(english: re.Match[str]) -> str:
-        ours = f"{english[1]}{page.language}{english[2]}"
-        return ours if (page.root / ours).exists() else english[0]
-
-    return _NOTEBOOK.sub(translated, link)
+    """An English link as this page must have it: to a notebook in the page's own language."""
+    if not urlsplit(link).scheme:
+        return _ENGLISH_NOTEBOOK.sub(rf"\g<1>{page.language}\g<2>", link)
+    english = layout.notebook_path(page.root, page.source.path, SOURCE_LANGUAGE, page.edition)
+    return link.replace(f"/{relative(page.root, english)}", f"/{relative(page.root, page.path)}")
 
 
 def _comments(cell: NotebookNode) -> list[blocks.Block]:

@@ -611,13 +611,25 @@ def test_korean_lessons_link_to_korean_exercises(
     assert fault in capsys.readouterr().err
 
 
-def test_a_link_to_what_is_english_only_stays(course: Path) -> None:
-    (course / "exercises/en/extra.ipynb").write_bytes(
-        (course / "exercises/en/01_mask.ipynb").read_bytes()
-    )
-    for path in (course / SOURCE, course / PO):
-        edit(path, "[source](", "[source](../../exercises/en/extra.ipynb) · [source](")
-    edit(course / PO, "[원본](", "[원본](../../exercises/en/extra.ipynb) · [원본](")
+def test_korean_links_to_what_is_not_built_yet_are_dead_but_right(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path, language in ((SOURCE, "en"), (PO, "en"), (PO, "ko")):
+        link = "[원본](" if language == "ko" else "[source]("
+        edit(course / path, link, f"{link}../../exercises/{language}/02.ipynb) · {link}")
+    assert main(["build", "--root", str(course), "exercises"]) == 0
+    capsys.readouterr()
+    assert main(["check", "--root", str(course), "exercises"]) == 1
+    faults = capsys.readouterr().err.splitlines()
+    assert len(faults) == 4
+    assert all("links: the link ../../exercises/" in fault for fault in faults)
+
+
+def test_links_to_other_repositories_stay(course: Path) -> None:
+    link = "[other](https://github.com/other/course/blob/main/notebooks/en/01_mask.ipynb) ·"
+    for path in (SOURCE, PO):
+        edit(course / path, "[source](", f"{link} [source](")
+    edit(course / PO, "[원본](", f"{link} [원본](")
     assert main(["build", "--root", str(course), "exercises"]) == 0
     assert main(["check", "--root", str(course), "exercises"]) == 0
 
