@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import tokenize
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,8 +33,8 @@ def read(root: Path, path: Path) -> Source:
 
     Raises:
         AuthoringError: a cell has no id, a malformed one, or one used before; the language is not
-            set exactly once; a cell is neither code nor Markdown; the links cell is missing; or
-            an exercise breaks a rule of `exercise.faults`.
+            set exactly once; a cell is neither code nor Markdown; code cannot be cut into tokens;
+            the links cell is missing; or an exercise breaks a rule of `exercise.faults`.
     """
     text = path.read_text(encoding="utf-8")
     lines = text.split("\n")
@@ -62,6 +64,8 @@ def _faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
         here = f"{place}:{cell.line}"
         if cell.kind not in {"code", "markdown"}:
             yield Fault(here, cell.id, f"a {cell.kind} cell", "make it code or [markdown]")
+        if cell.kind == "code" and (wrong := _unreadable(cell.text)):
+            yield Fault(here, cell.id, f"not Python: {wrong}", "correct the code")
         if not cell.id:
             yield Fault(here, "", "the cell has no id", 'add one: # %% id="what-it-shows"')
         elif not _CELL_ID.fullmatch(cell.id):
@@ -84,3 +88,12 @@ def _faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
     if LINKS not in first_lines:
         remedy = f'end the source with the links to its languages: # %% [markdown] id="{LINKS}"'
         yield Fault(place, "", f"no cell has the id {LINKS!r}", remedy)
+
+
+def _unreadable(code: str) -> str:
+    """Why code cannot be cut into tokens; empty if it can be."""
+    try:
+        list(tokenize.generate_tokens(io.StringIO(code).readline))
+    except (SyntaxError, tokenize.TokenError) as error:
+        return str(error.args[0])
+    return ""

@@ -184,6 +184,8 @@ def test_missing_and_fuzzy_translations_stop_their_language_only(
         ('# %% id="mask"', "# %%", ":18: the cell has no id"),
         ('# %% id="mask"', '# %% id="Mask 1"', ":18: Mask 1: the id 'Mask 1' is malformed"),
         ('# %% id="mask"', '# %% [raw] id="mask"', ":18: mask: a raw cell"),
+        ("sum(mask)", "sum((mask)", ":18: mask: not Python: "),
+        ("sum(mask)", "if mask:\n    pass\n  sum(mask)", ":18: mask: not Python: unindent"),
         ('ml.set_language("en")', "", ": 0 lines set the language"),
         ('id="links"', 'id="ends"', ": no cell has the id 'links'"),
         ('# %% [markdown] id="title"', "", " '# %%' markers"),

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +15,17 @@ import pytest
 from conftest import po_text
 from hypothesis import given
 from hypothesis import strategies as st
-from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearSolutions,
+)
 
+from authoring import notebook, source
 from authoring.__main__ import main
 from authoring.exercise import stubbed, unmarked
+from authoring.layout import AuthoringError
 
 SOURCE = "content/exercises/01_mask.py"
 PO = "content/ko/exercises/01_mask.po"
@@ -671,3 +679,39 @@ def test_points_are_changed_without_executing(
     assert main(["build", "--root", str(course)]) == 0
     assert capsys.readouterr().out.count(": unchanged in ") == 6
     assert main(["check", "--root", str(course)]) == 0
+
+
+@st.composite
+def disturbed(draw: st.DrawFn) -> str:
+    """The exercises after some lines were left out, repeated or moved."""
+    lines = EXERCISES.splitlines()
+    for _ in range(draw(st.integers(1, 4))):
+        line = lines.pop(draw(st.integers(0, len(lines) - 1)))
+        for _ in range(draw(st.integers(0, 2))):
+            lines.insert(draw(st.integers(0, len(lines))), line)
+    return "\n".join(lines) + "\n"
+
+
+@given(disturbed())
+def test_what_is_read_is_what_nbgrader_makes_of_it(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / SOURCE
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+        try:
+            read = source.read(Path(folder), path)
+        except AuthoringError:
+            return
+        stubs, solved = (
+            notebook.translate(Path(folder), read, "en", None, None, edition)[0]
+            for edition in ("exercises", "solutions")
+        )
+    resources: dict[str, object] = {}
+    for step in (
+        ClearSolutions(code_stub={"python": "..."}),
+        CheckCellMetadata(),
+        ClearHiddenTests(),
+        ClearMarkScheme(),
+    ):
+        solved, resources = step.preprocess(solved, resources)
+    assert [cell.source for cell in solved.cells] == [cell.source for cell in stubs.cells]
