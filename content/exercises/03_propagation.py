@@ -1,0 +1,185 @@
+# %% [markdown] id="title"
+"""
+# Exercises: follow the mask
+
+**You will** (35 minutes)
+
+- find the layer that loses a mask, and the layer that misses it;
+- repair a model so that more padding changes nothing;
+- take the right states of a `Bidirectional`, wherever the padding stands.
+
+They belong to the lesson [Who carries the mask, and who uses
+it?](../../notebooks/en/03_propagation.ipynb)
+
+Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
+answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
+"""
+
+# %% id="setup"
+import keras
+import numpy as np
+
+import masklens as ml
+
+ml.set_language("en")
+
+# %% [markdown] id="find-lost-mask"
+"""
+## 1. Find the lost mask (5 minutes)
+
+A shop scores reviews with this model. One and the same review gets another score when it shares a
+batch with a longer one, although the `Embedding` has `mask_zero=True`.
+
+Write down two names of layers, in this order: the layer that loses the mask, and the layer behind
+it that would have used the mask. Decide first; then `ml.trace(model, batch)` in a new cell shows
+whether you are right.
+"""
+
+# %% id="find-lost-mask-data"
+batch = ml.pad([[4, 7, 9, 2], [5, 3], [8, 1, 6, 2, 4]], padding="post")
+model = keras.Sequential(
+    [
+        keras.layers.Embedding(100, 8, mask_zero=True, name="words"),
+        keras.layers.SpatialDropout1D(0.2, name="dropout"),
+        keras.layers.GRU(8, return_sequences=True, name="reader"),
+        keras.layers.RMSNormalization(name="norm"),
+        keras.layers.Dense(8, activation="relu", name="features"),
+        keras.layers.GlobalAveragePooling1D(name="average"),
+        keras.layers.Dense(1, activation="sigmoid", name="score"),
+    ]
+)
+
+# %% id="find-lost-mask-answer"
+names = [
+    ### BEGIN SOLUTION
+    "norm",
+    "average",
+    ### END SOLUTION
+]
+
+# %% id="find-lost-mask-check" points=1
+q = ml.question("find-lost-mask")
+### BEGIN HIDDEN TESTS
+q.grade(names)
+### END HIDDEN TESTS
+q.check(names)
+
+# %% [markdown] id="repair-tagger"
+"""
+## 2. Repair a tagger (15 minutes)
+
+A tagger gives each word one of three kinds, such as noun, verb or other. This one came from a
+forum: it was trained on short sentences, and in a batch with long ones its tags are wrong. Keras
+raised no error.
+"""
+
+# %% id="repair-tagger-data"
+forum_model = keras.Sequential(
+    [
+        keras.layers.Embedding(100, 8, mask_zero=True, name="words"),
+        keras.layers.Conv1D(8, 3, padding="same", name="neighbours"),
+        keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True), name="reader"),
+        keras.layers.Conv1D(3, 1, activation="softmax", name="tags"),
+    ]
+)
+
+# %% [markdown] id="repair-tagger-task"
+"""
+Write `build_tagger`: it takes nothing and returns a new Keras model, which need not be trained. The
+model reads ids from 0 to 99 in the shape `(batch, time)`, padded with 0 behind, for any number of
+timesteps. It returns three numbers for each word, in the shape `(batch, time, 3)`. You may replace
+layers or leave some out, as long as this is true:
+
+- the tags of the words stay the same when more padding is added;
+- the output carries the mask of the words, so that the loss leaves out the padding;
+- the tags of a word depend on the words before it and on the words behind it.
+"""
+
+
+# %% id="repair-tagger-answer"
+def build_tagger():
+    ### BEGIN SOLUTION
+    return keras.Sequential(
+        [
+            keras.layers.Embedding(100, 8, mask_zero=True, name="words"),
+            keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True), name="reader"),
+            keras.layers.Dense(3, activation="softmax", name="tags"),
+        ]
+    )
+    ### END SOLUTION
+
+
+# %% id="repair-tagger-check" points=3
+q = ml.question("repair-tagger")
+### BEGIN HIDDEN TESTS
+q.grade(build_tagger)
+### END HIDDEN TESTS
+q.check(build_tagger)
+
+# %% [markdown] id="join-directions"
+"""
+## 3. Join both directions (15 minutes)
+
+A `Bidirectional` reads each sentence twice: one LSTM from the first timestep to the last, another
+one from the last to the first. Someone wants one vector for each sentence, takes the last timestep
+`states[:, -1]`, and finds that most of it is 0.
+
+Here are such states. The first half of the features belongs to the LSTM that reads forward, the
+second half to the one that reads backward. At masked timesteps both are 0.
+"""
+
+# %% id="join-directions-data"
+keras.utils.set_random_seed(0)
+embedded = keras.layers.Embedding(100, 8, mask_zero=True)(batch.ids)
+reader = keras.layers.Bidirectional(keras.layers.LSTM(2, return_sequences=True))
+states = keras.ops.convert_to_numpy(reader(embedded))
+mask = batch.mask
+display(ml.show(batch, mask=mask))
+print(states.shape)
+print(states[0].round(3))
+
+# %% [markdown] id="join-directions-task"
+"""
+Write `sentence_vectors`: it gets the `states` as a NumPy array `(batch, time, features)`, and the
+`mask` as booleans `(batch, time)`. It returns the vectors in the shape `(batch, features)`: each
+half is the state of its LSTM when this LSTM has read the whole sentence. The padding may stand
+behind the words or in front of them. A row without any word gets zeros.
+"""
+
+
+# %% id="join-directions-answer"
+def sentence_vectors(states, mask):
+    ### BEGIN SOLUTION
+    rows, units = np.arange(len(mask)), states.shape[-1] // 2
+    first = mask.argmax(axis=1)
+    last = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
+    # In a row without a word these are padding, and there the states are 0.
+    return np.concatenate([states[rows, last, :units], states[rows, first, units:]], axis=1)
+    ### END SOLUTION
+
+
+print(sentence_vectors(states, mask))
+
+# %% id="join-directions-check" points=3
+q = ml.question("join-directions")
+### BEGIN HIDDEN TESTS
+q.grade(sentence_vectors)
+### END HIDDEN TESTS
+q.check(sentence_vectors)
+
+# %% [markdown] id="progress"
+"""
+## How far are you?
+
+This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+"""
+
+# %% id="progress-picture"
+ml.progress()
+
+# %% [markdown] id="links"
+"""
+[English](../en/03_propagation.ipynb) · [한국어](../ko/03_propagation.ipynb) ·
+[source](../../content/exercises/03_propagation.py) · [the
+lesson](../../notebooks/en/03_propagation.ipynb)
+"""
