@@ -1,0 +1,155 @@
+# %% [markdown] id="title"
+"""
+# Exercises: make a mask, and do not lose it
+
+**You will** (30 minutes)
+
+- predict the mask that an `Embedding` makes;
+- bring a mask safely past a slice and a multiplication;
+- choose a value for `Masking` that is nobody's reading.
+
+They belong to the lesson [Where does a mask live?](../../notebooks/en/02_mask_generators.ipynb)
+
+Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
+answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
+"""
+
+# %% id="setup"
+import keras
+import numpy as np
+
+import masklens as ml
+
+ml.set_language("en")
+
+# %% [markdown] id="predict-mask"
+"""
+## 1. Predict a mask (5 minutes)
+
+Four texts have passed through many hands. The first is padded behind, the second in front. In the
+third, somebody gave the id 0 to an unknown word. The fourth is empty. They come to an `Embedding`
+with `mask_zero=True`. Write down the mask that it makes: four rows of four places, each True or
+False.
+"""
+
+# %% id="predict-mask-data"
+ids = np.array(
+    [
+        [4, 8, 0, 0],
+        [0, 0, 7, 3],
+        [5, 0, 9, 2],
+        [0, 0, 0, 0],
+    ]
+)
+
+# %% id="predict-mask-answer"
+mask = [
+    ### BEGIN SOLUTION
+    [True, True, False, False],
+    [False, False, True, True],
+    [True, False, True, True],
+    [False, False, False, False],
+    ### END SOLUTION
+]
+
+# %% id="predict-mask-check" points=1
+q = ml.question("predict-mask")
+### BEGIN HIDDEN TESTS
+q.grade(mask)
+### END HIDDEN TESTS
+q.check(mask)
+
+# %% [markdown] id="keep-the-mask"
+"""
+## 2. Keep the mask (10 minutes)
+
+A model compares each word with the word before it. So its first timestep is left out, and as in a
+Transformer the vectors are multiplied by a number, `scale`. Since these two steps were added, the
+model reads padding as if it were words. No warning came.
+
+Write `prepare`: it gets `ids` of shape `(batch, time)`, an `embedding` layer with `mask_zero=True`,
+and the number `scale`. It returns two things. The first is `vectors`: what the layer makes of the
+ids, without the first timestep, multiplied by `scale`, of shape `(batch, time - 1, features)`. The
+second is `mask`: True where the id is not 0, of shape `(batch, time - 1)`. So a later layer can be
+called as `lstm(vectors, mask=mask)`. Padding may stand on either side of a text.
+"""
+
+# %% id="keep-the-mask-data"
+texts = np.array([[5, 6, 2, 7, 0, 0], [0, 0, 0, 7, 2, 4], [3, 4, 8, 9, 2, 6]])
+seeded = keras.initializers.RandomUniform(seed=0)
+words = keras.layers.Embedding(10, 16, mask_zero=True, embeddings_initializer=seeded)
+
+
+# %% id="keep-the-mask-answer"
+def prepare(ids, embedding, scale):
+    ### BEGIN SOLUTION
+    shorter = ids[:, 1:]
+    return embedding(shorter) * scale, embedding.compute_mask(shorter)
+    ### END SOLUTION
+
+
+prepared = prepare(texts, words, scale=4.0)
+
+# %% id="keep-the-mask-check" points=2
+q = ml.question("keep-the-mask")
+### BEGIN HIDDEN TESTS
+q.grade(prepare)
+### END HIDDEN TESTS
+q.check(prepare)
+
+# %% [markdown] id="choose-mask-value"
+"""
+## 3. Choose a value to mask (15 minutes)
+
+You write the padding of a library. Its users bring readings of every kind: temperatures, counts,
+profits and losses. 0, -1 and even -999 have been somebody's reading, and `Masking` left it out.
+
+Write `pad_for_masking`: it gets `series`, a list of series; a series is a list of timesteps, and a
+timestep is a list of floats, its features. No series is empty. It returns two things: `padded`, an
+array of shape `(batch, time, features)`, as long as the longest series, with the readings as they
+are and the padding behind them; and `value`, a number. `keras.layers.Masking(mask_value=value)` has
+to mask exactly the padded timesteps of `padded`, and no other, whatever numbers the series hold.
+"""
+
+# %% id="choose-mask-value-data"
+series = [
+    [[0.0, 0.0], [2.5, -1.0]],
+    [[-1.2, -1.2], [0.0, 3.2], [4.1, 4.1]],
+    [[1.5, 0.0]],
+]
+
+
+# %% id="choose-mask-value-answer"
+def pad_for_masking(series):
+    ### BEGIN SOLUTION
+    highest = max(reading for row in series for timestep in row for reading in timestep)
+    value = highest + 1
+    return ml.pad(series, padding="post", value=value, dtype="float32").ids, value
+    ### END SOLUTION
+
+
+print(pad_for_masking(series))
+
+# %% id="choose-mask-value-check" points=2
+q = ml.question("choose-mask-value")
+### BEGIN HIDDEN TESTS
+q.grade(pad_for_masking)
+### END HIDDEN TESTS
+q.check(pad_for_masking)
+
+# %% [markdown] id="progress"
+"""
+## How far are you?
+
+This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+"""
+
+# %% id="progress-picture"
+ml.progress()
+
+# %% [markdown] id="links"
+"""
+[English](../en/02_mask_generators.ipynb) · [한국어](../ko/02_mask_generators.ipynb) ·
+[source](../../content/exercises/02_mask_generators.py) ·
+[the lesson](../../notebooks/en/02_mask_generators.ipynb)
+"""
