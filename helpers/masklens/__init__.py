@@ -11,6 +11,7 @@ from masklens.language import get_language, languages, set_language
 from masklens.mask import mask_of
 from masklens.padding import PaddedBatch, pad
 from masklens.picture import Picture, show
+from masklens.progress import progress
 from masklens.questions import question
 from masklens.states import plot_states
 from masklens.trace import Trace, record, trace
@@ -37,6 +38,7 @@ __all__ = [
     "plot_growth",
     "plot_mask",
     "plot_states",
+    "progress",
     "question",
     "record",
     "set_language",

@@ -1,0 +1,80 @@
+"""A picture of what a learner has solved, tried, and still before them."""
+
+from functools import cache
+from html import escape
+from itertools import groupby
+from pathlib import Path
+
+from masklens.checks import Question
+from masklens.language import get_language, mark
+from masklens.language import translate as _
+from masklens.picture import Picture
+from masklens.questions import all_questions
+from masklens.solved import history
+
+# Each state has a sign and a word, so that colour alone says nothing.
+_SIGNS = {"solved": "✓", "tried": "~", "open": "·"}
+_WORDS = {"solved": mark("solved"), "tried": mark("tried"), "open": mark("not yet")}
+_COMBINED = "99"
+
+
+def progress() -> Picture:
+    """Shows which exercises are solved, tried, and not yet begun, lesson by lesson.
+
+    Returns:
+        The picture. It is kept up by `check`, in a small file beside the notebooks.
+
+    Example:
+        >>> progress().text.splitlines()[0][-16:]
+        'exercises solved'
+    """
+    states, note = history()
+    shown = [(question, states.get(question.name, "open")) for question in all_questions()]
+    solved = sum(state == "solved" for _question, state in shown)
+    caption = _("{solved} of {all} exercises solved").format(solved=solved, all=len(shown))
+    waiting = next((question for question, state in shown if state != "solved"), None)
+    lessons = [(name, list(rows)) for name, rows in groupby(shown, lambda row: _lesson(row[0]))]
+    more = [_("Next: {title}").format(title=_(waiting.title))] if waiting else []
+    return _picture(caption, lessons, [*more, *([note] if note else [])])
+
+
+def _lesson(question: Question) -> str:
+    number = question.lesson.split("_")[0]
+    return _("all") if number == _COMBINED else number
+
+
+def _picture(
+    caption: str, lessons: list[tuple[str, list[tuple[Question, str]]]], more: list[str]
+) -> Picture:
+    body = ""
+    for name, rows in lessons:
+        items = "".join(_item(*row) for row in rows)
+        body += f"<tr><th scope=row>{name}</th><td><ul>{items}</ul></td></tr>"
+    last = "".join(f"<p>{escape(line)}</p>" for line in more)
+    legend = " · ".join(f"{sign} {_(_WORDS[state])}" for state, sign in _SIGNS.items())
+    html = (
+        f"<style>{_style()}</style><figure class=masklens-progress lang={get_language()}>"
+        f"<figcaption>{caption}<br><small>{legend}</small></figcaption>"
+        f"<table>{body}</table>{last}</figure>"
+    )
+    lines = [
+        f"{name if first else '':<3} [{_SIGNS[state]}] {_text(question)}"
+        for name, rows in lessons
+        for first, (question, state) in zip([True] + [False] * len(rows), rows, strict=False)
+    ]
+    return Picture(html, "\n".join([caption, *lines, *more]))
+
+
+def _item(question: Question, state: str) -> str:
+    sign = f"<b class={state} role=img aria-label='{_(_WORDS[state])}'>{_SIGNS[state]}</b>"
+    return f"<li>{sign} {escape(_text(question))}</li>"
+
+
+def _text(question: Question) -> str:
+    return _("{title} ({minutes} min)").format(title=_(question.title), minutes=question.minutes)
+
+
+@cache
+def _style() -> str:
+    sheet = Path(__file__).with_name("progress.css").read_text(encoding="utf-8")
+    return "".join(sheet.splitlines()[1:])
