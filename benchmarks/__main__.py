@@ -2,6 +2,7 @@
 
 import sys
 
+from benchmarks.checks import measure_checks
 from benchmarks.explorers import measure_explorers
 from benchmarks.imports import measure_imports
 from benchmarks.pictures import measure_pictures
@@ -9,6 +10,12 @@ from benchmarks.torchlens import measure_torchlens
 from benchmarks.tracing import measure_tracing
 
 if __name__ == "__main__":
-    met = [measure_imports(), measure_pictures(), measure_tracing(), measure_explorers()]
+    met = [
+        measure_imports(),
+        measure_pictures(),
+        measure_tracing(),
+        measure_explorers(),
+        measure_checks(),
+    ]
     measure_torchlens()
     sys.exit(not all(met))
