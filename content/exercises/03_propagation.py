@@ -68,13 +68,13 @@ q.check(names)
 """
 ## 2. Repair a tagger (15 minutes)
 
-A tagger gives each word one of three kinds, such as noun, verb or other. This one came from a
-forum: it was trained on short sentences, and in a batch with long ones its tags are wrong. Keras
-raised no error.
+A tagger gives each word one of three kinds, such as noun, verb or other. Users of a model like this
+one report that the tags of a short sentence change when it shares a batch with a long one. Keras
+raises no error, it only warns that a mask is lost.
 """
 
 # %% id="repair-tagger-data"
-forum_model = keras.Sequential(
+broken = keras.Sequential(
     [
         keras.layers.Embedding(100, 8, mask_zero=True, name="words"),
         keras.layers.Conv1D(8, 3, padding="same", name="neighbours"),

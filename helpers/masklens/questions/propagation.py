@@ -95,7 +95,7 @@ class _Named:
 def _named(answer: Any) -> _Named:
     if answer is None:
         raise DiagnosedError("returns-nothing")
-    given = [answer] if isinstance(answer, str) else list(answer)
+    given = list(answer) if isinstance(answer, list | tuple | np.ndarray) else [answer]
     # Whoever writes `model.layers[3]` names a layer, too.
     return _Named(tuple(str(getattr(name, "name", name)) for name in given), _way())
 
@@ -191,7 +191,7 @@ _SENTENCES = np.array(
 )
 _REAL = _SENTENCES != 0
 _TIME = _SENTENCES.shape[1]
-_LONGER = np.pad(_SENTENCES, ((0, 0), (0, 4)))
+_LONGER = np.pad(_SENTENCES, ((0, 0), (0, 2)))
 _KINDS = 3  # of words
 # Weights of a new model are random, so an answer that should move does, by far more than this.
 _LEAST_MOVE = 1e-4
@@ -237,6 +237,8 @@ class _Tags:
 
 
 def _tags(build: Callable[[], Any]) -> _Tags:
+    if hasattr(build, "compute_mask"):  # the model itself can be called, too
+        raise DiagnosedError("not-a-function")
     model = call(build)
     if model is None:
         raise DiagnosedError("returns-nothing")
@@ -310,7 +312,7 @@ _REPAIR_TAGGER = Question(
             (
                 Mistake(
                     "fixed-time",
-                    mark("The model runs with 5 timesteps, but not with 9."),
+                    mark("The model runs with 5 timesteps, but not with 7."),
                     lambda seen: isinstance(seen.longer, Raised),
                 ),
                 Mistake(
@@ -370,7 +372,7 @@ _REPAIR_TAGGER = Question(
         ),
     ),
     hints=(
-        mark("Draw `ml.trace(build_tagger(), batch)`. The mask is lost more than once."),
+        mark("Draw `ml.trace(broken, batch)`. The mask is lost more than once."),
         mark("Which layer of the model reads the neighbours of a word anyway, in both directions?"),
         mark("A `Conv1D` of width 1 computes each timestep by itself. So does another layer."),
     ),
