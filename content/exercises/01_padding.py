@@ -67,8 +67,6 @@ def pad_readings(series, value):
     ### END SOLUTION
 
 
-print(pad_readings(series, value=-9.0))
-
 # %% id="pad-readings-check" points=1
 q = ml.question("pad-readings")
 ### BEGIN HIDDEN TESTS
@@ -99,8 +97,6 @@ def pad_for_cudnn(texts):
     return ml.pad([text or [1] for text in texts], padding="post").ids
     ### END SOLUTION
 
-
-print(pad_for_cudnn(texts))
 
 # %% id="pad-for-cudnn-check" points=2
 q = ml.question("pad-for-cudnn")
