@@ -8,7 +8,8 @@
 - pad readings of a sensor without losing a decimal;
 - pad texts so that a fast LSTM can read them.
 
-They belong to the lesson [What does a batch cost?](../../notebooks/en/01_padding.ipynb)
+They belong to the lesson [How do you fit three sentences into one
+batch?](../../notebooks/en/01_padding.ipynb)
 
 Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
 answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.

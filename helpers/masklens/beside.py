@@ -30,7 +30,7 @@ def beside(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
            0   1
         0  ■  ■✕
         <BLANKLINE>
-        right
+        right answer
            0  1
         0  ■  □
     """
@@ -44,7 +44,7 @@ def beside(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
         wrong = ~np.isclose(ours.astype(float), theirs.astype(float), atol=1e-4, equal_nan=True)
     tables = [_table(ours, wrong, _("yours (✕ differs)") if wrong.any() else _("yours"))]
     if reveal:
-        tables.append(_table(theirs, np.zeros(theirs.shape, bool), _("right")))
+        tables.append(_table(theirs, np.zeros(theirs.shape, bool), _("right answer")))
     return picture_of(*tables)
 
 
