@@ -44,6 +44,7 @@ import masklens as ml
 
 ml.set_language("en")
 
+
 # %% [markdown] id="count"
 """
 ## 1. Count
@@ -319,11 +320,19 @@ def test_the_library_gets_the_solutions_in_each_language(built: Path) -> None:
         assert names["count"]([True, True, False]) == 2
 
 
-def test_a_faulty_source_takes_no_other_solutions_away(course: Path) -> None:
-    (course / "content/exercises/02_bad.py").write_text("no cell", encoding="utf-8")
-    before = contents(course, "solutions/*.json")
-    assert main(["build", "--root", str(course)]) == 1
-    assert contents(course, "solutions/*.json") == before
+def test_a_faulty_source_hinders_no_other(course: Path) -> None:
+    folder = course / "content/exercises"
+    more = EXERCISES.replace("mask", "zeros").replace("count", "total")
+    (folder / "00_more.py").write_text(more.replace("zerosl", "maskl"), encoding="utf-8")
+    (folder / "02_bad.py").write_text("no cell", encoding="utf-8")
+    edit(course / SOURCE, "return sum(mask)", "return len(mask)")
+    assert main(["build", "--root", str(course), "--draft"]) == 1
+    assert (
+        printed(cells(course / "solutions/en/00_more.ipynb")["total-check"]) == "graded\ntotal 2\n"
+    )
+    solutions = json.loads((course / KOREAN_SOLUTIONS).read_text(encoding="utf-8"))
+    assert list(solutions) == ["count", "mask", "total", "zeros"]
+    assert "return len(mask)" in solutions["count"]
 
 
 def test_a_good_course_has_no_fault(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -416,6 +425,11 @@ FAULTS = {
         END,
         "    ### END HIDDEN TESTS\n",
         "mask-answer: the markers do not pair: BEGIN SOLUTION, END HIDDEN TESTS",
+    ),
+    "ended twice": (
+        f"### BEGIN HIDDEN{TESTS[16:]}q.check(mask)",
+        f"### END HIDDEN{TESTS[16:]}q.check(mask)",
+        "mask-check: the markers do not pair: END HIDDEN TESTS, END HIDDEN TESTS",
     ),
     "unended tests": (
         "### END HIDDEN TESTS\nq.check(mask)",
