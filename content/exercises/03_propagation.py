@@ -22,6 +22,7 @@ import numpy as np
 import masklens as ml
 
 ml.set_language("en")
+np.set_printoptions(precision=3, suppress=True)
 
 # %% [markdown] id="find-lost-mask"
 """
@@ -136,7 +137,7 @@ states = keras.ops.convert_to_numpy(reader(embedded))
 mask = batch.mask
 display(ml.show(batch, mask=mask))
 print(states.shape)
-print(states[0].round(3))
+print(states[0])
 
 # %% [markdown] id="join-directions-task"
 """
@@ -157,8 +158,6 @@ def sentence_vectors(states, mask):
     return np.concatenate([states[rows, last, :units], states[rows, first, units:]], axis=1)
     ### END SOLUTION
 
-
-print(sentence_vectors(states, mask))
 
 # %% id="join-directions-check" points=3
 q = ml.question("join-directions")

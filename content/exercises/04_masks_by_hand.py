@@ -49,9 +49,6 @@ def mask_from_lengths(lengths, time, padding):
     ### END SOLUTION
 
 
-for padding in ("post", "pre"):
-    print(mask_from_lengths(lengths, 6, padding))
-
 # %% id="mask-from-lengths-check" points=2
 q = ml.question("mask-from-lengths")
 ### BEGIN HIDDEN TESTS
@@ -88,8 +85,6 @@ def clean_readings(readings):
     return np.where(there, readings, 0), there.any(axis=-1)
     ### END SOLUTION
 
-
-print(clean_readings(station))
 
 # %% id="clean-readings-check" points=2
 q = ml.question("clean-readings")
@@ -129,8 +124,6 @@ def causal_mask(mask):
     return looks_back & mask[:, None, :]
     ### END SOLUTION
 
-
-print(causal_mask(measured))
 
 # %% id="causal-mask-check" points=3
 q = ml.question("causal-mask")
