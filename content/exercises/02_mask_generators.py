@@ -70,14 +70,14 @@ model reads padding as if it were words. No warning came.
 Write `prepare`: it gets `ids` of shape `(batch, time)`, an `embedding` layer with `mask_zero=True`,
 and the number `scale`. It returns two things. The first is `vectors`: what the layer makes of the
 ids, without the first timestep, multiplied by `scale`, of shape `(batch, time - 1, features)`. The
-second is `mask`: True where the id is not 0, of shape `(batch, time - 1)`. So a later layer can be
-called as `lstm(vectors, mask=mask)`. Padding may stand on either side of a text.
+second is `mask`: their mask of True and False, as the layer makes it, of shape `(batch, time - 1)`.
+So a later layer can be called as `lstm(vectors, mask=mask)`. Padding may stand on either side.
 """
 
 # %% id="keep-the-mask-data"
 texts = np.array([[5, 6, 2, 7, 0, 0], [0, 0, 0, 7, 2, 4], [3, 4, 8, 9, 2, 6]])
 seeded = keras.initializers.RandomUniform(seed=0)
-words = keras.layers.Embedding(10, 16, mask_zero=True, embeddings_initializer=seeded)
+words = keras.layers.Embedding(10, 2, mask_zero=True, embeddings_initializer=seeded)
 
 
 # %% id="keep-the-mask-answer"
@@ -86,9 +86,6 @@ def prepare(ids, embedding, scale):
     shorter = ids[:, 1:]
     return embedding(shorter) * scale, embedding.compute_mask(shorter)
     ### END SOLUTION
-
-
-prepared = prepare(texts, words, scale=4.0)
 
 # %% id="keep-the-mask-check" points=2
 q = ml.question("keep-the-mask")
@@ -126,9 +123,6 @@ def pad_for_masking(series):
     value = highest + 1
     return ml.pad(series, padding="post", value=value, dtype="float32").ids, value
     ### END SOLUTION
-
-
-print(pad_for_masking(series))
 
 # %% id="choose-mask-value-check" points=2
 q = ml.question("choose-mask-value")

@@ -224,7 +224,7 @@ _KEEP_THE_MASK = Question(
         ),
     ),
     hints=(
-        mark("Ask for the mask before you slice and multiply, or ask something else than `x`."),
+        mark("Ask for the mask before you slice and multiply. Which layer makes it?"),
         mark("`embedding.compute_mask(ids)` gives the mask of the ids that you hand over."),
         mark("Leave out the first timestep of the ids, before the `Embedding` sees them."),
     ),
