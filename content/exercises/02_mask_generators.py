@@ -87,6 +87,7 @@ def prepare(ids, embedding, scale):
     return embedding(shorter) * scale, embedding.compute_mask(shorter)
     ### END SOLUTION
 
+
 # %% id="keep-the-mask-check" points=2
 q = ml.question("keep-the-mask")
 ### BEGIN HIDDEN TESTS
@@ -123,6 +124,7 @@ def pad_for_masking(series):
     value = highest + 1
     return ml.pad(series, padding="post", value=value, dtype="float32").ids, value
     ### END SOLUTION
+
 
 # %% id="choose-mask-value-check" points=2
 q = ml.question("choose-mask-value")
