@@ -14,6 +14,8 @@ AS_COLAB = import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 13))
 FOUND_COLAB = $(firstword $(foreach python,$(PYTHON_COLAB),\
 	$(if $(shell $(python) -c '$(AS_COLAB)' 2>&1 || echo no),,$(python))))
 
+COLAB_NOTEBOOKS = $(wildcard notebooks/*/0[123]_*.ipynb solutions/*/*.ipynb)
+
 LOCK := constraints/locked.txt
 COLAB := constraints/colab.txt
 RUN := .venv/bin/python
@@ -53,10 +55,10 @@ test: .venv/test  ## everything that must hold before a commit
 	$(RUN) -m authoring check
 	$(RUN) -m pytest
 
-test-colab:  ## run lessons 01 to 03 with Colab's versions, where there is a Python 3.13
+test-colab:  ## run lessons 01 to 03 and all solutions with Colab's versions, on Python 3.13
 	@$(if $(FOUND_COLAB),$(MAKE) --silent .venv-colab/created,\
-		echo "Left out: lessons with Colab's versions; no Python 3.13 with venv among: $(PYTHON_COLAB).")
-	@$(if $(FOUND_COLAB),.venv-colab/bin/python tests/colab.py $(wildcard notebooks/*/0[123]_*.ipynb))
+		echo "Left out: notebooks with Colab's versions; no Python 3.13 with venv among: $(PYTHON_COLAB).")
+	@$(if $(FOUND_COLAB),.venv-colab/bin/python tests/colab.py $(COLAB_NOTEBOOKS))
 
 build: .venv/test  ## build and execute the notebooks whose content changed
 	$(RUN) -m authoring build

@@ -1,4 +1,4 @@
-"""Executes lessons with Colab's versions, and compares their explorers with the saved ones.
+"""Executes notebooks with Colab's versions; compares explorers and verdicts with the saved ones.
 
 `make test-colab` runs it where nothing else is installed, pytest neither:
 `.venv-colab/bin/python tests/colab.py NOTEBOOK...`.
@@ -30,6 +30,7 @@ QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "CUDA_VISIBLE_DEVICES": "",
+    "MASKLENS_PROGRESS": "off",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the debugger warns of frozen modules
 }
 STYLE_SHEET = re.compile(r"<style>.*?</style>", re.DOTALL)
@@ -71,6 +72,16 @@ def explorers(notebook: Any) -> dict[str, Any]:
                 shown = output["data"] | {"cell": cell.id, "text/html": html}
                 found[view["model_id"]]["shown"].append(shown)
     return found
+
+
+def verdicts(notebook: Any) -> dict[str, Any]:
+    """What the checks of a notebook say, by the id of the cell."""
+    return {
+        cell.id: output["metadata"]["masklens"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "masklens" in output.get("metadata", {})
+    }
 
 
 def unfold(grid: dict[str, Any]) -> dict[str, Any]:
@@ -122,14 +133,17 @@ def _short(value: Any) -> str:
 
 
 def _faults(path: Path) -> Iterator[str]:
-    saved = explorers(nbformat.read(path, as_version=4))
-    if not saved:
-        yield "no explorer is saved in it"
+    before = nbformat.read(path, as_version=4)
+    saved = explorers(before)
+    if not saved and not verdicts(before):
+        yield "no explorer or verdict is saved in it"
     try:
-        now = explorers(execute(path))
+        after = execute(path)
     except CellExecutionError as error:
         yield f"a cell raised {error.ename}: {error.evalue}"
         return
+    yield from differences(verdicts(before), verdicts(after), "verdicts")
+    now = explorers(after)
     for model_id, explorer in saved.items():
         if not explorer["shown"]:
             yield f"explorer {model_id} is saved but in no output"
@@ -159,8 +173,9 @@ def main(paths: list[str]) -> int:
             print(f"{path}: {seconds:.0f} s, FAILED")
             print(*(f"  {fault}" for fault in faults[:10]), sep="\n")
         else:
-            count = len(explorers(nbformat.read(path, as_version=4)))
-            print(f"{path}: {seconds:.0f} s, executed; {count} explorers exactly as saved")
+            book = nbformat.read(path, as_version=4)
+            same = f"{len(explorers(book))} explorers and {len(verdicts(book))} verdicts"
+            print(f"{path}: {seconds:.0f} s, executed; {same} exactly as saved")
         failed += bool(faults)
     return int(failed > 0 or not paths)
 
