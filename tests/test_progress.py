@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_at_first_nothing_is_solved() -> None:
     caption, *rows, last = ml.progress().text.splitlines()
     assert caption == f"0 of {len(TITLES)} exercises solved"
-    assert [row[4:].split(" (")[0] for row in rows] == [f"[·] {title}" for title in TITLES]
+    assert [row[4:].split(" (")[0] for row in rows] == [f"[○] {title}" for title in TITLES]
     assert last == f"Next: {TITLES[0]}"
 
 

@@ -13,7 +13,7 @@ from masklens.questions import all_questions
 from masklens.solved import history
 
 # Each state has a sign and a word, so that colour alone says nothing.
-_SIGNS = {"solved": "✓", "tried": "~", "open": "·"}
+_SIGNS = {"solved": "✓", "tried": "~", "open": "○"}
 _WORDS = {"solved": mark("solved"), "tried": mark("tried"), "open": mark("not yet")}
 _COMBINED = "99"
 
