@@ -12,7 +12,8 @@ from masklens.beside import beside
 from masklens.checks import Condition, Mistake, Question
 from masklens.language import mark
 from masklens.mistakes import inverted_mask, mask_of_floats, mask_with_features, wrong_shape
-from masklens.picture import Picture
+from masklens.picture import Picture, picture_of
+from masklens.table import Cell, Table, numbered
 
 _LESSON = "02_mask_generators"
 
@@ -280,6 +281,30 @@ class _Padded:
         readings = np.concatenate([np.ravel(row) for row in self.series])
         return bool(np.isclose(self.value, [readings.min(), readings.max()]).any())
 
+    def picture(self) -> Picture | None:
+        """The features of each timestep, and what `Masking` says of it."""
+        if self.mask is None:
+            return None
+        head = ("", *map(str, range(self.mask.shape[1])))
+        steps = [[_features(step) for step in row] for row in self.padded]
+        right = zip(self.mask, self.mask == self.right_mask, strict=True)
+        reads = [list(map(_reads, *row)) for row in right]
+        masking = f"Masking(mask_value={self.value:.4g})"
+        return picture_of(
+            Table("padded", head, numbered(steps), code=True),
+            Table(masking, head, numbered(reads), code=True),
+        )
+
+
+def _features(step: NDArray[Any]) -> Cell:
+    return Cell("token", ", ".join(f"{feature:.4g}" for feature in step))
+
+
+def _reads(is_read: bool, is_right: bool) -> Cell:
+    if is_right:
+        return Cell("true" if is_read else "false")
+    return Cell("true-wrong" if is_read else "false-wrong")
+
 
 def _observe_padded(answer: Any) -> tuple[_Padded, ...]:
     first = _padded(answer, _READINGS)
@@ -312,9 +337,9 @@ def _in_all(test: Callable[[_Padded], bool]) -> Callable[[tuple[_Padded, ...]], 
     return lambda batches: all(map(test, batches))
 
 
-def _masks(batches: tuple[_Padded, ...]) -> Picture | None:
+def _first_wrong(batches: tuple[_Padded, ...]) -> Picture | None:
     wrong = (seen for seen in batches if not same(seen.mask, seen.right_mask))
-    return next((beside(seen.mask, seen.right_mask) for seen in wrong), None)
+    return next((seen.picture() for seen in wrong), None)
 
 
 _CHOOSE_MASK_VALUE = Question(
@@ -379,7 +404,7 @@ _CHOOSE_MASK_VALUE = Question(
                     _in_some(lambda seen: bool(np.isclose(seen.padding, seen.value).any())),
                 ),
             ),
-            _masks,
+            _first_wrong,
         ),
         Condition(
             "skips-a-reading",
@@ -406,7 +431,7 @@ _CHOOSE_MASK_VALUE = Question(
                     _in_all(_Padded.takes_a_reading),
                 ),
             ),
-            _masks,
+            _first_wrong,
         ),
     ),
     hints=(
