@@ -1,0 +1,208 @@
+# %% [markdown] id="title"
+"""
+# Exercises: use a mask
+
+**You will** (50 minutes)
+
+- take the largest value and the mean over valid steps, also where there are none;
+- write the softmax of an attention, which looks at words and not at padding;
+- write a loss that leaves out what is missing, on the way back as well.
+
+They belong to the lesson [How do you know that your layer keeps the
+promise?](../../notebooks/en/07_layers_that_use_masks.ipynb)
+
+Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
+answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
+"""
+
+# %% id="setup"
+import keras
+import numpy as np
+import tensorflow as tf
+
+import masklens as ml
+
+ml.set_language("en")
+
+# %% [markdown] id="max-over-time"
+"""
+## 1. The largest value of a series (5 minutes)
+
+A weather station sends the temperatures of each night. The highest one is reported, and on the
+coldest nights the report says 0 degrees: it is the padding that wins. (`GlobalMaxPooling1D` would
+not help. It does not look at the mask.)
+
+Write `max_over_time`. It gets `x`, an array of floats of the shape `(batch, time, features)`, and
+`mask`, an array of Booleans of the shape `(batch, time)`. It returns the largest value of the valid
+steps for each feature, in the shape `(batch, features)`, and 0 where a row has no valid step. You
+may use NumPy or `keras.ops`. To see what it does, call `max_over_time(temperatures, mask)` in a new
+cell.
+"""
+
+# %% id="max-over-time-data"
+mask = np.array([[True, True, True], [False, True, False], [False, False, False]])
+temperatures = np.array([[-4, -2.5, -3], [0, -7, 0], [0, 0, 0]], dtype="float32")[..., None]
+ml.show(mask, tokens=temperatures[..., 0])
+
+
+# %% id="max-over-time-answer"
+def max_over_time(x, mask):
+    ### BEGIN SOLUTION
+    filled = keras.ops.where(mask[..., None], x, -1e9)
+    highest = keras.ops.max(filled, axis=1)
+    return keras.ops.where(mask.any(axis=1)[:, None], highest, 0)
+    ### END SOLUTION
+
+
+# %% id="max-over-time-check" points=1
+q = ml.question("max-over-time")
+### BEGIN HIDDEN TESTS
+q.grade(max_over_time)
+### END HIDDEN TESTS
+q.check(max_over_time)
+
+# %% [markdown] id="mean-over-time"
+"""
+## 2. A mean that survives an empty row (10 minutes)
+
+A classifier takes the mean of the word vectors of a review. One day a review consists of emojis
+that the vocabulary does not know, so no word is left, and from then on the loss is `nan`.
+`GlobalAveragePooling1D` divides 0 by 0 there, and users have reported it.
+
+Write `mean_over_time`. It gets two tensors, `x` of the shape `(batch, time, features)` and `mask`
+of the shape `(batch, time)`, and returns the mean of the valid steps in the shape
+`(batch, features)`. Where a row has no valid step, it returns zeros. What stands at masked steps
+must not matter.
+
+A model is to be trained through this function. So write it with `keras.ops`, and let the
+**gradient** be a number everywhere, in an empty row as well. The function `gradient` below shows
+it: call `gradient(lambda x: mean_over_time(x, valid), x)` in a new cell.
+"""
+
+# %% id="mean-over-time-data"
+x = tf.constant([[[1.0, 5], [3, 7], [9, 9]], [[9, 9], [9, 9], [9, 9]]])
+valid = tf.constant([[True, True, False], [False, False, False]])
+
+
+def gradient(function, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        result = function(x)
+    return tape.gradient(result, x).numpy()
+
+
+# %% id="mean-over-time-answer"
+def mean_over_time(x, mask):
+    ### BEGIN SOLUTION
+    weights = keras.ops.cast(mask, x.dtype)[..., None]
+    count = keras.ops.sum(weights, axis=1)
+    return keras.ops.sum(x * weights, axis=1) / keras.ops.maximum(count, 1)
+    ### END SOLUTION
+
+
+# %% id="mean-over-time-check" points=2
+q = ml.question("mean-over-time")
+### BEGIN HIDDEN TESTS
+q.grade(mean_over_time)
+### END HIDDEN TESTS
+q.check(mean_over_time)
+
+# %% [markdown] id="masked-softmax"
+"""
+## 3. A softmax for attention (15 minutes)
+
+In attention, each word of a sentence looks at all words. `scores[b, i, j]` says how much word `i`
+of the sentence `b` is interested in word `j`, and softmax over `j` turns the scores of each `i`
+into weights. No word should look at padding. Whoever masks the wrong axis here gets no error, since
+both axes are as long as the sentence.
+
+Write `masked_softmax`. It gets two arrays, `scores` of the shape `(batch, time, time)` and `mask`
+of the shape `(batch, time)`, and returns weights of the shape of `scores`:
+
+- In every row `[b, i]`, the weights of the valid words `j` are the softmax of their scores alone,
+  so they sum to 1. Padded words `j` get 0. The rows of padded words `i` are no exception.
+- If a sentence has no valid word, all its weights are 0.
+- Scores of 1000 or -1000 do no harm, whether they stand at words or at padding.
+
+You may use NumPy or `keras.ops`, and try it with `masked_softmax(scores, words)` in a new cell.
+"""
+
+# %% id="masked-softmax-data"
+scores = np.array([[[2, 0, 5], [1, 3, 5], [0, 0, 5]]], dtype="float32")
+words = np.array([[True, True, False]])
+
+
+# %% id="masked-softmax-answer"
+def masked_softmax(scores, mask):
+    ### BEGIN SOLUTION
+    keep = mask[:, None, :]
+    filled = np.where(keep, scores, -1e9)
+    exps = np.exp(filled - filled.max(axis=-1, keepdims=True)) * keep
+    return exps / np.maximum(exps.sum(axis=-1, keepdims=True), 1)
+    ### END SOLUTION
+
+
+# %% id="masked-softmax-check" points=3
+q = ml.question("masked-softmax")
+### BEGIN HIDDEN TESTS
+q.grade(masked_softmax)
+### END HIDDEN TESTS
+q.check(masked_softmax)
+
+# %% [markdown] id="masked-loss"
+"""
+## 4. A loss that leaves out what is missing (20 minutes)
+
+A model forecasts the water level of a river. Sensors fail at times, so some readings are missing,
+and the file has `nan` in their place. The series also have different lengths. A mask says which
+readings are there.
+
+Write `masked_loss`. It gets three tensors of the shape `(batch, time)`: the readings `y_true`, the
+forecasts `y_pred`, and the `mask`. It returns one number, the mean of the squared errors over
+all valid steps of the batch. Each valid step counts the same, whichever row it stands in. What
+stands in `y_true` at masked steps must not matter, be it 0 or `nan`. If no step of the batch is
+valid, the loss is 0.
+
+The model is trained with this loss. So write it with `keras.ops`, and see that the gradient with
+respect to `y_pred` holds no `nan` either. In a new cell, try
+`gradient(lambda y: masked_loss(y_true, y, there), y_pred)`.
+"""
+
+# %% id="masked-loss-data"
+y_true = tf.constant([[1, 2, float("nan")], [5, 0, 0]])
+y_pred = tf.constant([[1.0, 3, 4], [7, 2, 2]])
+there = tf.constant([[True, True, False], [True, False, False]])
+
+
+# %% id="masked-loss-answer"
+def masked_loss(y_true, y_pred, mask):
+    ### BEGIN SOLUTION
+    known = keras.ops.where(mask, y_true, y_pred)
+    count = keras.ops.sum(keras.ops.cast(mask, y_pred.dtype))
+    return keras.ops.sum((known - y_pred) ** 2) / keras.ops.maximum(count, 1)
+    ### END SOLUTION
+
+
+# %% id="masked-loss-check" points=4
+q = ml.question("masked-loss")
+### BEGIN HIDDEN TESTS
+q.grade(masked_loss)
+### END HIDDEN TESTS
+q.check(masked_loss)
+
+# %% [markdown] id="progress"
+"""
+## How far are you?
+
+This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+"""
+
+# %% id="progress-picture"
+ml.progress()
+
+# %% [markdown] id="links"
+"""
+[English](../en/07_layers_that_use_masks.ipynb) · [한국어](../ko/07_layers_that_use_masks.ipynb) ·
+[source](../../content/exercises/07_layers_that_use_masks.py) ·
+[the lesson](../../notebooks/en/07_layers_that_use_masks.ipynb)
+"""
