@@ -145,19 +145,19 @@ def no_row_may_be_empty(states, mask):
 
 ANSWERS = {
     "find-lost-mask": Answers(
-        right=(("norm", "average"), np.array(["norm", "average"])),
+        right=(("reshape", "average"), np.array(["reshape", "average"])),
         wrong=(
             ("lost-elsewhere", []),
-            ("swapped", ["average", "norm"]),
-            ("no-such-layer", ["RMSNormalization", "GlobalAveragePooling1D"]),
+            ("swapped", ["average", "reshape"]),
+            ("no-such-layer", ["Reshape", "GlobalAveragePooling1D"]),
             ("makes-the-mask", ["words", "average"]),
             ("passes-it-on", ["reader", "average"]),
             ("lost-before", ["features", "average"]),
-            ("missed-elsewhere", ["norm", "score"]),
-            ("not-two-names", "norm"),
-            ("not-two-names", ["norm", "features", "average"]),
-            ("would-not-use-it", ["norm", "features"]),
-            ("stands-before", ["norm", "reader"]),
+            ("missed-elsewhere", ["reshape", "score"]),
+            ("not-two-names", "reshape"),
+            ("not-two-names", ["reshape", "features", "average"]),
+            ("would-not-use-it", ["reshape", "features"]),
+            ("stands-before", ["reshape", "reader"]),
         ),
     ),
     "repair-tagger": Answers(

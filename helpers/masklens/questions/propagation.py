@@ -1,7 +1,6 @@
 """Questions on propagation: who loses a mask, what then moves, and what reading backwards means."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,6 +13,7 @@ from masklens.beside import beside
 from masklens.calls import LayerCall
 from masklens.checks import Condition, Mistake, Question
 from masklens.language import mark
+from masklens.large_weights import large_weights
 from masklens.mask import mask_of
 from masklens.mistakes import wrong_shape
 from masklens.picture import Picture
@@ -25,16 +25,18 @@ _LESSON = "03_propagation"
 _REVIEWS = np.array([[4, 7, 9, 2, 0], [5, 3, 0, 0, 0], [8, 1, 6, 2, 4]])
 
 
-def _classifier(norm: str) -> Any:
-    """The model of the exercise, with a normalization that loses the mask, or one that does not."""
+def _classifier(loses_mask: bool) -> Any:
+    """The model of the exercise; or one that computes the same and keeps the mask."""
     from keras import Sequential, layers
+
+    suspect = layers.Reshape((-1, 8), name="reshape")
 
     return Sequential(
         [
             layers.Embedding(100, 8, mask_zero=True, name="words"),
             layers.SpatialDropout1D(0.2, name="dropout"),
             layers.GRU(8, return_sequences=True, name="reader"),
-            getattr(layers, norm)(name="norm"),
+            suspect if loses_mask else layers.Identity(name="reshape"),
             layers.Dense(8, activation="relu", name="features"),
             layers.GlobalAveragePooling1D(name="average"),
             layers.Dense(1, activation="sigmoid", name="score"),
@@ -76,7 +78,7 @@ class _Way:
 
 @cache
 def _way() -> _Way:
-    broken, mended = _classifier("RMSNormalization"), _classifier("LayerNormalization")
+    broken, mended = _classifier(loses_mask=True), _classifier(loses_mask=False)
     return _Way(trace(broken, _REVIEWS).calls, trace(mended, _REVIEWS, probe=True).calls)
 
 
@@ -179,8 +181,8 @@ _FIND_LOST_MASK = Question(
         mark("Behind the cross: which layer puts all timesteps together into one vector?"),
     ),
     why=mark(
-        "`RMSNormalization` says nothing about masks, although `LayerNormalization` does. So the "
-        "average behind it counts the padding as well."
+        "`Reshape` may move timesteps, so it does not pass masks on, not even where it changes "
+        "nothing, as here. So the average behind it counts the padding as well."
     ),
 )
 
@@ -217,8 +219,13 @@ class _Tags:
     def masked(self) -> bool:
         return same(self.mask, _REAL)
 
-    def has_call(self, effect: str) -> bool:
-        return any(call.effect == effect for call in self.calls)
+    @property
+    def makes_mask(self) -> bool:
+        return any(call.effect == "creates" for call in self.calls)
+
+    @property
+    def loses_mask(self) -> bool:
+        return any(call.effect == "drops" or call.costs_a_mask for call in self.calls)
 
     def moves(self, other: int, steps: slice) -> bool:
         """Whether sentence 0 and another one get other tags where their words are the same."""
@@ -245,7 +252,7 @@ def _tags(build: Callable[[], Any]) -> _Tags:
     if isinstance(model, type) or not callable(model):
         return _Tags(np.zeros(0), np.zeros(0), None, ())
     model(_SENTENCES)  # now it has weights
-    with _large_weights(model):
+    with large_weights(model):
         output = model(_SENTENCES)
         longer = trying(lambda: numbers(model(_LONGER)))
         seen = _Tags(numbers(output), longer, _mask_on(output), ())
@@ -259,22 +266,6 @@ def _tags(build: Callable[[], Any]) -> _Tags:
 def _mask_on(output: Any) -> NDArray[Any] | None:
     mask = trying(mask_of, output)
     return None if mask is None or isinstance(mask, Raised) else np.asarray(mask)
-
-
-@contextmanager
-def _large_weights(model: Any) -> Iterator[None]:
-    """Gives a model other weights for a while: new ones are so small that little moves at all."""
-    random = np.random.default_rng(0)
-    kernels = [w for w in getattr(model, "trainable_variables", ()) if len(w.shape) > 1]
-    before = [np.array(kernel) for kernel in kernels]
-    for kernel in kernels:
-        inputs = float(np.prod(kernel.shape[:-1]))
-        kernel.assign(random.normal(0, 2 / np.sqrt(inputs), kernel.shape))
-    try:
-        yield
-    finally:
-        for kernel, values in zip(kernels, before, strict=True):
-            kernel.assign(values)
 
 
 _REPAIR_TAGGER = Question(
@@ -318,7 +309,7 @@ _REPAIR_TAGGER = Question(
                 Mistake(
                     "makes-no-mask",
                     mark("More padding changes the tags of words. No layer makes a mask."),
-                    lambda seen: not seen.has_call("creates"),
+                    lambda seen: not seen.makes_mask,
                 ),
                 Mistake(
                     "loses-the-mask",
@@ -326,7 +317,7 @@ _REPAIR_TAGGER = Question(
                         "More padding changes the tags of words. The mask is lost at the cross, "
                         "before all have used it."
                     ),
-                    lambda seen: seen.has_call("drops"),
+                    lambda seen: seen.loses_mask,
                 ),
             ),
             _Tags.picture,
@@ -345,7 +336,7 @@ _REPAIR_TAGGER = Question(
                         "The tags of words stay as they are now. But the mask is still lost at the "
                         "cross, so the output has none, and the loss would count the padding."
                     ),
-                    lambda seen: seen.has_call("drops"),
+                    lambda seen: seen.loses_mask,
                 ),
             ),
             _Tags.picture,
