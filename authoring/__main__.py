@@ -45,7 +45,8 @@ def _check(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
 
 
 def _update(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
-    for line in build.update(root, build.chosen_sources(root, options.names)):
+    paths = build.chosen_sources(root, options.names)
+    for line in build.update(root, paths, whole=not options.names):
         print(line)
     return []
 

@@ -172,8 +172,13 @@ def compile_library(root: Path) -> None:
             layout.write(path.with_suffix(".mo"), translations.compiled(catalog, language))
 
 
-def update(root: Path, paths: Sequence[Path]) -> list[str]:
-    """Makes every PO file follow the English: those of sources, and the library's own.
+def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
+    """Makes PO files follow the English.
+
+    Args:
+        root: the repository.
+        paths: the sources whose PO files are updated.
+        whole: whether to update the library's own, too.
 
     Returns:
         A line for each PO file: how many entries it has, and how many want a translator.
@@ -188,7 +193,8 @@ def update(root: Path, paths: Sequence[Path]) -> list[str]:
         for template in [translations.template(source.read(root, path))]
         for code in codes
     ]
-    wanted += [(path, code, library_strings(root)) for path, code in library_po_paths(root)]
+    if whole:
+        wanted += [(path, code, library_strings(root)) for path, code in library_po_paths(root)]
     updated = [
         (path, code, translations.update(translations.read(root, path, code), english))
         for path, code, english in wanted

@@ -382,7 +382,7 @@ def test_update_makes_the_translations_follow(
 ) -> None:
     edit(course / SOURCE, "# True counts as one.", "# True counts as 1.")
     assert main(["update", "--root", str(course), "exercises"]) == 0
-    assert f"{PO}: 9 entries, 0 missing, 1 fuzzy, 0 obsolete" in capsys.readouterr().out
+    assert capsys.readouterr().out == f"{PO}: 9 entries, 0 missing, 1 fuzzy, 0 obsolete\n"
     assert main(["build", "--root", str(course), "exercises"]) == 1
     fault = f"{PO}: count-answer: fuzzy translation of 'True counts as 1.'"
     assert capsys.readouterr().err.count(fault) == 1
