@@ -346,7 +346,9 @@ _CAUSAL_MASK = Question(
         ),
         Condition(
             "misses-timesteps",
-            mark("A timestep may not look at all measured ones up to itself."),
+            mark(
+                "There is an earlier timestep that was measured, but a later one may not look at it."
+            ),
             lambda seen: seen.is_like(seen.judged | _ALLOWED),
             (
                 Mistake(
