@@ -346,9 +346,7 @@ _CAUSAL_MASK = Question(
         ),
         Condition(
             "misses-timesteps",
-            mark(
-                "There is an earlier timestep that was measured, but a later one may not look at it."
-            ),
+            mark("An earlier timestep was measured, but a later one may not look at it."),
             lambda seen: seen.is_like(seen.judged | _ALLOWED),
             (
                 Mistake(
