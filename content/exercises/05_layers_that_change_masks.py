@@ -33,10 +33,10 @@ ml.set_language("en")
 Each row of a batch holds the title of an article and then its text. The title is padded to 3
 timesteps, so the text always begins at the timestep 3. Two encoders are to read them.
 
-Write the layer `SplitAt`. It is made with the number of timesteps of the title, as in `SplitAt(3)`.
-It gets vectors of the shape `(batch, time, features)` and returns two tensors: the first `steps`
-timesteps, and all that follow. Each carries its own part of the mask. If no mask comes in, neither
-carries one.
+Write the layer `SplitAt`. It is made with `steps`, the number of timesteps of the title, as in
+`SplitAt(3)`. It gets vectors of the shape `(batch, time, features)` and returns two tensors: the
+first `steps` timesteps, and all that follow. Each carries its own part of the mask. If no mask comes
+in, neither carries one.
 """
 
 # %% id="split-at-data"

@@ -120,12 +120,7 @@ def on_arrays(layer: Any, *inputs: Masked) -> tuple[Masked, ...]:
     Returns:
         Its outputs, as many as there are.
     """
-    import keras
-
-    tensors = [keras.ops.convert_to_tensor(given.values) for given in inputs]
-    for tensor, given in zip(tensors, inputs, strict=True):
-        if given.mask is not None:
-            attach_mask(tensor, keras.ops.convert_to_tensor(given.mask))
+    tensors = [_tensor(given) for given in inputs]
     outputs = _listed(layer(tensors[0] if len(tensors) == 1 else tensors))
     return tuple(Masked(numbers(output), _array(attached_mask(output))) for output in outputs)
 
@@ -157,9 +152,9 @@ def in_model(layer: Any, *inputs: Masked) -> tuple[Masked, ...]:
         [*values, *(mask for mask in masks if mask is not None)],
         [*outputs, *(mask for mask in found if mask is not None)],
     )
-    arrays = [given.values for given in inputs]
-    arrays += [given.mask for given in inputs if given.mask is not None]
-    results = list(map(numbers, _listed(model(arrays))))
+    tensors = [_tensor(given) for given in inputs]
+    tensors += [attached_mask(tensor) for tensor in tensors if attached_mask(tensor) is not None]
+    results = list(map(numbers, _listed(model(tensors))))
     left = iter(results[len(outputs) :])
     return tuple(
         Masked(value, None if mask is None else next(left))
@@ -173,7 +168,7 @@ def values_agree(seen: Ran) -> bool:
     return len(seen.outputs) == len(seen.right) and all(same(o.values, r.values) for o, r in pairs)
 
 
-def masks_agree(outputs: Any, right: tuple[Masked, ...]) -> bool:
+def masks_agree(outputs: Any, right: Any) -> bool:
     """Says whether outputs carry the right masks: Booleans, and none where there should be none.
 
     Args:
@@ -183,7 +178,9 @@ def masks_agree(outputs: Any, right: tuple[Masked, ...]) -> bool:
     Returns:
         Whether all masks are right.
     """
-    return not isinstance(outputs, Raised) and all(map(_agree, outputs, right))
+    if isinstance(outputs, Raised) or isinstance(right, Raised):
+        return False
+    return all(map(_agree, outputs, right))
 
 
 def mask_lost(look: Callable[[Any], NDArray[Any] | None]) -> Mistake:
@@ -218,26 +215,39 @@ WITHOUT_A_MASK = Condition(
     ),
 )
 
-IN_A_MODEL = Condition(
-    "lost-in-a-model",
-    mark(
-        "On arrays all is right. In a Functional model the next layer gets another mask, or none. "
-        "What does `compute_mask` return for symbolic tensors?"
-    ),
-    lambda seen: masks_agree(seen.in_model, seen.outputs),
-    (
-        Mistake(
-            "fails-in-a-model",
-            mark(
-                "On arrays all is right, but no Functional model can be built with it. While it is "
-                "built there are no data: `call` and `compute_mask` have to do with symbolic "
-                "tensors. Which functions take these?"
-            ),
-            lambda seen: isinstance(seen.in_model, Raised),
-            lambda seen: error_picture(seen.in_model),
+
+def in_a_model(look: Callable[[Any], Any]) -> Condition:
+    """The masks in a Functional model are those on arrays.
+
+    Args:
+        look: Gives the outputs on arrays, of the inputs that the model gets.
+
+    Returns:
+        The condition, `lost-in-a-model`, with the mistake `fails-in-a-model`.
+    """
+    return Condition(
+        "lost-in-a-model",
+        mark(
+            "On arrays all is right. In a Functional model the next layer gets another mask, or "
+            "none. What does `compute_mask` return for symbolic tensors?"
         ),
-    ),
-)
+        lambda seen: masks_agree(seen.in_model, look(seen)),
+        (
+            Mistake(
+                "fails-in-a-model",
+                mark(
+                    "On arrays all is right, but no Functional model can be built with it. There "
+                    "are no data yet: tensors are symbolic, and the batch size is open. Which "
+                    "functions can do with that?"
+                ),
+                lambda seen: isinstance(seen.in_model, Raised),
+                lambda seen: error_picture(seen.in_model),
+            ),
+        ),
+    )
+
+
+IN_A_MODEL = in_a_model(lambda seen: seen.outputs)
 
 
 def error_picture(raised: Raised) -> Picture:
@@ -255,6 +265,15 @@ def error_picture(raised: Raised) -> Picture:
     """
     text = "\n".join([*learner_lines(raised.error), short_message(raised.error)])
     return Picture(f"<pre tabindex=0>{escape(text)}</pre>", text)
+
+
+def _tensor(given: Masked) -> Any:
+    import keras
+
+    tensor = keras.ops.convert_to_tensor(given.values)
+    if given.mask is not None:
+        attach_mask(tensor, keras.ops.convert_to_tensor(given.mask))
+    return tensor
 
 
 def _agree(ours: Masked, right: Masked) -> bool:

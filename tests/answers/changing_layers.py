@@ -210,6 +210,13 @@ class JoinWithTF(JoinOneByOne):
         return tf.concat([tf.ones(t.shape[:2], bool) if m is None else m for t, m in pairs], 1)
 
 
+class JoinWithShape(JoinOneByOne):
+    """Takes the batch size for known, which in a model it is not."""
+
+    def known(self, tensor, mask):
+        return ops.ones(tensor.shape[:2], dtype="bool") if mask is None else mask
+
+
 class JoinThatGivesUpInModels(JoinOneByOne):
     def compute_mask(self, inputs, mask=None):
         symbolic = isinstance(inputs[0], keras.KerasTensor)
@@ -354,6 +361,7 @@ ANSWERS = {
             ("wrong-where-one-is-missing", JoinThatSkipsTheFirst),
             ("wrong-without-masks", JoinThatNeedsOne),
             ("fails-in-a-model", JoinWithTF),
+            ("fails-in-a-model", JoinWithShape),
             ("lost-in-a-model", JoinThatGivesUpInModels),
         ),
     ),

@@ -17,6 +17,8 @@ from masklens.own_layers import (
     Masked,
     Ran,
     error_picture,
+    in_a_model,
+    in_model,
     make,
     mask_lost,
     masks_agree,
@@ -181,7 +183,10 @@ def _join(answer: Any) -> _Joined:
     layer = make(answer)
     ran = run(layer, (_joined(_PROMPT, _WORDS),), _PROMPT, _WORDS)
     return _Joined(
-        **vars(ran),
+        outputs=ran.outputs,
+        right=ran.right,
+        bare=ran.bare,
+        in_model=trying(in_model, layer, _PREFIX, _WORDS),
         first_bare=trying(on_arrays, layer, _PREFIX, _WORDS),
         second_bare=trying(on_arrays, layer, _PROMPT, _UNMASKED),
     )
@@ -267,7 +272,8 @@ _TEMPORAL_CONCAT = Question(
         Condition(
             "wrong-where-one-is-missing",
             mark(
-                "If only one sequence carries a mask, yours is wrong. A sequence without is read."
+                "If only one sequence carries a mask, what comes out is wrong. The other one is to "
+                "be read throughout."
             ),
             lambda seen: all(masks_agree(outputs, (right,)) for outputs, right in seen.one_bare()),
             (
@@ -317,7 +323,7 @@ _TEMPORAL_CONCAT = Question(
                 error_picture(seen.bare) if isinstance(seen.bare, Raised) else None
             ),
         ),
-        IN_A_MODEL,
+        in_a_model(lambda seen: seen.first_bare),
     ),
     hints=(
         mark("`inputs` and `mask` are lists of two. What do they hold if a sequence has no mask?"),

@@ -13,6 +13,7 @@ from masklens.answer import Raised, numbers, same, trying
 from masklens.beside import beside
 from masklens.checks import Condition, Mistake, Question
 from masklens.language import mark
+from masklens.language import translate as _
 from masklens.mistakes import inverted_mask, mask_of_floats, mask_with_features
 from masklens.own_layers import (
     IN_A_MODEL,
@@ -28,7 +29,8 @@ from masklens.own_layers import (
     run,
     values_agree,
 )
-from masklens.picture import Picture
+from masklens.picture import Picture, picture_of
+from masklens.table import Cell, Table, numbered
 
 _LESSON = "06_opting_in"
 
@@ -47,30 +49,42 @@ def _changes() -> dict[str, Callable[[Any], Any]]:
     }
 
 
-def _keeps_timesteps_apart(change: Callable[[Any], Any], steps: int = 4) -> bool:
-    """Replaces each timestep in turn: does the same one change, and no other?"""
+def _influence(change: Callable[[Any], Any], steps: int = 4) -> NDArray[np.bool_]:
+    """Replaces each timestep in turn, a row each, and says which timesteps change."""
     rng = np.random.default_rng(0)
     before = np.repeat(rng.normal(size=(1, steps, 3)), steps, axis=0).astype("float32")
     after = before.copy()
     after[range(steps), range(steps)] = rng.normal(size=(steps, 3))
     one, other = (np.asarray(change(values)) for values in (before, after))
-    changed = ~np.isclose(one, other, atol=1e-5).all(axis=2)
-    return np.array_equal(changed, np.eye(steps))
+    return np.asarray(~np.isclose(one, other, atol=1e-5).all(axis=2))
 
 
 @dataclass(frozen=True)
-class _Named:
-    """Which layers the learner lets opt in, and which may."""
+class _Judged:
+    """Which layers the learner lets opt in, and what each of them does to timesteps."""
 
     yours: NDArray[Any]
-    right: dict[str, bool]
+    influence: dict[str, NDArray[np.bool_]]
+
+    @property
+    def right(self) -> list[bool]:
+        return [np.array_equal(matrix, np.eye(len(matrix))) for matrix in self.influence.values()]
 
     def misjudges(self, name: str) -> bool:
-        return bool(self.yours[list(self.right).index(name)] != self.right[name])
+        place = list(self.influence).index(name)
+        return bool(self.yours[place] != self.right[place])
+
+    def picture(self, name: str) -> Picture:
+        caption = _("{name}: a row per replaced timestep, ■ where the output changes")
+        rows = [[Cell("true" if s else "false") for s in row] for row in self.influence[name]]
+        head = ("", *map(str, range(len(rows))))
+        return picture_of(Table(caption.format(name=name), head, numbered(rows)))
 
 
 def _misjudged(code: str, name: str, sentence: str) -> Mistake:
-    return Mistake(code, sentence, lambda seen: seen.misjudges(name))
+    return Mistake(
+        code, sentence, lambda seen: seen.misjudges(name), lambda seen: seen.picture(name)
+    )
 
 
 _MAY_OPT_IN = Question(
@@ -79,15 +93,14 @@ _MAY_OPT_IN = Question(
     lesson=_LESSON,
     minutes=5,
     kind="value",
-    observe=lambda answer: _Named(
-        numbers(answer),
-        {name: _keeps_timesteps_apart(change) for name, change in _changes().items()},
+    observe=lambda answer: _Judged(
+        numbers(answer), {name: _influence(change) for name, change in _changes().items()}
     ),
     conditions=(
         Condition(
             "misjudges-relu",
             mark("`relu` looks at each number alone. What could it do to a timestep?"),
-            lambda seen: same(seen.yours, list(seen.right.values())),
+            lambda seen: same(seen.yours, seen.right),
             (
                 Mistake(
                     "not-six",
@@ -290,6 +303,12 @@ def _save(path: Path, layer: Any) -> None:
     keras.Model(ids, layer(ids)).save(path)
 
 
+def _reason(raised: Raised) -> Raised:
+    """What the layer's own class has raised: Keras puts its words at the end of a long message."""
+    reason = str(raised.error).rpartition("Exception encountered: ")[2]
+    return Raised(type(raised.error)(reason))
+
+
 def _load(path: Path, answer: Any) -> Any:
     import keras
 
@@ -351,7 +370,7 @@ _SKIP_IDS = Question(
                         "`name` and `dtype` included: is all there, and does `__init__` take it?"
                     ),
                     lambda seen: isinstance(seen.loaded, Raised),
-                    lambda seen: error_picture(seen.loaded),
+                    lambda seen: error_picture(_reason(seen.loaded)),
                 ),
                 Mistake(
                     "saves-an-array",
@@ -373,7 +392,7 @@ _SKIP_IDS = Question(
     ),
     why=mark(
         "A saved layer is made anew from what `get_config` returned. What is not in there is lost, "
-        "and an array has to become a list. Without an error, a mask would change."
+        "and an array has to become a list. Nothing would tell you that the mask has changed."
     ),
 )
 
