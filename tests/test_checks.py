@@ -1,5 +1,6 @@
 """Hostile and clumsy answers get a clear verdict, whatever the question; questions are found."""
 
+import inspect
 import time
 from collections.abc import Callable
 from typing import Any
@@ -176,12 +177,25 @@ def test_an_endless_loop_gets_its_verdict(monkeypatch: pytest.MonkeyPatch) -> No
     assert "10 seconds" in verdict.sentence
 
 
-def test_the_learners_layer_is_not_touched() -> None:
+def test_the_learners_own_layer_is_not_built() -> None:
     layer = keras.layers.Dense(2)
     for question in QUESTIONS:
         judge(question, layer)
-        judge(question, lambda *inputs: layer)
     assert not layer.built
+
+
+def test_the_learners_own_model_keeps_its_weights() -> None:
+    builders = [
+        (question, right)
+        for question, right in right_functions()
+        if not inspect.signature(right).parameters
+    ]
+    assert len(builders) >= 2
+    for question, right in builders:
+        model = right()
+        before = [weight.copy() for weight in model.get_weights()]
+        judge(question, lambda model=model: model)
+        assert all(map(np.array_equal, before, model.get_weights())), question
 
 
 def test_grading_raises_unless_the_answer_is_right() -> None:

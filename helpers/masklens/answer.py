@@ -251,7 +251,7 @@ def _copy(value: Any) -> Any:
 
 def _differs(before: Any, after: Any) -> bool:
     if isinstance(before, np.ndarray):
-        return before.shape != after.shape or before.tobytes() != after.tobytes()
+        return bool(before.shape != after.shape or before.tobytes() != after.tobytes())
     if isinstance(before, list) and isinstance(after, list):
         return len(before) != len(after) or any(map(_differs, before, after))
     return bool(isinstance(before, dict | int | float | str) and before != after)

@@ -228,8 +228,6 @@ def judge(question: Question, answer: Any) -> Verdict:
         return give("blank", "blank", _BLANK)
     if code := _another_kind(question.kind, answer):
         return give("wrong", code, COMMON_MISTAKES[code])
-    import keras  # noqa: F401 - before the clock starts: the first import takes seconds
-
     outcome = run_guarded(lambda: question.observe(answer))
     if outcome.late or outcome.error:
         verdict = _stopped(give, outcome)
@@ -289,10 +287,14 @@ _BROKEN = mark("Your code raised an exception. The last line says which, those a
 
 def _another_kind(kind: str, answer: Any) -> str:
     """The common mistake of handing in another kind of thing; empty if the kind is right."""
+    import keras  # before the clock starts, too: the first import takes seconds
+
     if kind == "class":
         return "" if isinstance(answer, type) else "not-a-class"
     if kind == "function":
-        return "" if callable(answer) and not isinstance(answer, type) else "not-a-function"
+        # A layer can be called, but a call would build it, and it is the learner's own.
+        is_function = callable(answer) and not isinstance(answer, type | keras.layers.Layer)
+        return "" if is_function else "not-a-function"
     return "not-a-value" if isinstance(answer, type | FunctionType | BuiltinFunctionType) else ""
 
 
