@@ -1,8 +1,10 @@
 """Measures the time of each check, beside the same check without what guards the notebook."""
 
+import io
 import json
 import re
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -28,7 +30,8 @@ def right_answers() -> dict[str, Any]:
             if checked:
                 answers[cell["id"].removesuffix("-check")] = eval(checked[1], names)
             elif cell["cell_type"] == "code":
-                exec(code, names)
+                with redirect_stdout(io.StringIO()):
+                    exec(code, names)
     return answers
 
 
