@@ -134,8 +134,8 @@ _ANSWERS_ONCE = Question(
                 Mistake(
                     "does-not-run",
                     mark(
-                        "It is no model that takes ids from 0 to 49 in the shape `(batch, time)`, "
-                        "with 4 timesteps as well as with 9."
+                        "This is not a `keras.Model` that takes ids from 0 to 49 in the shape "
+                        "`(batch, time)`, with 4 timesteps as well as with 9."
                     ),
                     lambda seen: seen.raised is not None,
                     _Answers.error,
@@ -186,8 +186,8 @@ _ANSWERS_ONCE = Question(
         Condition(
             "ignores-order",
             mark(
-                "The same words in reverse order get the same answer. *Not good, but cheap* is not "
-                "*not cheap, but good*: which layer knows the order?"
+                "The same words in another order get the same answer. But `not good, just cheap` "
+                "is not `good, not just cheap`: which layer knows the order?"
             ),
             lambda seen: not same(seen.alone[0], seen.alone[1]),
             (

@@ -194,9 +194,9 @@ _MEAN_OVER_TIME = Question(
         Condition(
             "nan-gradient",
             mark(
-                "The means are right, but the gradient is `nan`: one step of training, and so are "
-                "all weights. You divide 0 by 0 and hide the result; on the way back, `nan` times "
-                "0 is `nan`. Do not divide by 0 at all."
+                "The means are right, but the gradient is `nan`, and after one step of training so "
+                "are all weights. You divide 0 by 0 and hide the result; on the way back, `nan` "
+                "times 0 is `nan`. Do not divide by 0 at all."
             ),
             lambda seen: seen.gradient is not None and _finite(seen.gradient),
             (
@@ -310,8 +310,8 @@ _MASKED_SOFTMAX = Question(
                 Mistake(
                     "masks-queries",
                     mark(
-                        "The mask lies along the wrong axis: the words that look are masked, not "
-                        "the words that are looked at. Which axis is the last one?"
+                        "The mask lies along the wrong axis: the words `i`, which look, are "
+                        "masked, and not the words `j`, at which they look."
                     ),
                     lambda seen: seen.masks_queries,
                 ),
@@ -385,9 +385,9 @@ _MASKED_SOFTMAX = Question(
         mark("What is left: 0 at masked words once more, and a sum that is never 0."),
     ),
     why=mark(
-        "The last axis holds the words that are looked at, so the mask lies along it, and so does "
-        "the sum. Filling first keeps padding out of the maximum, and an empty row is divided by "
-        "1 instead of 0."
+        "The last axis holds the words `j`, at which the others look, so the mask lies along it, "
+        "and so does the sum. Filling first keeps padding out of the maximum, and an empty row is "
+        "divided by 1 instead of 0."
     ),
 )
 
@@ -501,7 +501,7 @@ _MASKED_LOSS = Question(
             mark(
                 "The loss is right, but its gradient is `nan`. `where` hides the `nan` of a step; "
                 "on the way back, it still comes through the error. Put a number in place of the "
-                "missing reading *before* you compute the error."
+                "missing reading before you compute the error."
             ),
             lambda seen: seen.gradients_are_numbers,
             (
