@@ -135,6 +135,7 @@ def test_a_message_is_one_line_without_colours_and_not_long() -> None:
     assert short_message(error) == "ValueError: no mask here"
     assert len(short_message(ValueError("x" * 9999))) == 301
     assert short_message(KeyError()) == "KeyError"
+    assert short_message(ValueError("{{node /device:CPU:0}} no mask")) == "ValueError: no mask"
 
 
 def test_a_diagnosis_passes_through_what_is_tried() -> None:

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 
 from masklens.guarded import MOST_PRINTED, run_guarded
 
@@ -84,24 +86,21 @@ def test_an_exit_is_an_outcome(leave: Callable[[], NoReturn]) -> None:
     assert os._exit is before
 
 
-NOTEBOOK_EXIT = """
-from IPython.testing.globalipapp import start_ipython
-shell = start_ipython()
-shell.run_cell('''
-from masklens.guarded import run_guarded
-def leave():
-    get_ipython().ask_exit()
-print("caught", type(run_guarded(leave).error).__name__)
-''')
-shell.run_cell('print("still here")')
-"""
+KERNEL_CELLS = (
+    "import os\nfrom masklens.guarded import run_guarded",
+    "print(repr(run_guarded(lambda: exit()).error))",
+    "print(repr(run_guarded(lambda: get_ipython().ask_exit()).error))",
+    "print(repr(run_guarded(lambda: os._exit(1)).error))",
+    "print('still here')",
+)
 
 
-def test_the_notebooks_own_exit_is_an_outcome() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", NOTEBOOK_EXIT], capture_output=True, text=True, check=True
-    )
-    assert "caught SystemExit\nstill here" in done.stdout
+def test_a_kernel_lives_on_whatever_exit_is_tried() -> None:
+    cells = [nbformat.v4.new_code_cell(code) for code in KERNEL_CELLS]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
+    printed = [output["text"] for cell in notebook.cells for output in cell.outputs]
+    assert printed == [*["SystemExit()\n"] * 3, "still here\n"]
 
 
 def test_warnings_and_random_states_stay_as_they_were() -> None:

@@ -27,7 +27,8 @@ _NOT_THE_LEARNERS = tuple(
 )
 _MOST_LINES = 3
 _MOST_CHARACTERS = 300
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+# The colours of a terminal, and the devices that TensorFlow names before it says what is wrong.
+_NOISE = re.compile(r"\x1b\[[0-9;]*m|\{\{.*?\}\}")
 # A function that does nothing loads None and returns it, in one step or in two.
 _IDLE = {"RESUME", "NOP", "RETURN_VALUE"}
 _DEPTH = 4  # how far down a nested list is searched for what is left blank
@@ -228,7 +229,7 @@ def learner_lines(error: BaseException) -> tuple[str, ...]:
 
 
 def short_message(error: BaseException) -> str:
-    """Shortens an error to its kind and what it says first, without the colours of a terminal.
+    """Shortens an error to its kind and what it says first, without what only a terminal needs.
 
     Args:
         error: What was raised.
@@ -240,7 +241,7 @@ def short_message(error: BaseException) -> str:
         >>> short_message(ValueError("no mask\\n\\nArguments received by call: ..."))
         'ValueError: no mask'
     """
-    message = _ANSI.sub("", str(error)).split("\n\nArguments received")[0]
+    message = _NOISE.sub("", str(error)).split("\n\nArguments received")[0]
     text = " ".join(f"{type(error).__name__}: {message}".split()).rstrip(": ")
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
 
