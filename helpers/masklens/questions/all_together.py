@@ -1,7 +1,7 @@
 """Questions that need several lessons: a classifier that answers once, a block with a mask."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -112,7 +112,7 @@ def _answers(answer: Callable[[], Any]) -> _Answers:
         seen = _Answers(alone, *parts)
         if seen.are_probabilities and seen.stays_behind:
             return seen
-        return _Answers(alone, *parts, _calls_in(model, _BEHIND))
+        return replace(seen, calls=_calls_in(model, _BEHIND))
 
 
 _ANSWERS_ONCE = Question(
@@ -280,17 +280,18 @@ def _block(answer: Any) -> _Block:
         return result
 
     mask = None if raised else trying(mask_of, output)
-    mask = None if mask is None or isinstance(mask, Raised) else np.asarray(mask)
-    return _Block(
+    seen = _Block(
         yours=np.zeros(0) if raised else numbers(output),
-        mask=mask,
+        mask=None if mask is None or isinstance(mask, Raised) else np.asarray(mask),
         right=alone(lambda v: norm(v + attend(v))),
         without_residual=alone(lambda v: norm(attend(v))),
         norm_first=alone(lambda v: v + attend(np.asarray(norm(v)))),
         without_mask=np.asarray(norm(x + attend(x))),
         raised=raised,
-        calls=() if raised or mask is not None else _calls_in(model, _IDS),
     )
+    if raised or (seen.at_words(seen.right) and seen.mask is not None):
+        return seen
+    return replace(seen, calls=_calls_in(model, _IDS))
 
 
 _KEEP_THE_MASK = Question(
@@ -330,6 +331,7 @@ _KEEP_THE_MASK = Question(
                     "reads-padding",
                     mark("Attention sees no mask any more, and looks at padding as well."),
                     lambda seen: seen.at_words(seen.without_mask),
+                    _Block.picture,
                 ),
             ),
         ),

@@ -11,8 +11,9 @@ from masklens.answer import call, numbers, same
 from masklens.beside import beside
 from masklens.checks import Condition, Mistake, Question
 from masklens.language import mark
+from masklens.language import translate as _
 from masklens.mistakes import wrong_shape
-from masklens.picture import Picture
+from masklens.picture import Picture, show
 
 _LESSON = "07_layers_that_use_masks"
 
@@ -27,8 +28,9 @@ def _with_gradient(answer: Any, inputs: tuple[Array, ...], about: int) -> tuple[
     with tf.GradientTape() as tape:
         tape.watch(tensors[about])
         result = call(answer, *tensors)
-    values = numbers(result)
-    gradient = tape.gradient(result, tensors[about]) if tf.is_tensor(result) else None
+        values = numbers(result)
+        result = tf.convert_to_tensor(result)
+    gradient = tape.gradient(result, tensors[about])
     return values, None if gradient is None else np.asarray(gradient)
 
 
@@ -416,6 +418,15 @@ class _Loss:
     def squares(self) -> Array:
         return np.asarray((_FORECAST - _TRUE) ** 2)
 
+    def picture(self) -> Picture | None:
+        """The squared errors, from which the loss can be computed by hand."""
+        if self.yours.size > 8:
+            return None
+        caption = _("squared errors in the check: your loss is {yours}, the right one {right}")
+        yours = ", ".join(f"{number:.4g}" for number in self.yours.flat)
+        text = caption.format(yours=yours, right=f"{_RIGHT_LOSS:.4g}")
+        return show(_READ, tokens=self.squares.astype(int).tolist(), caption=text)
+
     @property
     def gradients_are_numbers(self) -> bool:
         """Whether the gradient is a number wherever the loss is; a constant needs none."""
@@ -482,6 +493,7 @@ _MASKED_LOSS = Question(
                     ),
                 ),
             ),
+            _Loss.picture,
         ),
         Condition(
             "missing-readings",
