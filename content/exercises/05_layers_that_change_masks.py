@@ -83,8 +83,8 @@ Write the layer `TemporalConcat`, made without arguments. It gets a list of two 
 and their masks, too. If only one of them carries a mask, each timestep of the other is read. If
 neither does, there is no mask, or one that is all True.
 
-Handed a list, Keras hands over lists: `compute_mask(self, inputs, mask=None)` gets a list of two
-tensors, and a list of their masks, in which a None stands where there is no mask.
+A layer that gets a list gets lists in `compute_mask(self, inputs, mask=None)`, too: `inputs` holds
+two tensors, and `mask` their two masks, or None in the place of one that is missing.
 """
 
 # %% id="temporal-concat-data"
