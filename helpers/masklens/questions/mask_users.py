@@ -271,10 +271,13 @@ class _Weights:
         return same(self.yours[_KEYS], _softmax(_SCORES)[_KEYS])
 
     def picture(self) -> Picture | None:
-        return beside(self.yours[0], self.right[0]) if self.yours.ndim else None
+        """The weights of the first sentence."""
+        drawable = self.yours.ndim == 3 and self.yours.size
+        return beside(self.yours[0], self.right[0]) if drawable else None
 
     def empty_picture(self) -> Picture | None:
-        return beside(self.empty[0], np.zeros_like(self.right[0]))
+        zeros = np.zeros_like(self.right[0])
+        return beside(self.empty[0], zeros) if self.empty.shape == self.right.shape else None
 
 
 def _weights(answer: Any) -> _Weights:
