@@ -103,9 +103,24 @@ class SplitThatGivesUp(SplitWithTF):
         return None if isinstance(mask, keras.KerasTensor) else super().compute_mask(inputs, mask)
 
 
-class JoinAsKerasDoes(keras.layers.Concatenate):
-    def __init__(self):
-        super().__init__(axis=1)
+class JoinAsValues(Layer):
+    """Lets Keras's own layer join the values, and the masks as if they were values."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.join = keras.layers.Concatenate(axis=1)
+
+    def call(self, inputs):
+        return self.join(inputs)
+
+    def compute_mask(self, inputs, mask=None):
+        masks = [
+            ops.full_like(tensor[..., :1], 1)
+            if one is None
+            else ops.cast(one, "float32")[..., None]
+            for tensor, one in zip(inputs, mask, strict=True)
+        ]
+        return ops.concatenate(masks, axis=1)[..., 0] > 0.5
 
 
 class JoinOneByOne(Layer):
@@ -345,7 +360,7 @@ ANSWERS = {
         ),
     ),
     "temporal-concat": Answers(
-        right=(JoinAsKerasDoes, JoinOneByOne),
+        right=(JoinAsValues, JoinOneByOne),
         wrong=(
             ("wrong-order", JoinBackwards),
             ("wrong-axis", JoinFeatures),
