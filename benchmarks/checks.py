@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.table import print_table, verdict
-from masklens.checks import Question, judge
+from masklens.exercise.checks import Question, judge
 from masklens.questions import all_questions
 
 RUNS = 9

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from masklens.answer import (
+from masklens.exercise.answer import (
     DiagnosedError,
     call,
     has_blanks,

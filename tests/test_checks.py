@@ -11,9 +11,9 @@ import pytest
 from answers import all_answers
 
 import masklens as ml
-from masklens import checks
-from masklens.checks import Question, WrongAnswerError, judge
-from masklens.guarded import run_guarded
+from masklens.exercise import checks
+from masklens.exercise.checks import Question, WrongAnswerError, judge
+from masklens.exercise.guarded import run_guarded
 from masklens.questions import all_questions
 
 QUESTIONS = all_questions()
@@ -94,6 +94,7 @@ CODES = [
     ("function", keras.layers.Dense, "not-a-function"),
     ("class", None, "not-a-class"),
     ("class", PassesOn(), "not-a-class"),
+    ("class", dict, "not-a-layer"),
     ("value", None, "returns-nothing"),
     ("value", keras.layers.Dense, "not-a-value"),
     ("value", len, "not-a-value"),

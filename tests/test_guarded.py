@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from masklens.guarded import MOST_PRINTED, run_guarded
+from masklens.exercise.guarded import MOST_PRINTED, run_guarded
 
 
 def endless() -> NoReturn:
@@ -87,7 +87,7 @@ def test_an_exit_is_an_outcome(leave: Callable[[], NoReturn]) -> None:
 
 
 KERNEL_CELLS = (
-    "import os\nfrom masklens.guarded import run_guarded",
+    "import os\nfrom masklens.exercise.guarded import run_guarded",
     "print(repr(run_guarded(lambda: exit()).error))",
     "print(repr(run_guarded(lambda: get_ipython().ask_exit()).error))",
     "print(repr(run_guarded(lambda: os._exit(1)).error))",
@@ -119,7 +119,7 @@ def test_warnings_and_random_states_stay_as_they_were() -> None:
 
 INTERRUPTED = """
 import threading, time
-from masklens.guarded import run_guarded
+from masklens.exercise.guarded import run_guarded
 print("waiting", flush=True)
 def endless():
     while True:

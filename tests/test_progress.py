@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 import masklens as ml
-from masklens import solved
+from masklens.exercise import solved
 from masklens.questions import all_questions
 
 TITLES = [question.title for question in all_questions()]

@@ -12,7 +12,7 @@ import pytest
 from answers import all_answers
 
 from authoring import notebook, source
-from masklens.checks import COMMON_MISTAKES, Condition, Mistake, Question, judge
+from masklens.exercise.checks import COMMON_MISTAKES, Condition, Mistake, Question, judge
 from masklens.language import languages, set_language, translate
 from masklens.questions import all_questions
 

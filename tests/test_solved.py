@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import masklens as ml
-from masklens import solved
-from masklens.solved import FILE, history, record
+from masklens.exercise import solved
+from masklens.exercise.solved import FILE, history, record
 
 OLD = {"version": 1, "question": "pad-by-hand", "state": "solved", "date": "2026-01-02"}
 TRIED = {"version": 1, "question": "causal-mask", "state": "tried", "date": "2026-01-02"}
@@ -58,7 +58,7 @@ def test_nothing_is_written_twice_and_solved_stays_solved(folder: Path) -> None:
 
 WRITER = """
 import sys
-from masklens.solved import record
+from masklens.exercise.solved import record
 for number in range(40):
     assert record(f"question-{sys.argv[1]}-{number}", "right") == ""
 """
@@ -162,7 +162,7 @@ def test_where_nothing_can_be_written_memory_serves_and_one_sentence_says_so(
 
 FULL_DISK = """
 import resource
-from masklens.solved import history, record
+from masklens.exercise.solved import history, record
 record("pad-by-hand", "right")
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 print(record("causal-mask", "right"))

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 import masklens as ml
-from masklens.checks import judge
+from masklens.exercise.checks import judge
 from masklens.questions import question
 
 THEMES = {"light": ("#fff", "#222"), "dark": ("#111", "#ddd")}

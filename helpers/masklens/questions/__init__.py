@@ -4,7 +4,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 
-from masklens.checks import Question
+from masklens.exercise.checks import Question
 from masklens.language import translate as _
 
 # In the order of the lessons, and last those that need several.

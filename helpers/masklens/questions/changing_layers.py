@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.answer import Raised, same, trying
-from masklens.beside import beside
-from masklens.checks import Condition, Mistake, Question
-from masklens.language import mark
-from masklens.mistakes import mask_of_floats, mask_with_features, wrong_shape
-from masklens.own_layers import (
+from masklens.exercise.answer import Raised, same, trying
+from masklens.exercise.beside import beside
+from masklens.exercise.checks import Condition, Mistake, Question
+from masklens.exercise.mistakes import mask_of_floats, mask_with_features, wrong_shape
+from masklens.exercise.own_layers import (
     IN_A_MODEL,
     WITHOUT_A_MASK,
     Masked,
@@ -26,6 +25,7 @@ from masklens.own_layers import (
     run,
     values_agree,
 )
+from masklens.language import mark
 from masklens.picture import Picture
 
 _LESSON = "05_layers_that_change_masks"

@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.answer import call, numbers, same
-from masklens.beside import beside
-from masklens.checks import Condition, Mistake, Question
+from masklens.exercise.answer import call, numbers, same
+from masklens.exercise.beside import beside
+from masklens.exercise.checks import Condition, Mistake, Question
+from masklens.exercise.mistakes import (
+    inverted_mask,
+    mask_of_floats,
+    mask_with_features,
+    wrong_shape,
+)
 from masklens.language import mark
-from masklens.mistakes import inverted_mask, mask_of_floats, mask_with_features, wrong_shape
 from masklens.picture import Picture, picture_of
 from masklens.table import Cell, Table, numbered
 

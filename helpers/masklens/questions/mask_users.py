@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.answer import call, numbers, same
-from masklens.beside import beside
-from masklens.checks import Condition, Mistake, Question
+from masklens.exercise.answer import call, numbers, same
+from masklens.exercise.beside import beside
+from masklens.exercise.checks import Condition, Mistake, Question
+from masklens.exercise.mistakes import wrong_shape
 from masklens.language import mark
 from masklens.language import translate as _
-from masklens.mistakes import wrong_shape
 from masklens.picture import Picture, show
 
 _LESSON = "07_layers_that_use_masks"

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.answer import call, numbers, same
-from masklens.beside import beside
-from masklens.checks import Condition, Mistake, Question
+from masklens.exercise.answer import call, numbers, same
+from masklens.exercise.beside import beside
+from masklens.exercise.checks import Condition, Mistake, Question
+from masklens.exercise.mistakes import inverted_mask, mask_of_floats, wrong_shape
 from masklens.language import mark
-from masklens.mistakes import inverted_mask, mask_of_floats, wrong_shape
 from masklens.picture import Picture
 
 _LESSON = "04_masks_by_hand"

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.answer import Raised, numbers, same, trying
-from masklens.beside import beside
-from masklens.checks import Condition, Mistake, Question
-from masklens.language import mark
-from masklens.language import translate as _
-from masklens.mistakes import inverted_mask, mask_of_floats, mask_with_features
-from masklens.own_layers import (
+from masklens.exercise.answer import Raised, numbers, same, trying
+from masklens.exercise.beside import beside
+from masklens.exercise.checks import Condition, Mistake, Question
+from masklens.exercise.mistakes import inverted_mask, mask_of_floats, mask_with_features
+from masklens.exercise.own_layers import (
     IN_A_MODEL,
     WITHOUT_A_MASK,
     Masked,
@@ -29,6 +27,8 @@ from masklens.own_layers import (
     run,
     values_agree,
 )
+from masklens.language import mark
+from masklens.language import translate as _
 from masklens.picture import Picture, picture_of
 from masklens.table import Cell, Table, numbered
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.answer import DiagnosedError, Raised, call, numbers, same, trying
-from masklens.beside import beside
 from masklens.calls import LayerCall
-from masklens.checks import Condition, Mistake, Question
+from masklens.exercise.answer import DiagnosedError, Raised, call, numbers, same, trying
+from masklens.exercise.beside import beside
+from masklens.exercise.checks import Condition, Mistake, Question
+from masklens.exercise.large_weights import large_weights
+from masklens.exercise.mistakes import wrong_shape
 from masklens.language import mark
-from masklens.large_weights import large_weights
 from masklens.mask import mask_of
-from masklens.mistakes import wrong_shape
 from masklens.picture import Picture
 from masklens.trace import trace, trace_until_error
 from masklens.trace_picture import draw

@@ -5,12 +5,12 @@ from html import escape
 from itertools import groupby
 from pathlib import Path
 
-from masklens.checks import Question
+from masklens.exercise.checks import Question
+from masklens.exercise.solved import history
 from masklens.language import get_language, mark
 from masklens.language import translate as _
 from masklens.picture import Picture
 from masklens.questions import all_questions
-from masklens.solved import history
 
 # Each state has a sign and a word, so that colour alone says nothing.
 _SIGNS = {"solved": "✓", "tried": "~", "open": "○"}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.answer import (
+from masklens.exercise.answer import (
     DiagnosedError,
     Raised,
     learner_lines,
@@ -18,8 +18,8 @@ from masklens.answer import (
     short_message,
     trying,
 )
-from masklens.beside import beside
-from masklens.checks import Condition, Mistake
+from masklens.exercise.beside import beside
+from masklens.exercise.checks import Condition, Mistake
 from masklens.language import mark
 from masklens.mask import attach_mask, attached_mask
 from masklens.picture import Picture

@@ -9,7 +9,7 @@ import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FunctionType, TracebackType
+from types import FrameType, FunctionType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,12 @@ from masklens.language import translate as _
 _NOT_THE_LEARNERS = tuple(
     str(Path(folder).resolve())
     for folder in (
-        str(Path(__file__).parent),
+        str(Path(__file__).parents[1]),
         *(sysconfig.get_paths()[name] for name in ("purelib", "platlib", "stdlib")),
     )
 )
+# These may stand elsewhere, where somebody tries another version of them.
+_LIBRARIES = {"keras", "masklens", "numpy", "tensorflow"}
 _MOST_LINES = 3
 _MOST_CHARACTERS = 300
 # The colours of a terminal, and the devices that TensorFlow names before it says what is wrong.
@@ -39,7 +41,7 @@ class DiagnosedError(Exception):
     """Raised where an answer is wrong in a way that is the same for every question.
 
     Attributes:
-        code: Which: a key of `masklens.checks.COMMON_MISTAKES`.
+        code: Which: a key of `masklens.exercise.checks.COMMON_MISTAKES`.
     """
 
     code: str
@@ -75,7 +77,7 @@ def call(answer: Callable[..., Any], *inputs: Any) -> Any:
         [1, 3]
         >>> call(list.sort, [3, 1])
         Traceback (most recent call last):
-        masklens.answer.DiagnosedError: changes-its-input
+        masklens.exercise.answer.DiagnosedError: changes-its-input
     """
     try:
         inspect.signature(answer).bind(*inputs)
@@ -130,7 +132,7 @@ def numbers(result: Any) -> NDArray[Any]:
         array([[ True, False]])
         >>> numbers(None)
         Traceback (most recent call last):
-        masklens.answer.DiagnosedError: returns-nothing
+        masklens.exercise.answer.DiagnosedError: returns-nothing
     """
     if result is None:
         raise DiagnosedError("returns-nothing")
@@ -218,7 +220,7 @@ def learner_lines(error: BaseException) -> tuple[str, ...]:
     traceback: TracebackType | None = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if not str(Path(code.co_filename).resolve()).startswith(_NOT_THE_LEARNERS):
+        if _is_the_learners(traceback.tb_frame):
             line = linecache.getline(code.co_filename, traceback.tb_lineno).strip()
             place = _("line {number} in {function}").format(
                 number=traceback.tb_lineno, function=code.co_name
@@ -226,6 +228,12 @@ def learner_lines(error: BaseException) -> tuple[str, ...]:
             found.append(f"{place}: {line}".rstrip(": "))
         traceback = traceback.tb_next
     return tuple(found[-_MOST_LINES:])
+
+
+def _is_the_learners(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__")).split(".")[0]
+    installed = str(Path(frame.f_code.co_filename).resolve()).startswith(_NOT_THE_LEARNERS)
+    return not installed and package not in _LIBRARIES
 
 
 def short_message(error: BaseException) -> str:

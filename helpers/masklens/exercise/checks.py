@@ -10,15 +10,21 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Literal
 
-from masklens.answer import DiagnosedError, has_blanks, is_blank, learner_lines, short_message
-from masklens.guarded import SECONDS, Outcome, run_guarded
+from masklens.exercise.answer import (
+    DiagnosedError,
+    has_blanks,
+    is_blank,
+    learner_lines,
+    short_message,
+)
+from masklens.exercise.guarded import SECONDS, Outcome, run_guarded
+from masklens.exercise.solved import record
+from masklens.exercise.verdict import Kind, Verdict, note
 from masklens.language import get_language, mark
 from masklens.language import translate as _
 from masklens.picture import Picture
-from masklens.solved import record
-from masklens.verdict import Kind, Verdict, note
 
-_SOLUTIONS = Path(__file__).parent / "questions" / "solutions"
+_SOLUTIONS = Path(__file__).parents[1] / "questions" / "solutions"
 
 # Mistakes that can be made with every question: a condition of none, recognised by all.
 COMMON_MISTAKES = {
@@ -29,6 +35,9 @@ COMMON_MISTAKES = {
     "not-a-class": mark(
         "The check takes the class itself and makes its own instances of it. Hand over the name of "
         "the class, without parentheses."
+    ),
+    "not-a-layer": mark(
+        "The class is no layer. It inherits from `keras.layers.Layer` in the stub: keep that line."
     ),
     "not-a-value": mark(
         "The check takes a value, such as a list or an array, but this is a function or a class."
@@ -94,7 +103,7 @@ class Question:
         title: Its title, marked for translation.
         lesson: The lesson that it belongs to, such as `"01_padding"`.
         minutes: How long it takes, about.
-        kind: Whether a value, a function or a class is handed in.
+        kind: Whether a value, a function or a class of layers is handed in.
         observe: Runs the learner's answer, and returns what the conditions look at.
         conditions: What a right answer meets; the first that does not hold decides.
         hints: From a nudge to nearly the answer, marked for translation.
@@ -183,7 +192,7 @@ class Question:
             >>> from masklens.questions import question
             >>> question("pad-by-hand").grade([])  # doctest: +ELLIPSIS
             Traceback (most recent call last):
-            masklens.checks.WrongAnswerError: Not yet: ... [wrong-shape]
+            masklens.exercise.checks.WrongAnswerError: Not yet: ... [wrong-shape]
         """
         verdict = judge(self, answer)
         if verdict.kind != "right":
@@ -290,7 +299,9 @@ def _another_kind(kind: str, answer: Any) -> str:
     import keras  # before the clock starts, too: the first import takes seconds
 
     if kind == "class":
-        return "" if isinstance(answer, type) else "not-a-class"
+        if not isinstance(answer, type):
+            return "not-a-class"
+        return "" if issubclass(answer, keras.layers.Layer) else "not-a-layer"
     if kind == "function":
         # A layer can be called, but a call would build it, and it is the learner's own.
         is_function = callable(answer) and not isinstance(answer, type | keras.layers.Layer)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from masklens.checks import Mistake
+from masklens.exercise.checks import Mistake
 from masklens.language import mark
 
 # Takes what was observed, and gives the array that the learner's code returned.
