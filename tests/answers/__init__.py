@@ -4,16 +4,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-TOPICS = (
-    "padding",
-    "mask_generators",
-    "propagation",
-    "masks_by_hand",
-    "changing_layers",
-    "opting_in",
-    "mask_users",
-    "all_together",
-)
+from masklens.questions import TOPICS
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from masklens.exercise.checks import Question
 from masklens.language import translate as _
 
 # In the order of the lessons, and last those that need several.
-_TOPICS = (
+TOPICS = (
     "padding",
     "mask_generators",
     "propagation",
@@ -31,7 +31,7 @@ def all_questions() -> tuple[Question, ...]:
         >>> all_questions()[0].name
         'pad-by-hand'
     """
-    topics = (import_module(f"{__name__}.{topic}") for topic in _TOPICS)
+    topics = (import_module(f"{__name__}.{topic}") for topic in TOPICS)
     return tuple(question for topic in topics for question in topic.QUESTIONS)
 
 
