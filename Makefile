@@ -96,7 +96,7 @@ KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
 	@touch $@
 
 # One stamp for each extra of pyproject.toml; a changed lock installs it again.
-.venv/learn .venv/test .venv/bench: .venv/%: pyproject.toml $(LOCK) | .venv/created
+.venv/learn .venv/teach .venv/test .venv/bench: .venv/%: pyproject.toml $(LOCK) | .venv/created
 	@echo "Installing masklens[$*] into .venv; the first time this takes some minutes."
 	@$(RUN) -m pip install -qq --disable-pip-version-check -c $(LOCK) -e '.[$*]'
 	@touch $@
