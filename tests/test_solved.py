@@ -1,8 +1,11 @@
 """Progress is kept by two notebooks at once, and no damage to the file loses or stops anything."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,6 +92,7 @@ DAMAGED = {
     "binary": b"\x00\xff\x80\n\n",
     "another version": b'{"version": 2, "question": "pad-by-hand", "state": "solved"}\n',
     "a list": b"[1, 2]\n",
+    "brackets without an end": b"[" * 200_000 + b"\n",
     "a line without a state": b'{"version": 1, "question": "pad-by-hand"}\n',
     "a state that is no text": b'{"version": 1, "question": "pad-by-hand", "state": 3}\n',
 }
@@ -118,9 +122,35 @@ def test_files_kept_aside_are_never_overwritten(folder: Path) -> None:
     assert [path.read_text() for path in kept] == ["damage 1\n", "damage 2\n", "damage 3\n"]
 
 
-def test_a_huge_file_is_kept_aside(folder: Path) -> None:
-    (folder / FILE).write_bytes(b"x" * 2_000_000)
-    assert record("pad-by-hand", "right") != ""
+@pytest.mark.parametrize("trial", range(25))
+def test_those_who_find_a_damaged_file_at_once_lose_none_of_it(folder: Path, trial: int) -> None:
+    write(folder / FILE, "precious words", OLD)
+    start = threading.Barrier(8)  # threads meet closer than processes do, at the same files
+    with ThreadPoolExecutor(8) as finders:
+        list(finders.map(lambda _finder: (start.wait(), history()), range(8)))
+    assert any("precious words" in path.read_text() for path in folder.glob("*.damaged-*"))
+    assert OLD in lines(folder / FILE)
+
+
+@pytest.mark.parametrize("line", [b"x" * 2_000_000, json.dumps(OLD).encode() + b"\n"])
+def test_a_huge_file_is_kept_aside(folder: Path, line: bytes) -> None:
+    (folder / FILE).write_bytes(line * (2_000_000 // len(line)))
+    note = record("causal-mask", "wrong")
+    assert "masklens-progress.damaged-1.jsonl" in note
+    expected = [OLD["question"]] * line.startswith(b"{") + ["causal-mask"]
+    assert [entry["question"] for entry in lines(folder / FILE)] == expected
+
+
+def test_a_file_from_windows_is_not_damaged(folder: Path) -> None:
+    old = json.dumps(OLD).encode()
+    (folder / FILE).write_bytes(b"\xef\xbb\xbf" + old + b"\r\n\r\n" + old + b"\r\n")
+    assert history() == ({"pad-by-hand": "solved"}, "")
+
+
+def test_who_deletes_the_file_begins_anew(folder: Path) -> None:
+    record("pad-by-hand", "right")
+    (folder / FILE).unlink()
+    record("pad-by-hand", "right")
     assert [line["question"] for line in lines(folder / FILE)] == ["pad-by-hand"]
 
 
@@ -180,6 +210,52 @@ def test_on_a_full_disk_memory_serves(folder: Path) -> None:
     assert known == "['causal-mask', 'pad-by-hand', 'pad-readings']"
     forget()
     assert history()[0] == {"pad-by-hand": "solved"}
+
+
+FULL_DISK_WHEN_SET_ASIDE = """
+import resource
+from masklens.exercise.solved import history
+resource.setrlimit(resource.RLIMIT_FSIZE, (5, 5))
+print(history())
+print(history())
+"""
+
+
+def test_on_a_full_disk_a_damaged_file_is_still_kept_and_known(folder: Path) -> None:
+    write(folder / FILE, "damage", OLD)
+    damaged = (folder / FILE).read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK_WHEN_SET_ASIDE], capture_output=True, text=True, check=True
+    )
+    first, second = done.stdout.splitlines()
+    assert "masklens-progress.damaged-1.jsonl" in first and "cannot be kept" in first
+    assert second == "({'pad-by-hand': 'solved'}, '')"
+    assert (folder / "masklens-progress.damaged-1.jsonl").read_bytes() == damaged
+
+
+def test_what_cannot_be_set_aside_stays_and_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may write everywhere, but has no longer names than others: none is left for the copy.
+    path = folder / ("p" * 245 + ".jsonl")
+    monkeypatch.setenv("MASKLENS_PROGRESS", str(path))
+    write(path, "damage", OLD)
+    damaged = path.read_bytes()
+    states, note = history()
+    assert states == {"pad-by-hand": "solved"} and path.name in note
+    assert record("causal-mask", "right") == ""
+    assert history() == ({"pad-by-hand": "solved", "causal-mask": "solved"}, "")
+    assert path.read_bytes() == damaged and list(folder.iterdir()) == [path]
+
+
+def test_without_a_working_directory_memory_serves(folder: Path) -> None:
+    gone = folder / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    notes = [record("pad-by-hand", "right"), record("causal-mask", "wrong")]
+    assert FILE in notes[0] and notes[1] == ""
+    assert history() == ({"pad-by-hand": "solved", "causal-mask": "tried"}, "")
 
 
 def test_a_folder_that_does_not_exist_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

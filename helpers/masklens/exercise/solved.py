@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -40,13 +40,11 @@ def record(question: str, verdict: str) -> str:
         >>> record("pad-by-hand", "wrong")
         ''
     """
-    states, note = history()
     state: State = "solved" if verdict == "right" else "tried"
-    if states.get(question) in ("solved", state):
-        return note
-    _memory[question] = state
+    saved, note = _saved()
+    _memory.update(_best(_memory, {question: state}))
     path = _path()
-    if path is None or path in _unwritable:
+    if path is None or path in _unwritable or saved.get(question) in ("solved", state):
         return note
     line = {
         "version": _VERSION,
@@ -57,7 +55,7 @@ def record(question: str, verdict: str) -> str:
     try:
         _append(path, [line])
     except OSError as error:
-        return _says_unwritable(path, error)
+        return f"{note} {_says_unwritable(path, error)}".strip()
     return note
 
 
@@ -73,31 +71,26 @@ def history() -> tuple[dict[str, State], str]:
     Example:
         >>> history()[0].get("no-such-question")
     """
-    path, note = _path(), ""
-    states = dict(_memory)
-    if path is None:
-        return states, note
-    try:
-        lines, damaged = _read(path)
-        if damaged:
-            aside, lines = _set_aside(path)
-            note = _(
-                "{file} could not be read in full. It is kept as {aside}, and what could be read "
-                "is carried over."
-            ).format(file=path.name, aside=aside.name)
-    except FileNotFoundError:
-        return states, note
-    except OSError as error:
-        return states, _says_unwritable(path, error)
-    for line in lines:
-        if states.get(line["question"]) != "solved":
-            states[line["question"]] = "solved" if line["state"] == "solved" else "tried"
-    return states, note
+    saved, note = _saved()
+    return _best(_memory, saved), note
+
+
+def _best(*known: Mapping[str, State]) -> dict[str, State]:
+    best: dict[str, State] = {}
+    for states in known:
+        best |= {name: state for name, state in states.items() if best.get(name) != "solved"}
+    return best
 
 
 def _path() -> Path | None:
     named = os.environ.get(SETTING, "")
-    return None if named == "off" else Path(named or FILE).absolute()
+    if named.lower() == "off":
+        return None
+    path = Path(named or FILE)
+    try:
+        return path.expanduser().absolute()
+    except (OSError, RuntimeError):  # no such user, or no working directory any more
+        return path
 
 
 def _says_unwritable(path: Path, error: OSError) -> str:
@@ -109,24 +102,54 @@ def _says_unwritable(path: Path, error: OSError) -> str:
     ).format(file=path.name, reason=error.strerror)
 
 
+def _saved() -> tuple[dict[str, State], str]:
+    """What the file says, after a damaged one is put in order, and what to tell the learner."""
+    path, note = _path(), ""
+    if path is None:
+        return {}, note
+    lines: list[dict[str, str]] = []
+    try:
+        lines, damaged = _read(path)
+        if damaged:
+            aside = _set_aside(path)
+            note = _(
+                "{file} could not be read in full. It is kept as {aside}, and what could be read "
+                "is carried over."
+            ).format(file=path.name, aside=aside.name)
+            # Read again what another notebook may have written meanwhile.
+            lines = _once(lines + _read(aside)[0])
+            _append(path, lines)
+    except FileNotFoundError:
+        pass  # there is none yet, or another notebook sets it aside at this moment
+    except OSError as error:
+        # What was read stays known, though the file may have been moved already.
+        _memory.update(_best(_memory, *map(_state, lines)))
+        note = f"{note} {_says_unwritable(path, error)}".strip()
+    return _best(*map(_state, lines)), note
+
+
+def _state(line: dict[str, str]) -> dict[str, State]:
+    return {line["question"]: "solved" if line["state"] == "solved" else "tried"}
+
+
 def _read(path: Path) -> tuple[list[dict[str, str]], bool]:
     """The lines that can be read, and whether there are others."""
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):  # a folder; or a device, which may have no end
         raise OSError(errno.EINVAL, _("it is not a file"))
-    if about.st_size > _MOST_BYTES:
-        return [], True
-    *lines, last = path.read_bytes().split(b"\n")
+    with path.open("rb") as file:
+        *lines, last = file.read(_MOST_BYTES).split(b"\n")
     read = list(_parsed(lines))
+    others = len(read) < sum(1 for line in lines if line.strip())
     # What stands after the last line break was not written to its end.
-    return read + list(_parsed([last])), len(read) < len(lines) - lines.count(b"")
+    return read + list(_parsed([last])), others or about.st_size > _MOST_BYTES
 
 
 def _parsed(lines: list[bytes]) -> Iterator[dict[str, str]]:
     for line in lines:
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):  # a line of a thousand brackets is the latter
             continue
         if isinstance(entry, dict) and entry.get("version") == _VERSION and _complete(entry):
             yield entry
@@ -136,18 +159,29 @@ def _complete(entry: dict[str, object]) -> bool:
     return all(isinstance(entry.get(key), str) for key in ("question", "state"))
 
 
-def _set_aside(path: Path) -> tuple[Path, list[dict[str, str]]]:
-    """Renames the file, and begins a new one with what can be read of it."""
+def _once(lines: list[dict[str, str]]) -> list[dict[str, str]]:
+    return list({(line["question"], line["state"]): line for line in lines}.values())
+
+
+def _set_aside(path: Path) -> Path:
+    """Renames the file to a name that is free, and that no other notebook takes meanwhile."""
     number = 1
-    while (aside := path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")).exists():
-        number += 1
-    path.rename(aside)
-    lines, _damaged = _read(aside)
-    _append(path, lines)
-    return aside, lines
+    while True:
+        aside = path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")
+        try:
+            aside.touch(exist_ok=False)
+            break
+        except FileExistsError:
+            number += 1
+    try:
+        path.replace(aside)
+    except OSError:
+        aside.unlink()
+        raise
+    return aside
 
 
-def _append(path: Path, lines: list[dict[str, object]] | list[dict[str, str]]) -> None:
+def _append(path: Path, lines: Iterable[Mapping[str, object]]) -> None:
     """Appends in one write, after ending a line that was not written to its end."""
     text = "".join(json.dumps(line) + "\n" for line in lines).encode()
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
