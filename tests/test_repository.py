@@ -304,7 +304,7 @@ def test_the_font_is_small_and_bears_no_name_of_its_source() -> None:
     assert "SIL OPEN FONT LICENSE" in license_text
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error:Glyph")
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_matplotlib_draws_hangul_without_a_missing_glyph(tmp_path: Path, suffix: str) -> None:
     figure = Figure(figsize=(2, 1))

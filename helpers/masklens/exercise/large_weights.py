@@ -29,7 +29,7 @@ def large_weights(model: Any) -> Iterator[None]:
     """
     random = np.random.default_rng(0)
     kernels = [w for w in getattr(model, "trainable_variables", ()) if len(w.shape) > 1]
-    before = [np.array(kernel) for kernel in kernels]
+    before = [kernel.numpy().copy() for kernel in kernels]
     try:
         for kernel in kernels:
             inputs = float(np.prod(kernel.shape[:-1]))
