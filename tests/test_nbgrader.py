@@ -209,7 +209,7 @@ def test_validation_sees_what_is_wrong(english: Class) -> None:
         for student in ("right", "wrong")
     }
     assert "Success" in shown["right"]
-    assert "FAILED ON 1 CELL" in shown["wrong"] and "pads-in-front" in shown["wrong"]
+    assert "FAILED ON 1 CELL" in shown["wrong"] and SENTENCES["wrong"] in shown["wrong"]
 
 
 def test_the_page_for_teachers_holds_every_command_in_both_languages() -> None:

@@ -27,8 +27,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_at_first_nothing_is_solved() -> None:
     caption, *rows, last = ml.progress().text.splitlines()
     assert caption == f"0 of {len(TITLES)} exercises solved"
-    assert [row[4:].split(" (")[0] for row in rows] == [f"[○] {title}" for title in TITLES]
-    assert last == f"Next: {TITLES[0]}"
+    assert [row[6:].split(" (")[0] for row in rows] == [f"[○] {title}" for title in TITLES]
+    assert last == f"Next: 01, {TITLES[0]}"
 
 
 def test_what_was_solved_and_tried_is_shown() -> None:
@@ -38,7 +38,7 @@ def test_what_was_solved_and_tried_is_shown() -> None:
     assert text.startswith(f"1 of {len(TITLES)} ")
     assert text.count("[✓]") == 1 and "[✓] Pad by hand" in text
     assert text.count("[~]") == 1 and "[~] Pad for a fast LSTM" in text
-    assert text.endswith(f"Next: {TITLES[1]}")
+    assert text.endswith(f"Next: 01, {TITLES[1]}")
 
 
 def test_when_all_is_solved_nothing_is_next() -> None:

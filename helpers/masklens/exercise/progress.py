@@ -11,11 +11,13 @@ from masklens.language import get_language, mark
 from masklens.language import translate as _
 from masklens.picture import Picture
 from masklens.questions import all_questions
+from masklens.table import terminal_width
 
 # Each state has a sign and a word, so that colour alone says nothing.
 _SIGNS = {"solved": "✓", "tried": "~", "open": "○"}
 _WORDS = {"solved": mark("solved"), "tried": mark("tried"), "open": mark("not yet")}
 _COMBINED = "99"
+_WIDTH = 5  # columns of a terminal for the name of a lesson
 
 
 def progress() -> Picture:
@@ -34,7 +36,10 @@ def progress() -> Picture:
     caption = _("{solved} of {all} exercises solved").format(solved=solved, all=len(shown))
     waiting = next((question for question, state in shown if state != "solved"), None)
     lessons = [(name, list(rows)) for name, rows in groupby(shown, lambda row: _lesson(row[0]))]
-    more = [_("Next: {title}").format(title=_(waiting.title))] if waiting else []
+    more = []
+    if waiting:
+        following = _("Next: {lesson}, {title}")
+        more = [following.format(lesson=_lesson(waiting), title=_(waiting.title))]
     return _picture(caption, lessons, [*more, *([note] if note else [])])
 
 
@@ -58,11 +63,15 @@ def _picture(
         f"<table>{body}</table>{last}</figure>"
     )
     lines = [
-        f"{name if first else '':<3} [{_SIGNS[state]}] {_text(question)}"
+        f"{_padded(name if first else '')} [{_SIGNS[state]}] {_text(question)}"
         for name, rows in lessons
         for first, (question, state) in zip([True] + [False] * len(rows), rows, strict=False)
     ]
     return Picture(html, "\n".join([caption, *lines, *more]))
+
+
+def _padded(name: str) -> str:
+    return name + " " * (_WIDTH - terminal_width(name))
 
 
 def _item(question: Question, state: str) -> str:
