@@ -1,0 +1,273 @@
+"""Builds the site from the committed notebooks: python -m authoring.site."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+import masklens
+from authoring import check, layout, notebook, source
+from authoring.layout import AuthoringError, Fault, relative
+
+_DOCS = Path("docs")
+TARGET = _DOCS / "_build" / "html"
+# Each edition of notebooks, and the folder of the site that its pages stand in.
+PAGES = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutions"}
+_LINK_WITH_TEXT = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
+_REMOTE = re.compile(
+    r"(?:https://github\.com/|(?:ssh://)?git@github\.com[:/])([\w-]+/[\w.-]+?)(?:\.git)?/?"
+)
+_EXPLORER = "{{explorer}}"
+_TABLE = "{{table}}"
+_LANDING_EXPLORER = ("01_padding", "PaddingExplorer")
+
+
+def repository(root: Path, environment: Mapping[str, str]) -> str | None:
+    """The GitHub repository that the site links to, as ``owner/name``, or None.
+
+    It is what MASKLENS_REPOSITORY names, else the git remote ``origin`` if that is on GitHub.
+
+    Raises:
+        AuthoringError: MASKLENS_REPOSITORY has another form.
+    """
+    named = notebook.repository(environment)
+    if named:
+        return named
+    try:
+        command = ["git", "-C", str(root), "remote", "get-url", "origin"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None  # no git here
+    remote = _REMOTE.fullmatch(done.stdout.strip())
+    return remote[1] if remote else None
+
+
+def build(
+    root: Path, target: Path, github: str | None, languages: Sequence[str] | None = None
+) -> list[Fault]:
+    """Builds the site in each language, if the notebooks are fit to be shown.
+
+    Args:
+        root: the repository.
+        target: the folder of the site; what stands in it is replaced.
+        github: ``owner/name`` of the repository to link to, or None.
+        languages: the codes of the languages; all of them by default.
+
+    Returns:
+        Every fault found; with one there is no new site.
+    """
+    codes = languages or layout.languages(root)
+    faults = [fault for find in (_unbuilt, _unfit) for fault in find(root)]
+    if faults:
+        return faults
+    with tempfile.TemporaryDirectory() as folder:
+        pages = Path(folder) / "html"
+        for code in codes:
+            sources = Path(folder) / code
+            assemble(root, sources, code, github)
+            _run_sphinx(sources, pages / code, Path(folder) / "doctrees" / code, code, github)
+            _offer_downloads(root, pages / code, code)
+        shutil.copy(root / _DOCS / "templates" / "root.html", pages / "index.html")
+        shutil.copy(root / _DOCS / "templates" / "404.html", pages / "404.html")
+        (pages / ".nojekyll").touch()  # else GitHub leaves out folders that begin with _
+        _write_sitemap(pages)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(pages, target)
+    return []
+
+
+def assemble(root: Path, folder: Path, language: str, github: str | None) -> None:
+    """Writes what Sphinx reads for one language: settings, notebooks and pages.
+
+    Args:
+        root: the repository.
+        folder: where to write it.
+        language: the code of the language.
+        github: ``owner/name`` of the repository to link to, or None.
+    """
+    shutil.copytree(root / _DOCS, folder, ignore=shutil.ignore_patterns("_build", "*.md"))
+    loader = Path(masklens.__file__).with_name("page.js")
+    shutil.copy(loader, folder / "static" / "page.js")
+    for edition, page in PAGES.items():
+        for path in sorted((root / edition / language).glob("*.ipynb")):
+            book = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # has no hints
+            _write(folder / page / path.name, _as_page(book, language, github))
+    for name in ("teaching", "layers", "reference"):
+        text = _page_text(root, name, language)
+        (folder / f"{name}.md").write_text(_linked(text, github), encoding="utf-8")
+    _write(folder / "index.ipynb", _landing(root, language))
+
+
+def _unbuilt(root: Path) -> Iterator[Fault]:
+    for path in layout.source_paths(root):
+        for language in layout.languages(root):
+            for edition in layout.editions(path):
+                target = layout.notebook_path(root, path, language, edition)
+                if not target.exists():
+                    remedy = "run `python -m authoring build`"
+                    yield Fault(relative(root, target), "", "not built: no counterpart", remedy)
+
+
+def _unfit(root: Path) -> Iterator[Fault]:
+    for page in _built_pages(root):
+        for find in (check.faulty_outputs, check.unsaved_widgets):
+            yield from find(page)
+
+
+def _built_pages(root: Path) -> Iterator[check.Page]:
+    for path in layout.source_paths(root):
+        read = source.read(root, path)
+        for language in layout.languages(root):
+            for edition in layout.editions(path):
+                book = notebook.read(root, layout.notebook_path(root, path, language, edition))
+                if book is not None:
+                    yield check.Page(root, read, language, edition, book, book, None)
+
+
+def _as_page(book: NotebookNode, language: str, github: str | None) -> NotebookNode:
+    """The notebook as the site shows it: without its links cell, which the templates replace."""
+    book.cells = [cell for cell in book.cells if cell.get("id") != source.LINKS]
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _linked(cell.source, github)
+    return book
+
+
+def _linked(text: str, github: str | None) -> str:
+    """Links as they are on the site; what the site does not hold is on GitHub, or no link."""
+
+    def place(match: re.Match[str]) -> str:
+        words, target = match[1], match[2]
+        if "://" in target or not target.startswith("../"):
+            return match[0]
+        parts = target.removeprefix("../").removeprefix("../").split("/")
+        if parts[0] in PAGES and len(parts) == 3:
+            return f"[{words}](../{PAGES[parts[0]]}/{parts[2]})"
+        if github:
+            address = f"https://github.com/{github}/tree/main/{'/'.join(parts)}"
+            return f"[{words}]({address})"
+        return words
+
+    return _LINK_WITH_TEXT.sub(place, text)
+
+
+def _page_text(root: Path, name: str, language: str) -> str:
+    path = root / _DOCS / (f"{name}.md" if language == "en" else f"{name}.{language}.md")
+    text = path.read_text(encoding="utf-8")
+    # The line that leads to the other language, where there are no templates to do it.
+    text = re.sub(r"(?m)^.*\]\(\w+(\.ko)?\.md\).*\n", "", text)
+    if _TABLE in text:
+        text = text.replace(_TABLE, _rows(root))
+    return text.replace("{{names}}", _reference())
+
+
+def _rows(root: Path) -> str:
+    """The rows of the table of layers, which are as they were measured."""
+    table = (root / _DOCS / "layers.md").read_text(encoding="utf-8")
+    return "\n".join(line for line in table.splitlines() if line.startswith("| `"))
+
+
+def _reference() -> str:
+    """What autodoc is to document: every public name of the library."""
+    blocks = []
+    for name in [*masklens.__all__, "exercise.checks.Question", "exercise.verdict.Verdict"]:
+        kind = "autoclass" if name.rpartition(".")[2][0].isupper() else "autofunction"
+        members = "\n   :members:" if kind == "autoclass" else ""
+        blocks.append(f"```{{eval-rst}}\n.. {kind}:: masklens.{name}{members}\n```")
+    return "\n\n".join(blocks)
+
+
+def _landing(root: Path, language: str) -> NotebookNode:
+    """The landing page as a notebook, with an explorer from a lesson in it."""
+    name = "index.md" if language == "en" else f"index.{language}.md"
+    before, _mark, after = (root / _DOCS / name).read_text(encoding="utf-8").partition(_EXPLORER)
+    lesson, explorer = _LANDING_EXPLORER
+    path = root / "notebooks" / language / f"{lesson}.ipynb"
+    book: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # has no hints
+    shown = next(c for c in book.cells if c.cell_type == "code" and explorer in c.source)
+    shown.metadata["tags"] = ["remove-input"]
+    texts = (nbformat.v4.new_markdown_cell(text) for text in (before, after))  # type: ignore[no-untyped-call]
+    first, last = texts
+    book.cells = [first, shown, last]
+    return book
+
+
+def _write(path: Path, book: NotebookNode) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(book, path)  # type: ignore[no-untyped-call]  # has no hints
+
+
+def _run_sphinx(
+    sources: Path, pages: Path, doctrees: Path, language: str, github: str | None
+) -> None:
+    """Runs Sphinx; what it warns of is an error."""
+    settings = {"MASKLENS_SITE_LANGUAGE": language, "MASKLENS_SITE_REPOSITORY": github or ""}
+    quiet = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    done = subprocess.run(
+        [*command, "-d", str(doctrees), str(sources), str(pages)],
+        env={**os.environ, **settings, **quiet},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "WARNING" in line or "rror" in line]
+        told = [line.replace(f"{sources}/", "") for line in lines] or [done.stderr[-2000:]]
+        raise AuthoringError([Fault(f"docs ({language})", "", line, "") for line in told])
+
+
+def _offer_downloads(root: Path, pages: Path, language: str) -> None:
+    """Puts each notebook where its page offers it."""
+    for edition, page in PAGES.items():
+        for path in sorted((root / edition / language).glob("*.ipynb")):
+            offered = pages / "_downloads" / page / path.name
+            offered.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, offered)
+
+
+def _write_sitemap(pages: Path) -> None:
+    """Lists the pages for search engines, if it is known where the site will stand."""
+    base = os.environ.get("MASKLENS_SITE_URL", "").rstrip("/")
+    if base:
+        left_out = {"search.html", "genindex.html"}
+        paths = [path for path in sorted(pages.glob("*/**/*.html")) if path.name not in left_out]
+        urls = "".join(f"<url><loc>{base}/{relative(pages, path)}</loc></url>" for path in paths)
+        head = '<?xml version="1.0" encoding="UTF-8"?>\n'
+        schema = "http://www.sitemaps.org/schemas/sitemap/0.9"
+        text = f'{head}<urlset xmlns="{schema}">{urls}</urlset>\n'
+        (pages / "sitemap.xml").write_text(text, encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Builds the site; returns 0 if all is well, and 1 after printing what is not."""
+    parser = argparse.ArgumentParser(prog="python -m authoring.site", description=__doc__)
+    root = Path(__file__).resolve().parent.parent
+    parser.add_argument("--root", type=Path, default=root, help="the repository")
+    parser.add_argument("--target", type=Path, help=f"the folder of the site; {TARGET} by default")
+    options = parser.parse_args(arguments)
+    target = options.target or options.root / TARGET
+    try:
+        github = repository(options.root, os.environ)
+        faults = build(options.root.resolve(), target, github)
+    except AuthoringError as error:
+        faults = list(error.faults)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    if not faults:
+        print(f"{target}: built")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Sphinx's settings, the same for every language; authoring.site sets the environment."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import sphinx.search
+
+sys.path.insert(0, str(Path(__file__).parent))
+from korean_search import SearchKorean  # stands beside this file
+
+_NAMES = {"en": "English", "ko": "한국어"}
+
+project = "MaskLens"
+author = "MaskLens"
+language = os.environ["MASKLENS_SITE_LANGUAGE"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["templates", "static", "locale"]
+locale_dirs = ["locale"]
+
+# Notebooks are shown as they were committed. A page carries each explorer as its picture, and the
+# loader brings it to life.
+nb_execution_mode = "off"
+nb_merge_streams = True
+nb_ipywidgets_js = {"page.js": {}}
+nb_mime_priority_overrides = [("html", "text/html", 1)]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+# The docstrings write code between single backquotes.
+default_role = "code"
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+napoleon_google_docstring = True
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = "MaskLens"
+html_baseurl = ""
+templates_path = ["templates"]
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
+html_favicon = "static/favicon.svg"
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_show_copyright = False
+html_last_updated_fmt = None
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+        "sidebar/language.html",
+    ]
+}
+_other = next(code for code in _NAMES if code != language)
+html_context = {
+    "page_language": language,
+    "other_language": _other,
+    "other_name": _NAMES[_other],
+    "repository": os.environ["MASKLENS_SITE_REPOSITORY"],
+    "branch": "main",
+    "base_url": os.environ.get("MASKLENS_SITE_URL", "").rstrip("/"),
+}
+
+
+def setup(app: Any) -> None:
+    """Lets Sphinx search Korean."""
+    sphinx.search.languages["ko"] = SearchKorean
