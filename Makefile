@@ -39,7 +39,7 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab test test-colab build check catalogs update bench clean
+.PHONY: help lab test test-colab docs colab build check catalogs update bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,12 @@ test-colab:  ## run lessons 01 to 03 and all solutions with Colab's versions, on
 		echo "Left out: notebooks with Colab's versions; no Python 3.13 with venv among: $(PYTHON_COLAB).")
 	@$(if $(FOUND_COLAB),.venv-colab/bin/python tests/colab.py $(COLAB_NOTEBOOKS))
 
+docs: .venv/docs  ## build the site of both languages in docs/_build/html
+	$(RUN) -m authoring.site
+
+colab: .venv/docs  ## write notebooks that carry the library with them to dist/colab
+	$(RUN) -m authoring.colab
+
 build: .venv/test  ## build and execute the notebooks whose content changed
 	$(RUN) -m authoring build
 
@@ -77,7 +83,7 @@ bench: .venv/bench  ## measure what the library costs, beside what one would use
 	$(RUN) -m benchmarks
 
 clean:  ## remove the environments and what the tools leave behind
-	rm -rf .venv .venv-colab .*_cache .hypothesis build helpers/*.egg-info
+	rm -rf .venv .venv-colab .*_cache .hypothesis build dist docs/_build helpers/*.egg-info
 
 # What TensorFlow's libraries write to stderr, whatever they are told, belongs in no notebook.
 KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
@@ -96,7 +102,7 @@ KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
 	@touch $@
 
 # One stamp for each extra of pyproject.toml; a changed lock installs it again.
-.venv/learn .venv/teach .venv/test .venv/bench: .venv/%: pyproject.toml $(LOCK) | .venv/created
+.venv/learn .venv/teach .venv/docs .venv/test .venv/bench: .venv/%: pyproject.toml $(LOCK) | .venv/created
 	@echo "Installing masklens[$*] into .venv; the first time this takes some minutes."
 	@$(RUN) -m pip install -qq --disable-pip-version-check -c $(LOCK) -e '.[$*]'
 	@touch $@
