@@ -76,6 +76,9 @@ def build(
             sources = Path(folder) / code
             assemble(root, sources, code, github)
             _run_sphinx(sources, pages / code, Path(folder) / "doctrees" / code, code, github)
+            # What MyST-NB leaves for programs that execute notebooks.
+            shutil.rmtree(pages / "jupyter_execute", ignore_errors=True)
+            shutil.rmtree(pages / code / "_sources", ignore_errors=True)
             _offer_downloads(root, pages / code, code)
         shutil.copy(root / _DOCS / "templates" / "root.html", pages / "index.html")
         shutil.copy(root / _DOCS / "templates" / "404.html", pages / "404.html")
@@ -211,7 +214,13 @@ def _run_sphinx(
     sources: Path, pages: Path, doctrees: Path, language: str, github: str | None
 ) -> None:
     """Runs Sphinx; what it warns of is an error."""
-    settings = {"MASKLENS_SITE_LANGUAGE": language, "MASKLENS_SITE_REPOSITORY": github or ""}
+    # Searching Korean takes this package's list of terms.
+    path = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
+    settings = {
+        "MASKLENS_SITE_LANGUAGE": language,
+        "MASKLENS_SITE_REPOSITORY": github or "",
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+    }
     quiet = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     done = subprocess.run(
