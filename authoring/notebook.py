@@ -131,6 +131,11 @@ def metadata(notebook: NotebookNode, language: str) -> dict[str, object]:
     }
 
 
+def page(github: str, path: str) -> str:
+    """The address at GitHub of a file of the repository."""
+    return f"https://github.com/{github}/blob/{_BRANCH}/{path}"
+
+
 def _look_up(catalog: Catalog, faults: list[Fault], place: str, cell_id: str, text: str) -> str:
     """The translation of a block, or the block itself after noting the fault."""
     message = catalog.get(text, cell_id)
@@ -149,6 +154,5 @@ def _with_language(code: str, language: str) -> str:
 
 def _hosted_links(github: str, path: str) -> str:
     colab = f"https://colab.research.google.com/github/{github}/blob/{_BRANCH}/{path}"
-    page = f"https://github.com/{github}/blob/{_BRANCH}/{path}"
     raw = f"https://raw.githubusercontent.com/{github}/{_BRANCH}/{path}"
-    return f" · [Colab]({colab}) · [GitHub]({page}) · [download]({raw})"
+    return f" · [Colab]({colab}) · [GitHub]({page(github, path)}) · [download]({raw})"
