@@ -6,6 +6,7 @@ from benchmarks.checks import measure_checks
 from benchmarks.explorers import measure_explorers
 from benchmarks.imports import measure_imports
 from benchmarks.pictures import measure_pictures
+from benchmarks.site import measure_site
 from benchmarks.torchlens import measure_torchlens
 from benchmarks.tracing import measure_tracing
 
@@ -16,6 +17,7 @@ if __name__ == "__main__":
         measure_tracing(),
         measure_explorers(),
         measure_checks(),
+        measure_site(),
     ]
     measure_torchlens()
     sys.exit(not all(met))

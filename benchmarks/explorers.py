@@ -159,7 +159,8 @@ WATCH = """
 """
 
 
-def _find_browser() -> str | None:
+def find_browser() -> str | None:
+    """The Chromium to measure with, if there is one."""
     named = os.environ.get("MASKLENS_CHROMIUM")
     found = map(shutil.which, [named] if named else BROWSERS)
     return next((browser for browser in found if browser), None)
@@ -240,7 +241,7 @@ def _times(page: Page, way: Way) -> list[float]:
 
 
 def _measure_toggles() -> bool:
-    browser_path = _find_browser()
+    browser_path = find_browser()
     if browser_path is None:
         print("\nLeft out: click to painted (no Chromium found; apt install chromium).")
         return True

@@ -1,0 +1,647 @@
+"""The built site: the same each time, whole in both languages, and working without a network."""
+
+import json
+import re
+import shutil
+import subprocess
+import urllib.parse
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import Shown, Watch
+from built_site import (
+    LANGUAGES,
+    ROOT,
+    Built,
+    Link,
+    Page,
+    content_pages,
+    make_docs,
+    notebook_pages,
+    read_pages,
+    style_links,
+)
+from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page as BrowserPage
+from static_page import saved_states, served, shown_models
+
+from authoring.layout import AuthoringError
+from authoring.site import repository
+
+REPOSITORY = "someone/masklens-course"
+LESSON = "lessons/01_padding.html"
+
+# What is called the same in every language.
+NAMES = {"MaskLens", "GitHub", "Colab"}
+
+each_language = pytest.mark.parametrize("language", LANGUAGES)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The site of this repository, as it is on GitHub."""
+    folder = tmp_path_factory.mktemp("site")
+    return make_docs(ROOT, folder / "html", folder / "offline", MASKLENS_REPOSITORY=REPOSITORY)
+
+
+@pytest.fixture(scope="module")
+def pages(built: Built) -> dict[str, Page]:
+    return read_pages(built)
+
+
+# --- Building -----------------------------------------------------------------------------------
+
+
+def test_the_build_warns_of_nothing_and_fetches_nothing(built: Built) -> None:
+    assert (built.status, built.said, built.calls) == (0, "", "")
+
+
+def test_a_build_is_the_same_elsewhere_and_over_an_older_one(built: Built, tmp_path: Path) -> None:
+    old = tmp_path / "elsewhere" / "en" / "lessons" / "98_gone.html"
+    old.parent.mkdir(parents=True)
+    old.write_text("<p>The page of a lesson that is no more.")
+    again = make_docs(
+        ROOT,
+        tmp_path / "elsewhere",
+        tmp_path / "offline",
+        MASKLENS_REPOSITORY=REPOSITORY,
+        PYTHONHASHSEED="7",
+        TZ="Asia/Seoul",
+        LANG="ko_KR.UTF-8",
+    )
+    assert (again.status, again.said) == (0, "")
+    first, second = files(built.folder), files(again.folder)
+    assert sorted(first) == sorted(second)
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_a_page_names_nothing_of_the_machine_that_built_it(built: Built) -> None:
+    named = re.compile(rb"(?<![\w.])/(root|tmp|home|Users|work)/\w")
+    assert [name for name, data in files(built.folder).items() if named.search(data)] == []
+
+
+# --- Every page ---------------------------------------------------------------------------------
+
+
+def test_every_notebook_has_its_page(pages: dict[str, Page]) -> None:
+    for language in LANGUAGES:
+        assert set(content_pages(language)) <= set(pages)
+        for name, path in notebook_pages(language).items():
+            heading = pages[name].soup.select_one("article h1")
+            assert heading is not None
+            title = json.loads(path.read_text("utf-8"))["metadata"]["title"]
+            assert heading.get_text().startswith(re.sub("[*`]", "", title))
+
+
+def test_every_page_is_there_in_both_languages_and_says_which_it_is_in(
+    pages: dict[str, Page],
+) -> None:
+    assert {page.counterpart for page in pages.values()} == set(pages)
+    for page in pages.values():
+        assert page.soup.html is not None and page.soup.html["lang"] == page.language, page.name
+
+
+def test_every_page_links_to_its_counterpart(pages: dict[str, Page]) -> None:
+    for page in pages.values():
+        there = pages[page.counterpart].language
+        relations = page.relations()
+        assert set(relations) == {*LANGUAGES, "x-default"}, page.name
+        assert relations[page.language].file == page.name
+        assert relations[there].file == page.counterpart
+        links = page.links(hreflang=there)
+        assert links and {link.file for link in links} == {page.counterpart}, page.name
+
+
+def test_no_link_is_dead(built: Built, pages: dict[str, Page]) -> None:
+    root = Page("index.html", built.page("index.html").soup)
+    dead = [
+        f"{link.page}: {link.written}"
+        for page in [*pages.values(), root]
+        for link in [*page.links(), *page.named()]
+        if not alive(link, built, pages)
+    ]
+    assert dead == []
+
+
+def alive(link: Link, built: Built, pages: dict[str, Page]) -> bool:
+    if link.outside:
+        on_github = link.address.removeprefix(f"https://github.com/{REPOSITORY}/")
+        if on_github != link.address:
+            return (ROOT / re.sub("^(blob|tree)/main/?|#.*", "", on_github)).exists()
+        return link.address.startswith("https://")
+    if not (built.folder / link.file).is_file():
+        return False
+    # "#" alone, and what scripts make of it, leads to the top.
+    return not link.anchor or link.file not in pages or link.anchor in pages[link.file].ids
+
+
+def test_a_page_that_is_not_found_says_so_and_leads_home(built: Built) -> None:
+    page = built.page("404.html")
+    assert page.title() and re.search("[가-힣]", page.soup.get_text())
+    assert len(page.links()) >= len(LANGUAGES)
+    assert [load.written for load in page.loaded() if not load.written.startswith("data:")] == []
+
+
+def test_nothing_is_loaded_from_elsewhere(built: Built, pages: dict[str, Page]) -> None:
+    loads = [load for page in pages.values() for load in page.loaded()]
+    sheets = {load.file for load in loads if load.file.endswith(".css")}
+    assert sheets
+    for name in sheets:
+        if (built.folder / name).is_file():
+            loads += style_links((built.folder / name).read_text("utf-8"), name)
+    missing = [
+        f"{load.page}: {load.written}"
+        for load in loads
+        if not load.written.startswith(("data:", "#"))
+        and (load.outside or not (built.folder / load.file).is_file())
+    ]
+    assert missing == []
+
+
+@each_language
+def test_titles_and_descriptions_tell_pages_apart(language: str, pages: dict[str, Page]) -> None:
+    content = [pages[name] for name in content_pages(language)]
+    for texts in (
+        [page.title() for page in content],
+        [page.meta("description") for page in content],
+    ):
+        assert [text for text, count in Counter(texts).items() if count > 1 or not text] == []
+    # What a search engine shows of it.
+    long = [page.name for page in content if not 20 <= len(page.meta("description")) <= 200]
+    assert long == []
+
+
+@each_language
+def test_what_the_frame_says_is_in_the_language_of_the_page(
+    language: str, pages: dict[str, Page]
+) -> None:
+    """Labels for the eye and for screen readers: those in Korean hold Hangul, no others do."""
+    labelled = "[aria-label], [title], button, label, summary, noscript"
+    strange = set()
+    for name in content_pages(language):
+        page = pages[name]
+        for tag in page.soup.select(labelled):
+            inside = [tag, *tag.parents]
+            # Outputs have tests of their own; what documents the code is in English.
+            classes = {word for one in inside for word in one.get("class", [])}
+            languages = {one.get("lang", language) for one in inside}
+            if classes & {"cell_output", "py"} or languages != {language}:
+                continue
+            said = tag.get("aria-label") or tag.get("title") or tag.get_text()
+            text = " ".join(str(said).split())
+            hangul = re.search("[가-힣]", text)
+            if text not in NAMES and (not hangul if language == "ko" else hangul):
+                strange.add(text)
+    assert strange - {""} == set()
+
+
+# --- The buttons --------------------------------------------------------------------------------
+
+
+@each_language
+def test_every_notebook_has_its_buttons(
+    language: str, built: Built, pages: dict[str, Page]
+) -> None:
+    for name, path in notebook_pages(language).items():
+        page, committed = pages[name], path.relative_to(ROOT).as_posix()
+        (download,) = page.links(download=True)
+        there = json.loads((built.folder / download.file).read_text("utf-8"))
+        nbformat.validate(there)
+        assert (
+            there["metadata"]["title"] == json.loads(path.read_text("utf-8"))["metadata"]["title"]
+        )
+        addresses = {link.address for link in page.links()}
+        assert f"https://github.com/{REPOSITORY}/blob/main/{committed}" in addresses, name
+        colab = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/{committed}"
+        assert colab in addresses, name
+        source = f"https://github.com/{REPOSITORY}/blob/main/content/"
+        assert any(re.match(f"{source}.*/{path.stem}.(py|po)", link) for link in addresses), name
+
+
+def test_without_a_repository_the_download_remains(tmp_path: Path) -> None:
+    course = copy_course(tmp_path / "course")
+    built = make_docs(course, tmp_path / "html", tmp_path / "offline")
+    assert (built.status, built.said, built.calls) == (0, "", "")
+    for name, page in read_pages(built).items():
+        outside = [link.address for link in page.links() if link.outside]
+        assert not [link for link in outside if re.search("colab|github.com//", link)], name
+        if name in notebook_pages(page.language):
+            assert [(built.folder / link.file).is_file() for link in page.links(download=True)] == [
+                True
+            ], name
+
+
+# --- Bad input ----------------------------------------------------------------------------------
+
+
+def copy_course(folder: Path) -> Path:
+    """A copy of what the site is made of, in no git repository."""
+    for name in ("content", "docs", "exercises", "helpers", "notebooks", "solutions"):
+        unwanted = shutil.ignore_patterns("_build", "__pycache__", "*.egg-info")
+        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
+    for path in [*ROOT.glob("*.toml"), *ROOT.glob("*.md"), ROOT / "LICENSE", ROOT / "NOTICE"]:
+        shutil.copy(path, folder)
+    return folder
+
+
+def rewrite(path: Path, change: Callable[[Any], object]) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    change(notebook)
+    nbformat.write(notebook, path)
+
+
+def forget_execution(notebook: Any) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(execution_count=None, outputs=[])
+
+
+def break_a_cell(notebook: Any) -> None:
+    cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    cell.outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
+
+
+BAD_NOTEBOOKS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "never executed": (
+        "notebooks/ko/04_masks_by_hand.ipynb",
+        lambda path: rewrite(path, forget_execution),
+    ),
+    "with an error in it": (
+        "solutions/en/03_propagation.ipynb",
+        lambda path: rewrite(path, break_a_cell),
+    ),
+    "without its widgets": (
+        "notebooks/en/01_padding.ipynb",
+        lambda path: rewrite(path, lambda notebook: notebook.metadata.pop("widgets")),
+    ),
+    "without one of its widgets": (
+        "notebooks/ko/03_propagation.ipynb",
+        lambda path: rewrite(
+            path, lambda notebook: saved_states(notebook).pop(shown_models(notebook)[-1])
+        ),
+    ),
+    "cut off": (
+        "exercises/ko/02_mask_generators.ipynb",
+        lambda path: path.write_text(path.read_text("utf-8")[:5000], encoding="utf-8"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_NOTEBOOKS)
+def test_a_notebook_that_cannot_be_shown_stops_the_build(fault: str, tmp_path: Path) -> None:
+    name, spoil = BAD_NOTEBOOKS[fault]
+    course = copy_course(tmp_path / "course")
+    spoil(course / name)
+    stopped_by(name, course, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("gone", "left"),
+    [
+        ("notebooks/ko/05_layers_that_change_masks", "notebooks/en/05_layers_that_change_masks"),
+        ("exercises/en/06_opting_in", "exercises/ko/06_opting_in"),
+    ],
+)
+def test_a_notebook_without_counterpart_stops_the_build(
+    gone: str, left: str, tmp_path: Path
+) -> None:
+    course = copy_course(tmp_path / "course")
+    (course / f"{gone}.ipynb").unlink()
+    stopped_by(gone, course, tmp_path)
+
+
+def stopped_by(name: str, course: Path, folder: Path, **environment: str) -> None:
+    """The build fails, names one fault in one line, and makes no page."""
+    built = make_docs(course, folder / "html", folder / "offline", **environment)
+    assert built.status == 1
+    assert "Traceback" not in built.said
+    (line,) = built.said.splitlines()
+    assert name in line
+    assert not list(built.folder.rglob("*.html"))
+
+
+@pytest.mark.parametrize(
+    "setting", ["masklens", "/masklens", "a/b/c", "https://github.com/a/b", "a/b c", "가/나"]
+)
+def test_a_setting_that_is_no_repository_stops_the_build(setting: str, tmp_path: Path) -> None:
+    with pytest.raises(AuthoringError, match="MASKLENS_REPOSITORY") as stopped:
+        repository(tmp_path, {"MASKLENS_REPOSITORY": setting})
+    assert repr(setting) in str(stopped.value)
+
+
+def test_the_command_says_what_is_wrong_with_the_setting(tmp_path: Path) -> None:
+    stopped_by("MASKLENS_REPOSITORY", ROOT, tmp_path, MASKLENS_REPOSITORY="owner only")
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("https://github.com/owner/name", "owner/name"),
+        ("https://github.com/owner/name.git", "owner/name"),
+        ("https://token@github.com/owner/name.js.git", "owner/name.js"),
+        ("git@github.com:owner/name.git", "owner/name"),
+        ("ssh://git@github.com/owner/name.git", "owner/name"),
+        ("https://gitlab.com/owner/name.git", None),
+        ("https://notgithub.com/owner/name", None),
+        ("/srv/git/name.git", None),
+        (None, None),
+    ],
+)
+def test_the_repository_is_that_of_the_git_remote(
+    remote: str | None, expected: str | None, tmp_path: Path
+) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    if remote:
+        subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
+    assert repository(tmp_path, {}) == expected
+    assert repository(tmp_path, {"MASKLENS_REPOSITORY": "an/other"}) == "an/other"
+
+
+def test_without_git_there_is_no_repository(tmp_path: Path) -> None:
+    assert repository(tmp_path, {}) is None
+    # Nor is that of a folder above it, where it is another project's.
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    above = ["git", "-C", tmp_path, "remote", "add", "origin", "https://github.com/a/b"]
+    subprocess.run(above, check=True)
+    (tmp_path / "unpacked").mkdir()
+    assert repository(tmp_path / "unpacked", {}) is None
+
+
+# --- In a browser -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def address(built: Built) -> Iterator[str]:
+    with served(built.folder) as address:
+        yield address
+
+
+@contextmanager
+def opened(browser: Browser, address: str, name: str, **settings: Any) -> Iterator[BrowserPage]:
+    """Opens a page without network; when it is closed, nothing must have gone wrong on it."""
+    watch = Watch()
+    with browser.new_context(reduced_motion="reduce", **settings) as context:
+        page = context.new_page()
+        watch.attend(page)
+        page.on("console", lambda said: said.type == "error" and watch.errors.append(said.text))
+        page.goto(f"{address}/{name}")
+        yield page
+    assert watch == Watch()
+
+
+PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1200, "height": 900}
+
+
+@each_language
+def test_every_page_fits_a_phone_and_asks_nothing_of_others(
+    browser: Browser, address: str, language: str
+) -> None:
+    wide = {}
+    names = [*content_pages(language), f"{language}/search.html"]
+    with opened(browser, address, "404.html", viewport=PHONE) as page:
+        for name in names:
+            page.goto(f"{address}/{name}")
+            width = page.evaluate("document.documentElement.scrollWidth")
+            if width > PHONE["width"]:
+                wide[name] = width
+    assert wide == {}
+
+
+@each_language
+def test_explorers_work_on_the_page_of_a_lesson(
+    browser: Browser, address: str, language: str
+) -> None:
+    with opened(browser, address, f"{language}/{LESSON}") as page:
+        shown = explorer(page)
+        for side, padded in (("post", [-1]), ("pre", [0])):
+            shown.choose(padding=side)
+            first = [box.is_a("p") for box in shown.tables()[0][1] if box.is_a("p", "t")]
+            assert [place for place in padded if first[place]] == padded
+            assert not all(first)
+        before = shown.said()
+        shown.choose(padding="post")
+        assert shown.said() == before  # as many places are padding on either side
+        shown.choose(mask=not shown.chosen("mask"))
+        assert shown.said() != before
+
+
+def explorer(page: BrowserPage) -> Shown:
+    live = page.locator(".masklens-live").first
+    live.wait_for()
+    return Shown(live)
+
+
+@each_language
+def test_the_first_page_shows_an_explorer_at_once(
+    browser: Browser, address: str, language: str
+) -> None:
+    with opened(browser, address, f"{language}/index.html", viewport=DESKTOP) as page:
+        shown = explorer(page)
+        before = shown.tables()
+        shown.choose(padding="pre" if shown.chosen("padding") == "post" else "post")
+        assert shown.tables() != before
+        lessons = page.locator("article a[href*='lessons/']")
+        assert lessons.count() >= len(list((ROOT / "notebooks" / language).glob("*.ipynb")))
+
+
+def test_the_language_switch_keeps_the_page_and_is_remembered(
+    browser: Browser, address: str
+) -> None:
+    with opened(browser, address, f"en/{LESSON}", viewport=DESKTOP, locale="en-US") as page:
+        page.locator("a[hreflang=ko]:visible").first.click()
+        expect(page).to_have_url(f"{address}/ko/{LESSON}")
+        page.goto(f"{address}/index.html")
+        expect(page).to_have_url(re.compile(f"{address}/ko/(index.html)?$"))
+        page.goto(f"{address}/en/{LESSON}")
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"), [("ko-KR", "ko"), ("en-GB", "en"), ("fr-FR", "en")]
+)
+def test_the_door_opens_in_the_language_of_the_learner(
+    browser: Browser, address: str, locale: str, language: str
+) -> None:
+    with opened(browser, address, "", locale=locale) as page:
+        expect(page).to_have_url(re.compile(f"{address}/{language}/(index.html)?$"))
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("패딩", "패딩을"),
+        ("패딩", "패딩이"),
+        ("패딩을", "패딩이"),
+        ("전파", "전파"),
+        ("전달", "전달합니다"),
+        ("전달합니다", "전달하는"),
+        ("확인", "확인하세요"),
+        ("mask_zero", "mask_zero"),
+    ],
+)
+def test_a_korean_word_is_found_in_its_forms(
+    browser: Browser, address: str, pages: dict[str, Page], query: str, says: str
+) -> None:
+    expected = {name for name in content_pages("ko") if says in pages[name].prose()}
+    assert expected
+    found = search(browser, address, "ko", query)
+    assert expected <= found
+    # And nothing is found that does not speak of it.
+    root = re.sub("을$|합니다$", "", query)
+    assert [name for name in found if root not in pages[name].soup.get_text()] == []
+
+
+def test_an_english_word_is_found(browser: Browser, address: str, pages: dict[str, Page]) -> None:
+    found = search(browser, address, "en", "truncating")
+    assert f"en/{LESSON}" in found
+    assert [name for name in found if "truncat" not in pages[name].soup.get_text().lower()] == []
+
+
+@each_language
+def test_what_is_nowhere_is_not_found(browser: Browser, address: str, language: str) -> None:
+    assert search(browser, address, language, "뷁쉙" if language == "ko" else "zyzzyva") == set()
+
+
+def search(browser: Browser, address: str, language: str, query: str) -> set[str]:
+    """The pages that the search finds for what a reader types."""
+    with opened(browser, address, f"{language}/index.html", viewport=DESKTOP) as page:
+        box = page.locator("input[name=q]:visible").first
+        box.fill(query)
+        box.press("Enter")
+        expect(page).to_have_url(re.compile(re.escape(urllib.parse.quote_plus(query))))
+        said = page.locator("#search-results .search-summary")
+        expect(said).not_to_be_empty()
+        assert (language == "ko") == bool(re.search("[가-힣]", said.inner_text()))
+        links = page.locator("#search-results ul.search > li > a").all()
+        names = [link.evaluate("link => link.pathname") for link in links]
+        page.wait_for_load_state("networkidle")  # what it shows of each page is fetched
+    return {urllib.parse.unquote(name.removeprefix("/")) for name in names}
+
+
+@each_language
+def test_code_is_copied_as_it_stands_in_the_notebook(
+    browser: Browser, address: str, language: str
+) -> None:
+    notebook = nbformat.read(ROOT / "notebooks" / language / "01_padding.ipynb", as_version=4)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    with opened(browser, address, f"{language}/{LESSON}") as page:
+        cells = page.locator(".cell_input")
+        expect(cells).to_have_count(len(code))
+        cells.nth(1).hover()
+        cells.nth(1).locator("button.copybtn").click()
+        assert pasted(page).strip() == code[1].strip()
+
+
+def pasted(page: BrowserPage) -> str:
+    """What the clipboard holds."""
+    page.evaluate("document.body.prepend(document.createElement('textarea'))")
+    paper = page.locator("textarea").first
+    paper.focus()
+    page.keyboard.press("Control+V")
+    return paper.input_value()
+
+
+@pytest.mark.parametrize("system", ["light", "dark"])
+def test_the_chosen_theme_is_kept(browser: Browser, address: str, system: str) -> None:
+    chosen = "light" if system == "dark" else "dark"
+    settings = {"viewport": DESKTOP, "color_scheme": system}
+    with opened(browser, address, f"en/{LESSON}", **settings) as page:
+        before = brightness(page)
+        assert before["page"] == before["picture"] == system
+        toggle = page.locator("button.theme-toggle:visible").first
+        for _ in range(3):
+            if brightness(page)["page"] != chosen:
+                toggle.click()
+        assert brightness(page) == {"page": chosen, "picture": chosen}
+        page.reload()
+        assert brightness(page) == {"page": chosen, "picture": chosen}
+        page.goto(f"{address}/ko/index.html")
+        assert brightness(page)["page"] == chosen
+
+
+def brightness(page: BrowserPage) -> dict[str, str]:
+    """Whether the page, and the blue of the pictures on it, are those of light or of dark."""
+    background, blue = page.evaluate(
+        """() => {
+            const colour = text => {
+                const context = document.createElement("canvas").getContext("2d");
+                context.fillStyle = text;
+                return context.fillStyle;
+            };
+            const picture = document.querySelector("article .masklens");
+            return [
+                colour(getComputedStyle(document.body).backgroundColor),
+                picture && getComputedStyle(picture).getPropertyValue("--m").trim(),
+            ];
+        }"""
+    )
+    light = sum(bytes.fromhex(background[1:])) > 3 * 128
+    blues = {"#0072b2": "light", "#56b4e9": "dark", None: "none"}
+    return {"page": "light" if light else "dark", "picture": blues[blue]}
+
+
+@each_language
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_without_scripts_text_pictures_and_navigation_are_there(
+    browser: Browser, address: str, language: str, viewport: dict[str, int]
+) -> None:
+    settings = {"viewport": viewport, "java_script_enabled": False}
+    with opened(browser, address, f"{language}/{LESSON}", **settings) as page:
+        expect(page.locator("article h1")).to_be_visible()
+        picture = page.locator("article .masklens-explorer").first
+        expect(picture.locator("td").first).to_be_visible()
+        expect(page.locator(".masklens-live")).to_have_count(0)
+        if viewport == PHONE:
+            page.locator("label[for=__navigation]:visible").first.click()
+        other = page.locator("nav a[href*='02_mask_generators'], .sidebar-tree a[href*='02_mask']")
+        other.first.click()
+        expect(page).to_have_url(f"{address}/{language}/lessons/02_mask_generators.html")
+        page.goto(f"{address}/index.html")
+        page.locator(f"a[href*='{language}/']").first.click()
+        expect(page.locator("html")).to_have_attribute("lang", language)
+
+
+def test_an_explorer_of_another_version_keeps_its_picture(browser: Browser, address: str) -> None:
+    def saved_by_another_version(route: Any) -> None:
+        answer = route.fetch()
+        text, count = re.subn(r'(\\"version\\": ?)1\b', r"\g<1>99", answer.text())
+        assert count == 1
+        route.fulfill(response=answer, body=text)
+
+    with opened(browser, address, "404.html") as page:
+        page.route(f"**/en/{LESSON}", saved_by_another_version)
+        page.goto(f"{address}/en/{LESSON}", wait_until="networkidle")
+        expect(page.locator("[data-live]")).to_have_count(1)  # the loader has been there
+        expect(page.locator(".masklens-live")).to_have_count(0)
+        expect(page.locator("article .masklens-explorer td.t").first).to_be_visible()
+
+
+READ = ("index.html", LESSON, "layers.html", "reference.html", "search.html?q=Embedding")
+
+
+@each_language
+@pytest.mark.parametrize(("theme", "viewport"), [("light", PHONE), ("dark", DESKTOP)])
+def test_axe_finds_nothing_to_object_to(
+    browser: Browser, address: str, language: str, theme: str, viewport: dict[str, int]
+) -> None:
+    found = []
+    with opened(browser, address, "404.html", viewport=viewport, color_scheme=theme) as page:
+        for name in READ:
+            page.goto(f"{address}/{language}/{name}", wait_until="networkidle")
+            found += [
+                f"{name}: {one['id']}: {node['html'][:150]}"
+                for one in Axe().run(page).response["violations"]
+                for node in one["nodes"]
+            ]
+    assert found == []
