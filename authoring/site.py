@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 import masklens
-from authoring import check, layout, notebook, source
+from authoring import check, colab, layout, notebook, source
 from authoring.layout import AuthoringError, Fault, relative
 
 _DOCS = Path("docs")
@@ -71,7 +71,8 @@ def build(
     if faults:
         return faults
     with tempfile.TemporaryDirectory() as folder:
-        pages = Path(folder) / "html"
+        pages, carried = Path(folder) / "html", Path(folder) / "colab"
+        colab.write(root, github, target=carried)
         for code in codes:
             sources = Path(folder) / code
             assemble(root, sources, code, github)
@@ -79,7 +80,7 @@ def build(
             # What MyST-NB leaves for programs that execute notebooks.
             shutil.rmtree(pages / "jupyter_execute", ignore_errors=True)
             shutil.rmtree(pages / code / "_sources", ignore_errors=True)
-            _offer_downloads(root, pages / code, code)
+            _offer_downloads(root, carried / code, pages / code / "_downloads", code)
         shutil.copy(root / _DOCS / "templates" / "root.html", pages / "index.html")
         shutil.copy(root / _DOCS / "templates" / "404.html", pages / "404.html")
         (pages / ".nojekyll").touch()  # else GitHub leaves out folders that begin with _
@@ -236,13 +237,15 @@ def _run_sphinx(
         raise AuthoringError([Fault(f"docs ({language})", "", line, "") for line in told])
 
 
-def _offer_downloads(root: Path, pages: Path, language: str) -> None:
-    """Puts each notebook where its page offers it."""
+def _offer_downloads(root: Path, carried: Path, folder: Path, language: str) -> None:
+    """Puts each notebook where its page offers it: one that carries masklens, if there is one."""
     for edition, page in PAGES.items():
+        own = carried / edition if edition == layout.EXERCISES else carried
         for path in sorted((root / edition / language).glob("*.ipynb")):
-            offered = pages / "_downloads" / page / path.name
-            offered.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, offered)
+            self_contained = own / path.name
+            is_solution = edition == layout.SOLUTIONS
+            (folder / page).mkdir(parents=True, exist_ok=True)
+            shutil.copy(path if is_solution else self_contained, folder / page)
 
 
 def _write_sitemap(pages: Path) -> None:
