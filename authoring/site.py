@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 import masklens
-from authoring import check, colab, layout, notebook, source
+from authoring import card, check, colab, layout, notebook, source
 from authoring.layout import AuthoringError, Fault, relative
 
 _DOCS = Path("docs")
@@ -80,6 +80,8 @@ def build(
             # What MyST-NB leaves for programs that execute notebooks.
             shutil.rmtree(pages / "jupyter_execute", ignore_errors=True)
             shutil.rmtree(pages / code / "_sources", ignore_errors=True)
+            if _base():
+                _draw_cards(root, pages / code / "_static" / "cards", code)
             _offer_downloads(root, carried / code, pages / code / "_downloads", code)
         shutil.copy(root / _DOCS / "templates" / "root.html", pages / "index.html")
         shutil.copy(root / _DOCS / "templates" / "404.html", pages / "404.html")
@@ -248,10 +250,28 @@ def _offer_downloads(root: Path, carried: Path, folder: Path, language: str) -> 
             shutil.copy(path if is_solution else self_contained, folder / page)
 
 
+def _draw_cards(root: Path, folder: Path, language: str) -> None:
+    """Draws what social networks show of the landing page, of lessons and of exercises."""
+    name = "index.md" if language == "en" else f"index.{language}.md"
+    landing = (root / _DOCS / name).read_text(encoding="utf-8")
+    heading = re.search(r"(?m)^# (.+)$", landing)
+    course = heading[1] if heading else "MaskLens"
+    card.draw(course, "MaskLens", folder / "index.png")
+    for edition in ("notebooks", layout.EXERCISES):
+        for path in sorted((root / edition / language).glob("*.ipynb")):
+            book = notebook.read(root, path)
+            title = book.metadata["title"] if book else course
+            card.draw(title, f"MaskLens · {course}", folder / f"{PAGES[edition]}-{path.stem}.png")
+
+
+def _base() -> str:
+    """Where the site will stand, without a slash at the end; empty if that is not known."""
+    return os.environ.get("MASKLENS_SITE_URL", "").rstrip("/")
+
+
 def _write_sitemap(pages: Path) -> None:
     """Lists the pages for search engines, if it is known where the site will stand."""
-    base = os.environ.get("MASKLENS_SITE_URL", "").rstrip("/")
-    if base:
+    if base := _base():
         left_out = {"search.html", "genindex.html"}
         paths = [path for path in sorted(pages.glob("*/**/*.html")) if path.name not in left_out]
         urls = "".join(f"<url><loc>{base}/{relative(pages, path)}</loc></url>" for path in paths)
