@@ -154,11 +154,31 @@ def test_importing_masklens_imports_no_widgets() -> None:
     assert loaded == "[]\n"
 
 
-def test_without_anywidget_an_explorer_says_what_to_install() -> None:
+@pytest.mark.parametrize("absent", ["anywidget", "ipywidgets"])
+def test_without_anywidget_an_explorer_is_its_picture_and_says_what_to_install(absent: str) -> None:
+    told = run(
+        f"""
+        import sys
+        sys.modules["{absent}"] = None
+        import masklens as ml
+        shown = ml.PaddingExplorer([[71, 13], [5]])
+        shown.choose(padding="post")
+        data, metadata = shown._repr_mimebundle_()
+        print(sorted(data), metadata, shown.chosen["padding"])
+        print(data["text/html"])
+        """
+    )
+    first, html = told.split("\n", 1)
+    assert first == "['text/html', 'text/plain'] {} post"
+    assert "<table" in html and "71" in html
+    assert f"PaddingExplorer is a widget, and {absent} is not installed" in html
+
+
+def test_without_jupyter_an_explorer_says_what_to_install() -> None:
     told = run(
         """
         import sys
-        sys.modules["anywidget"] = None
+        sys.modules["traitlets"] = None
         import masklens as ml
         try:
             ml.PaddingExplorer
@@ -168,6 +188,25 @@ def test_without_anywidget_an_explorer_says_what_to_install() -> None:
     )
     assert "PaddingExplorer" in told
     assert "pip install anywidget" in told
+
+
+def test_in_colab_an_explorer_says_where_its_front_end_comes_from() -> None:
+    told = run(
+        """
+        import sys, types
+        enabled = []
+        output = types.ModuleType("google.colab.output")
+        output.enable_custom_widget_manager = lambda: enabled.append(True)
+        output._widgets = types.SimpleNamespace(_installed_url="https://cdn.example/manager.js")
+        sys.modules["google.colab.output"] = output
+        import masklens as ml
+        _data, metadata = ml.PaddingExplorer([[71, 13], [5]])._repr_mimebundle_()
+        print(enabled, metadata)
+        """
+    )
+    manager = {"custom_widget_manager": {"url": "https://cdn.example/manager.js"}}
+    view = "application/vnd.jupyter.widget-view+json"
+    assert told == f"[True] { ({view: {'colab': manager}}) }\n"
 
 
 @pytest.mark.parametrize("name", ["PaddingExplorer", "PropagationExplorer", "TimestepExplorer"])

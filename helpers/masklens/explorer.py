@@ -9,13 +9,12 @@ from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
-import anywidget
-import ipywidgets
 import traitlets
 
 from masklens.grid import Axis, State, build_grid, compute_states, write_grid
 from masklens.language import get_language
 from masklens.language import translate as _
+from masklens.widget import Widget, missing, named_layout
 
 _STYLE_SHEETS = ("picture.css", "trace.css", "explorer.css")
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -39,7 +38,7 @@ def front_end() -> tuple[str, str]:
     return module, "\n".join(sheet.split("\n", 1)[1] for sheet in sheets)
 
 
-class Explorer(anywidget.AnyWidget):
+class Explorer(Widget):
     """A picture that changes with its controls.
 
     All its states are computed when it is made, so it also works in a saved notebook and on a web
@@ -93,20 +92,22 @@ class Explorer(anywidget.AnyWidget):
         name = f"{type(self).__name__} {title} {axes}"
         self._made[name] += 1
         self._id = hashlib.sha256(f"{name} {self._made[name]}".encode()).hexdigest()[:32]
-        layout = ipywidgets.Layout(model_id=f"{self._id[:-1]}{'1' if self._id[-1] == '0' else '0'}")
         self._axes = tuple(axes)
         module, sheet = front_end()
         super().__init__(
-            model_id=self._id,
-            layout=layout,
+            **named_layout(self._id),
             grid=grid,
             selection=selection,
             _esm=module,
             _css=sheet,
         )
         picture = _concealed(states[place]) if predict else states[place].html
+        note = _("Run this cell in Jupyter or Colab to change the settings.")
+        if missing:
+            told = _("{name} is a widget, and {module} is not installed: pip install anywidget")
+            note = told.format(name=type(self).__name__, module=missing)
         self._html = _static(
-            self._id, title, picture, states[place].say, _settings(axes, selection)
+            self._id, title, picture, states[place].say, _settings(axes, selection), note
         )
 
     @traitlets.validate("selection")
@@ -147,8 +148,13 @@ class Explorer(anywidget.AnyWidget):
         return f"{type(self).__name__}({values})"
 
     def _repr_mimebundle_(self, **_kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        bundle = {"text/plain": repr(self), "text/html": self._html}
+        if missing:
+            return bundle, {}
+        # Colab wants to be told where a widget's front end comes from; anywidget knows.
+        _bundle, metadata = super()._repr_mimebundle_() or ({}, {})
         view = {"version_major": 2, "version_minor": 0, "model_id": self._id}
-        return {"text/plain": repr(self), "text/html": self._html, _WIDGET_VIEW: view}, {}
+        return bundle | {_WIDGET_VIEW: view}, metadata
 
     # ipywidgets 7 would show the widget without the picture beside it.
     _ipython_display_ = None
@@ -180,9 +186,8 @@ def _option(axis: Axis, value: Any) -> int:
     )
 
 
-def _static(model_id: str, title: str, picture: str, say: str, settings: str) -> str:
+def _static(model_id: str, title: str, picture: str, say: str, settings: str, note: str) -> str:
     """The picture for readers without scripts: the state at the beginning."""
-    note = _("Run this cell in Jupyter or Colab to change the settings.")
     return (
         f"<style>{front_end()[1]}</style>"
         f"<div class=masklens-explorer data-model={model_id} lang={get_language()}>"
