@@ -51,11 +51,11 @@ def draw(title: str, subtitle: str, path: Path) -> None:
 
 
 def _lines(title: str) -> list[str]:
-    """Breaks a title between words; a syllable of Hangul is as wide as two letters."""
+    """Breaks a title between words; a syllable of Hangul is wider than a letter."""
     lines = [""]
     for word in title.split():
         longer = f"{lines[-1]} {word}".strip()
-        wide = sum(1 if ord(character) > 0x1100 else 0.55 for character in longer)
+        wide = sum(1 if ord(character) > 0x1100 else 0.62 for character in longer)
         if wide > _MOST_CHARACTERS and lines[-1]:
             lines.append(word)
         else:
