@@ -14,7 +14,7 @@ _FONT = Path(masklens.__file__).parent / "fonts"
 _SIZE = (12, 6.3)  # inches at 100 dots each: the size that networks ask for
 _BLUE, _GREY, _INK = "#0072b2", "#8a9199", "#1f2328"
 _LENGTHS = (3, 5, 6)
-_MOST_CHARACTERS = 22  # of a line
+_MOST_CHARACTERS = 17  # of a line
 
 
 def draw(title: str, subtitle: str, path: Path) -> None:
