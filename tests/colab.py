@@ -1,19 +1,27 @@
 """Executes notebooks with Colab's versions; compares explorers and verdicts with the saved ones.
 
-`make test-colab` runs it where nothing else is installed, pytest neither:
+A notebook that brings masklens with it runs in an empty folder, without network, and where masklens
+is not installed. `make test-colab` runs it where nothing else is installed, pytest neither:
 `.venv-colab/bin/python tests/colab.py NOTEBOOK...`.
 """
 
+import fcntl
+import importlib.util
 import itertools
 import json
 import os
 import re
+import shutil
+import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +41,48 @@ QUIET = {
     "MASKLENS_PROGRESS": "off",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the debugger warns of frozen modules
 }
+HELPERS = Path(__file__).parents[1] / "helpers"
+CARRIER = "masklens"  # the id of the cell that brings the library
+WHERE = "import masklens, os; print(masklens.__file__, *os.listdir())"
+# A marker for this program run again, where there is no network.
+CUT_OFF = "MASKLENS_CUT_OFF"
 STYLE_SHEET = re.compile(r"<style>.*?</style>", re.DOTALL)
 
 
 def execute(path: Path) -> Any:
-    """Executes a notebook from its first cell to its last."""
+    """Executes a committed notebook where it stands, with masklens as it is in the repository."""
+    return _execute(_cleared(path), path.parent, {"PYTHONPATH": str(HELPERS)})
+
+
+def execute_alone(path: Path) -> tuple[Any, list[str]]:
+    """Executes a notebook that brings masklens with it, in an empty folder.
+
+    Returns:
+        The notebook, and where it found masklens, followed by what it left in the folder.
+    """
+    notebook = _cleared(path)
+    notebook.cells.append(nbformat.v4.new_code_cell(WHERE))
+    with tempfile.TemporaryDirectory() as folder:
+        _execute(notebook, Path(folder), {})
+    return notebook, notebook.cells.pop().outputs[0].text.split()
+
+
+def _cleared(path: Path) -> Any:
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
     notebook.metadata.pop("widgets", None)
-    resources = {"metadata": {"path": str(path.parent)}}
+    return notebook
+
+
+def _execute(notebook: Any, folder: Path, settings: dict[str, str]) -> Any:
+    resources = {"metadata": {"path": str(folder)}}
     client = NotebookClient(
         notebook, timeout=CELL_TIMEOUT, kernel_name="python3", resources=resources
     )
-    client.execute(stderr=subprocess.DEVNULL)  # where a kernel and TensorFlow talk as they start
+    # Where a kernel and TensorFlow talk as they start.
+    client.execute(env=os.environ | settings, stderr=subprocess.DEVNULL)
     return notebook
 
 
@@ -132,8 +167,29 @@ def _short(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:200]}… ({len(text):,} characters)"
 
 
+def _faults_alone(path: Path) -> Iterator[str]:
+    before = nbformat.read(path, as_version=4)
+    if importlib.util.find_spec("masklens"):
+        yield "masklens is installed, so nothing is shown"
+    try:
+        after, (found, *left) = execute_alone(path)
+    except CellExecutionError as error:
+        yield f"a cell raised {error.ename}: {error.evalue}"
+        return
+    if not found.startswith(f"{tempfile.gettempdir()}/masklens-"):
+        yield f"masklens was found in {found}"
+    if left:
+        yield f"it left in its folder: {', '.join(left)}"
+    yield from differences(verdicts(before), verdicts(after), "verdicts")
+    if explorers(before) and explorers(after):  # there are none without anywidget
+        yield from differences(explorers(before), explorers(after))
+
+
 def _faults(path: Path) -> Iterator[str]:
     before = nbformat.read(path, as_version=4)
+    if before.cells[0].id == CARRIER:
+        yield from _faults_alone(path)
+        return
     saved = explorers(before)
     if not saved and not verdicts(before):
         yield "no explorer or verdict is saved in it"
@@ -156,13 +212,40 @@ def _faults(path: Path) -> Iterator[str]:
             yield from differences(saved[model_id], explorer, explorer["title"])
 
 
+def cut_off(arguments: list[str]) -> str:
+    """Runs this program again without network, where that is allowed; says how it is cut off."""
+    how = os.environ.get(CUT_OFF)
+    if how is None and (unshare := shutil.which("unshare")):
+        tried = subprocess.run([unshare, "-rn", "true"], capture_output=True, check=False)
+        if tried.returncode == 0:
+            os.environ[CUT_OFF] = "no network but this machine's own (unshare)"
+            os.execv(unshare, [unshare, "-rn", sys.executable, *arguments])
+    if how is None:
+        closed = "http://127.0.0.1:9"
+        os.environ.update(dict.fromkeys(["http_proxy", "https_proxy", "all_proxy"], closed))
+        return "proxies that do not answer"
+    # A kernel is spoken to over the loopback device, which begins switched off.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        set_flags, up = 0x8914, 1
+        fcntl.ioctl(any_socket, set_flags, struct.pack("16sh14x", b"lo", up))
+    return how
+
+
+def _version(pin: str) -> str | None:
+    with suppress(PackageNotFoundError):
+        return version(pin.split("==")[0])
+    return None
+
+
 def main(paths: list[str]) -> int:
     """Reports every difference; the exit status is 1 if there is one."""
+    print(f"Python {sys.version.split()[0]}; {cut_off([__file__, *paths])}", flush=True)
     pins = [line for line in CONSTRAINTS.read_text().split() if "==" in line]
-    wrong = [pin for pin in pins if version(pin.split("==")[0]) != pin.split("==")[1]]
-    if wrong or sys.version_info[:2] != (3, 13):
+    wrong = [pin for pin in pins if f"{pin.split('==')[0]}=={_version(pin)}" != pin]
+    if [pin for pin in wrong if _version(pin)] or sys.version_info[:2] != (3, 13):
         print(f"Python {sys.version.split()[0]} without {', '.join(wrong)}: not Colab's versions.")
         return 1
+    print(*(f"Not installed: {pin}" for pin in wrong), sep="\n", end="\n" if wrong else "")
     os.environ.update(QUIET)
     failed = 0
     for path in map(Path, paths):
@@ -175,7 +258,7 @@ def main(paths: list[str]) -> int:
         else:
             book = nbformat.read(path, as_version=4)
             same = f"{len(explorers(book))} explorers and {len(verdicts(book))} verdicts"
-            print(f"{path}: {seconds:.0f} s, executed; {same} exactly as saved")
+            print(f"{path}: {seconds:.0f} s, executed; {same} exactly as saved", flush=True)
         failed += bool(faults)
     return int(failed > 0 or not paths)
 
