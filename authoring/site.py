@@ -184,13 +184,19 @@ def _rows(root: Path) -> str:
 
 
 def _reference() -> str:
-    """What autodoc is to document: every public name of the library."""
+    """What autodoc is to document: every public name of the library, functions first."""
     blocks = []
-    for name in [*masklens.__all__, "exercise.checks.Question", "exercise.verdict.Verdict"]:
-        kind = "autoclass" if name.rpartition(".")[2][0].isupper() else "autofunction"
-        members = "\n   :members:" if kind == "autoclass" else ""
-        blocks.append(f"```{{eval-rst}}\n.. {kind}:: masklens.{name}{members}\n```")
+    names = [*masklens.__all__, "exercise.checks.Question", "exercise.verdict.Verdict"]
+    for name in sorted(names, key=_is_class):
+        kind = "autoclass" if _is_class(name) else "autofunction"
+        members = "\n   :members:" if _is_class(name) else ""
+        heading = f"## `{name.rpartition('.')[2]}`"
+        blocks.append(f"{heading}\n\n```{{eval-rst}}\n.. {kind}:: masklens.{name}{members}\n```")
     return "\n\n".join(blocks)
+
+
+def _is_class(name: str) -> bool:
+    return name.rpartition(".")[2][0].isupper()
 
 
 def _landing(root: Path, language: str) -> NotebookNode:
