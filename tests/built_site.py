@@ -200,13 +200,13 @@ class Page:
         """The title of its tab."""
         return self.soup.title.get_text().strip() if self.soup.title else ""
 
+    @cached_property
     def prose(self) -> str:
         """What its author wrote: no code, no output, no link of the frame."""
         article = copy.copy(self.soup.find("article"))
         assert isinstance(article, Tag), self.name
-        for tag in article.select(".cell, .highlight, .page-links, [data-model], [hidden]"):
-            if "cell" not in tag.get("class", []) or tag.select_one(".cell_input"):
-                tag.decompose()
+        for tag in article.select(".cell, .highlight, .page-links"):
+            tag.extract()
         return article.get_text()
 
 

@@ -322,12 +322,12 @@ def test_a_notebook_without_counterpart_stops_the_build(
 
 
 def stopped_by(name: str, course: Path, folder: Path, **environment: str) -> None:
-    """The build fails, names one fault in one line, and makes no page."""
+    """The build fails, names the place in each line that it says, and makes no page."""
     built = make_docs(course, folder / "html", folder / "offline", **environment)
     assert built.status == 1
     assert "Traceback" not in built.said
-    (line,) = built.said.splitlines()
-    assert name in line
+    assert built.said
+    assert [line for line in built.said.splitlines() if name not in line] == []
     assert not list(built.folder.rglob("*.html"))
 
 
@@ -430,8 +430,6 @@ def test_explorers_work_on_the_page_of_a_lesson(
             assert [place for place in padded if first[place]] == padded
             assert not all(first)
         before = shown.said()
-        shown.choose(padding="post")
-        assert shown.said() == before  # as many places are padding on either side
         shown.choose(mask=not shown.chosen("mask"))
         assert shown.said() != before
 
@@ -493,7 +491,7 @@ def test_the_door_opens_in_the_language_of_the_learner(
 def test_a_korean_word_is_found_in_its_forms(
     browser: Browser, address: str, pages: dict[str, Page], query: str, says: str
 ) -> None:
-    expected = {name for name in content_pages("ko") if says in pages[name].prose()}
+    expected = {name for name in content_pages("ko") if says in pages[name].prose}
     assert expected
     found = search(browser, address, "ko", query)
     assert expected <= found
