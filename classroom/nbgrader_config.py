@@ -2,15 +2,51 @@
 
 import os
 
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearOutput,
+    DeduplicateIds,
+    OverwriteCells,
+    OverwriteKernelspec,
+)
+
 c = get_config()  # noqa: F821 - nbgrader defines it where it reads this file
 
 c.CourseDirectory.course_id = "masks"
 
+# What a teacher has solved while trying a source is not handed out as solved.
+c.CourseDirectory.ignore.append("masklens-progress*.jsonl")
+
 # What stands for a solution that was taken out; a check knows it as blank.
 c.ClearSolutions.code_stub = {"python": "..."}
 
-# A check that a student has deleted or edited is put back before grading.
-c.OverwriteCells.add_missing_cells = True
+
+class PutChecksBack(OverwriteCells):
+    """Restores edited checks, and puts deleted ones back at the end of the notebook.
+
+    nbgrader's own way puts a check behind its answer, and grades nothing of a notebook in which
+    the answer was deleted, too.
+    """
+
+    def add_missing_grade_cells(self, nb, resources):
+        """Appends each check that the notebook no longer has."""
+        source = self.gradebook.find_notebook(self.notebook_id, self.assignment_id)
+        points = {cell.name: cell.max_score for cell in source.grade_cells}
+        kept = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells}
+        for cell in source.source_cells:
+            if cell.name in points.keys() - kept:
+                nb.cells.append(self.missing_cell_transform(cell, points[cell.name]))
+        return nb, resources
+
+
+c.PutChecksBack.add_missing_cells = True
+c.Autograde.sanitize_preprocessors = [
+    ClearOutput,
+    DeduplicateIds,
+    OverwriteKernelspec,
+    PutChecksBack,
+    CheckCellMetadata,
+]
 
 # A check stops a function after 10 seconds; this stops a cell that loops by itself. The kernel
 # lives on, so that the other exercises are graded.

@@ -63,7 +63,15 @@ ENGLISH = {
     "blank": Submission((0, 0, 0), {}),
     "endless": Submission((1, 0, 2), {**RIGHT, "pad-readings-answer": LOOP}),
     "raises": Submission((1, 0, 2), {**RIGHT, "pad-readings-answer": RAISES}),
-    "deleted": Submission((1, 0, 2), deleted=("pad-readings-answer", "pad-for-cudnn-check")),
+    "deleted": Submission(
+        (0, 0, 2),
+        deleted=(
+            "pad-by-hand-answer",
+            "pad-readings-answer",
+            "pad-readings-check",
+            "pad-for-cudnn-check",
+        ),
+    ),
     "edited": Submission(
         (1, 0, 2),
         {
@@ -85,6 +93,8 @@ class Class:
         self.source = folder / "source" / "padding" / "01_padding.ipynb"
         self.source.parent.mkdir(parents=True)
         shutil.copy(ROOT / "solutions" / language / "01_padding.ipynb", self.source)
+        # A teacher has tried the source, and solved a part.
+        self.source.with_name("masklens-progress.jsonl").write_text("{}\n", encoding="utf-8")
         shutil.copy(CONFIG, folder)
         self.run(COMMANDS[0])
         for student in students:
@@ -167,6 +177,11 @@ def test_what_was_handed_in_stays_as_it_was(english: Class) -> None:
         assert [path.name for path in english.path("submitted", student).parent.iterdir()] == [
             "01_padding.ipynb"
         ]
+
+
+def test_nobodys_progress_is_handed_out_or_written(english: Class) -> None:
+    found = english.folder.rglob("masklens-progress*")
+    assert [path.parent for path in found] == [english.source.parent]
 
 
 def test_the_source_is_unchanged_and_what_is_handed_out_has_no_solution(english: Class) -> None:
