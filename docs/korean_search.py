@@ -25,115 +25,125 @@ from sphinx.search import SearchLanguage
 
 from authoring.korean import TERMS
 
-# What Kiwi calls the words that are looked for: nouns, roots, verbs and adjectives.
-_NOUNS = frozenset({"NNG", "NNP", "XR"})
-_VERBS = frozenset({"VV", "VA"})
-# What makes one word with the noun that it touches: 재실행, 독립적.
-_AFFIXES = frozenset({"XPN", "XSN"})
+# What Kiwi calls the words that are looked for. Others are particles and endings.
+_NOUNS_AND_VERBS = frozenset({"NNG", "NNP", "NNB", "NP", "NR", "XR", "VV", "VA", "VX"})
+_WORDS = _NOUNS_AND_VERBS | {"MM", "MAG", "MAJ"}
+# What makes one word with what it touches: 재실행, 독립적, 알아보다.
+_JOINED = _NOUNS_AND_VERBS | {"XPN", "XSN"}
+_LINKS = _JOINED | {"EC"}
 
-# The most frequent verbs say nothing about a page.
-_EMPTY_VERBS = frozenset({"하", "되", "있", "없", "이", "아니", "그러", "이러", "어떠", "어떻"})
-# So do the words of a question, which people type nevertheless.
+# The most frequent stems say nothing about a page. Nor do the words of a question, which people
+# type nevertheless.
 _STOP_WORDS = frozenset(
-    (
-        *("왜", "무엇", "무엇을", "무엇이", "무엇인가요", "뭐", "뭔가요", "어떻게"),
-        *(
-            "어디",
-            "어디서",
-            "어디에",
-            "언제",
-            "어느",
-            "어떤",
-            "무슨",
-            "그리고",
-            "그러나",
-            "또는",
-            "및",
-        ),
-        *("있나요", "있다", "있습니다", "없나요", "없다", "없습니다", "하나요", "되나요"),
-        *("하는", "되는", "것"),
-    )
+    [
+        *("하", "되", "시키", "있", "없", "이", "아니", "않", "그러", "이러", "어떠", "어떻", "것"),
+        *("왜", "무엇", "뭐", "뭔가", "어떻게", "어디", "언제", "어느", "어떤", "무슨", "누가"),
+        *("누구", "그리고", "그러나", "또는", "및"),
+    ]
 )
 
 _PARTICLE = (
     "(?:으로부터|로부터|에서부터|에게서|이라면|이라고|이라는|이라도|이라서|라면|라고|라는|라도|라서"
     "|으로써|으로서|로써|로서|에서|에게|까지|부터|마다|조차|마저|처럼|보다|밖에|만큼|대로|끼리"
     "|이란|이나|이든|이랑|이며|이고|으로|께서|하고|란|나|든|랑|며|들|은|는|이|가|을|를|의|에"
-    "|와|과|로|도|만|뿐|께|요)"
+    "|와|과|로|도|만|뿐|께|요|서)"
 )
 # After inline code a text begins with the code's particle, which Kiwi may take for a noun or verb.
 _LEADING_PARTICLE = re.compile(rf"^{_PARTICLE}{{1,2}}(?![가-힣])")
+
+# Kiwi takes a particle for a part of a noun that it does not know: 소프트맥스의. And it knows some
+# verbs as a whole, of which the noun stands alone elsewhere: 비슷하다.
+_UNKNOWN_NOUN = re.compile("^(..+)[은는을를의와과]$")
+_NOUN_OF_VERB = re.compile("^(.+)하$")
 
 _HANGUL = re.compile("[가-힣]")
 _OTHER_WORD = re.compile(r"[^\W가-힣]+")
 # mask_zero has two parts, and MultiHeadAttention three.
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\dA-Za-z_]+")
 
+# The browser's part. Letters are what Unicode takes a syllable apart into: 한 is ᄒ, ᅡ and ᆫ.
 _SPLITTER = r"""
 (() => {
   "use strict";
+  // A sign behind a syllable means the whole syllable.
+  const letters = (...patterns) =>
+    new RegExp(`^(?:${patterns.join("|")})$`.replace(/[가-힣](?=\?)/g, "(?:$&)").normalize("NFD"));
   const particles = /^(?:PARTICLE){1,3}$/;
-  // So much is left of a word of one syllable only if it is one: 값을, 값입니다, but not 사과.
-  const plainParticles = /^(?:은|는|이|가|을|를|의|에|로|도|입니다|인가요|이란)$/;
-  // The noun's own verb, and "to be".
-  const nounEndings =
-    /^들?(?:하|한|할|함|합|해|했|되|된|될|됨|됩|돼|됐|시키|시킨|시킬|시켜|시킵|입|인|일|였|이었|이다|이에요|예요|이면|이지|다$)/;
-  // As they follow a stem, letter by letter: 만듭니다 is 만드 and ᆸ니다.
-  const verbEndings = new RegExp(
-    "^(?:[\u11AB\u11AF\u11B7\u11B8\u11BB]|는|다|고|거|게|기|지|자|도록|든|네|나|니|던|더|면|며|려|러|으|은|을|음|아|어|여|았|었|였|습|세|시)"
-      .normalize("NFD"),
+  const more = "(?:PARTICLE){0,2}";
+  // What follows a stem: 만듭니다 is 만드 and \u11B8니다.
+  const endings = letters(
+    `(?:\u11AB|은|는|던)(?:데|지|가|다.*)?${more}`, `(?:\u11AF|을)(?:까|지|수록|게)?${more}`,
+    `(?:\u11B7|음|기|게|도록)${more}`, `다(?:가|고|는|면|며|니|지)?${more}`,
+    "\u11B8(?:니|시).*", "습니.*", "겠.*", "고(?:서|자)?", `지(?:만|요)?${more}`,
+    "자(?:마자|고|면)?", "거(?:나|든|라|니).*", "든(?:지|가)?", "네요?", "나요?", "더(?:라|니).*",
+    `으?(?:니까?|면서?|며서?|므로|러)${more}`, "으?려(?:고|면|는).*", "으?세요", "으?시.*",
+    "(?:아|어|여|았|었|였).*",
   );
-  // As they follow a stem that has swallowed their first vowel: 보여서, 나눴다.
-  const shortEndings = new RegExp("^(?:\u11BB|서|도|야|요|라|지|주|$)".normalize("NFD"));
-
-  const has = (words, word) => Object.prototype.hasOwnProperty.call(words, word);
-  const emptyWords = new Set(stopwords);
-  const isKnown = (word) =>
-    has(Search._index.terms, word) || has(Search._index.titleterms, word);
-
-  // The verb stems that may look like this before an ending.
-  const stems = (letters) => [
-    letters,
-    letters + "\u11AF", // 만드, 만들
-    ...[["\u1167", "\u1175"], ["\u116A", "\u1169"], ["\u116F", "\u116E"], ["\u1165", "\u1173"]]
-      .filter(([joined]) => letters.endsWith(joined)) // 보여, 보이; 나눠, 나누; 써, 쓰
-      .map(([joined, vowel]) => letters.slice(0, -1) + vowel),
+  // What follows a stem that has swallowed the first vowel of its ending: 보여서, 나눴다, 정해진.
+  const shortEndings = letters("(?:\u11BB|서|도|야|요|라|지|져|주|줘).*", "");
+  // How the letters of a stem change before an ending.
+  const changes = [
+    [/$/, "", endings],
+    [/(?<=[\u1161-\u1175])$/, "\u11AF", endings], // 만드는, 만들
+    [/(?<=[\u1161-\u1175])$/, "\u11B8", letters("(?:우|워).*")], // 추운, 춥
+    [/\u11AF$/, "\u11AE", letters("(?:어|었|으).*")], // 물어, 묻
+    [/(?<=[\u1161\u1162\u1165-\u1167])$/, "", shortEndings], // 가서, 가
+    [/\u1167$/, "\u1175", shortEndings], // 보여, 보이
+    [/\u116A$/, "\u1169", shortEndings], // 봐, 보
+    [/\u116F$/, "\u116E", shortEndings], // 나눠, 나누
+    [/\u1162$/, "\u1161", shortEndings], // 정해, 정하
+    [/\u116B$/, "\u116C", shortEndings], // 돼, 되
+    [/[\u1161\u1165]$/, "\u1173", shortEndings], // 모아, 모으
+    [/\u11AF\u1105[\u1161\u1165]$/, "\u1105\u1173", shortEndings], // 골라, 고르
   ];
 
-  const findVerb = (word) => {
-    const letters = word.normalize("NFD");
-    for (let end = letters.length; end > 1; end--) {
-      const ending = letters.slice(end);
-      for (const [place, stem] of stems(letters.slice(0, end)).entries()) {
-        const endings = place > 1 ? shortEndings : verbEndings;
-        if (endings.test(ending) && isKnown(stem.normalize("NFC"))) return stem.normalize("NFC");
+  const emptyWords = new Set(stopwords);
+  const has = (words, word) => Object.prototype.hasOwnProperty.call(words, word);
+  const isKnown = (word) =>
+    has(Search._index.terms, word) || has(Search._index.titleterms, word) || emptyWords.has(word);
+
+  // The longest stem that a word may be a form of.
+  const findVerb = (word, isStem) => {
+    const decomposed = word.normalize("NFD");
+    for (let end = decomposed.length; end > 1; end--) {
+      const [head, ending] = [decomposed.slice(0, end), decomposed.slice(end)];
+      for (const [before, after, follow] of changes) {
+        if (!before.test(head) || !follow.test(ending)) continue;
+        const stem = head.replace(before, after).normalize("NFC");
+        if (isStem(stem)) return stem;
       }
     }
   };
 
-  // The words of the index in a typed Korean word, or nothing.
-  const findStems = (word) => {
+  // Nouns, behind the last one a particle, "to be" or "to do": 마스크를, 마스크이면, 전파하는.
+  const isNounVerb = (stem) => ["이", "하", "되", "시키"].includes(stem);
+  const endsNoun = (rest) => particles.test(rest) || findVerb(rest, isNounVerb);
+  const findNouns = (word) => {
     if (isKnown(word)) return [word];
     for (let end = word.length - 1; end > 0; end--) {
       const [head, rest] = [word.slice(0, end), word.slice(end)];
       if (!isKnown(head)) continue;
-      if (end === 1 ? plainParticles.test(rest) : particles.test(rest) || nounEndings.test(rest))
-        return [head];
-      const others = end > 1 && rest.length > 1 && findStems(rest);
-      if (others) return [head, ...others];
+      if (endsNoun(rest)) return [head];
+      const others = end > 1 ? findNouns(rest) : undefined;
+      if (others?.every((other) => other.length > 1)) return [head, ...others];
     }
-    const verb = findVerb(word);
-    return verb && [verb];
+  };
+
+  const findStems = (word) => {
+    if (isKnown(word)) return [word];
+    const [nouns, verb] = [findNouns(word), findVerb(word, isKnown)];
+    const isNoun = nouns && (nouns[0].length >= verb?.length || verb === nouns[0] + "하");
+    return verb && !isNoun ? [verb] : nouns ?? [word];
   };
 
   window.splitQuery = (query) => {
     const words = [];
-    const runs = /(?<other>(?:(?![가-힣])[\p{L}\p{N}_])+)?(?<hangul>[가-힣]*)/gu;
+    const runs = /(?<other>(?:(?![가-힣])[\p{L}\p{N}_])+)|(?<=(?<before>\S?))(?<korean>[가-힣]+)/gu;
     for (const { groups } of query.normalize("NFC").matchAll(runs)) {
-      const { other, hangul } = groups;
+      const { other, before, korean } = groups;
       if (other) words.push(other);
-      if (!hangul || emptyWords.has(hangul) || (other && particles.test(hangul))) continue;
-      words.push(...(findStems(hangul) ?? [hangul]));
+      // Behind LSTM or (3,) there may be nothing but a particle.
+      else if (!before || !endsNoun(korean)) words.push(...findStems(korean));
     }
     // A syllable that no page has is a counter or the like: 3개.
     const telling = words.filter((word) => !/^[가-힣]$/.test(word) || isKnown(word));
@@ -180,18 +190,18 @@ class SearchKorean(SearchLanguage):
 
 
 def _korean_words(text: str) -> list[str]:
-    words, compound, end = [], "", 0
+    words, begin, end = [], 0, -1
     for morpheme in _kiwi().tokenize(text):
         kind = morpheme.tag.partition("-")[0]  # VV-I is a verb that is conjugated irregularly
-        touches, end = morpheme.start == end, morpheme.start + morpheme.len
-        compound = compound if touches else ""
-        if kind in _NOUNS:
-            words += [morpheme.form, compound + morpheme.form]
-        elif kind in _AFFIXES and compound:
-            words.append(compound + morpheme.form)
-        elif kind in _VERBS and morpheme.form not in _EMPTY_VERBS:
+        if morpheme.start > end or kind not in _LINKS:
+            begin = morpheme.start
+        end = morpheme.start + morpheme.len if kind in _LINKS else -1
+        if kind in _WORDS:
             words.append(morpheme.form)
-        compound = compound + morpheme.form if kind in _NOUNS | _AFFIXES else ""
+            words += _UNKNOWN_NOUN.findall(morpheme.form) + _NOUN_OF_VERB.findall(morpheme.form)
+        # A noun and "to be" are two words.
+        if kind in _JOINED and begin < morpheme.start and morpheme.form not in _STOP_WORDS:
+            words.append(text[begin : morpheme.start] + morpheme.form)
     return words
 
 

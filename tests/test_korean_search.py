@@ -114,6 +114,10 @@ def found(results: Locator) -> set[str]:
         ("나누는", {"making"}),
         ("보여", {"making"}),
         ("건너뛰지", {"lstm"}),
+        ("받는", {"attention"}),
+        ("가렸다", {"mask"}),
+        ("표시하려면", {"mask"}),
+        ("순환시키다", {"lstm"}),
         # Several words; together or apart.
         ("타임스텝 패딩", {"padding", "lstm"}),
         ("마스크 전파", {"propagation"}),
@@ -126,6 +130,7 @@ def found(results: Locator) -> set[str]:
         ("마스크는 왜 전파되나요?", {"propagation"}),
         # English words and code, and particles behind them.
         ("LSTM", {"lstm"}),
+        ("(3,)을", set()),
         ("lstm은", {"lstm"}),
         ("mask_zero", {"making"}),
         ("mask_zero를", {"making"}),
@@ -152,6 +157,12 @@ def test_a_word_finds_the_pages_that_have_it_in_any_form_and_no_others(
     search: Search, typed: str, pages: set[str]
 ) -> None:
     assert found(search(typed)) == pages
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_found_by_all_that_it_says(search: Search, page: str) -> None:
+    title, text = PAGES[page].split("\n", maxsplit=1)
+    assert found(search(f"{title.removeprefix('# ')} {text}")) == {page}
 
 
 def test_the_excerpt_and_the_page_show_the_word(search: Search) -> None:
