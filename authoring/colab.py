@@ -30,7 +30,6 @@ from authoring.source import LINKS
 
 TARGET = Path("dist/colab")
 GOAL = 600_000  # bytes
-CARRIER = "masklens"  # the id of the cell that carries the library
 # What the library is built from, and what nobody reads of what is built.
 _PARTS = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "helpers/masklens")
 _UNREAD = (".po", "/RECORD", "/METADATA", "/WHEEL", "/top_level.txt", "/entry_points.txt")
@@ -41,16 +40,9 @@ _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _nbformat: Any = nbformat  # typed as a package, but its functions carry no hints
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
-# Jupyter folds the cell by its metadata, Colab to the form that the first line gives a title.
-_FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
-_TITLES = {
-    "en": "Run this cell first: it brings masklens, the library of this course",
-    "ko": "이 셀을 먼저 실행하세요. 이 강의에서 쓰는 라이브러리 masklens를 준비합니다",
-}
 # Run again, or where masklens is installed, it does nothing. What is installed comes before what
 # the cell brings.
-_CARRIER_CODE = '''\
-# @title {title}
+_CARRIER = '''\
 def bring_masklens(packed):
     import base64, importlib.util, io, lzma, sys, tempfile, zipfile
 
@@ -63,8 +55,7 @@ def bring_masklens(packed):
 
 bring_masklens("""
 {packed}
-""")
-'''
+""")'''
 
 
 def write(
@@ -193,9 +184,8 @@ def self_contained(root: Path, path: Path, packed: str, github: str | None) -> N
         raise AuthoringError(faults)
     if not github:  # of these links, nothing would be left
         book.cells = [cell for cell in book.cells if cell.id != LINKS]
-    title = _TITLES.get(book.metadata.masklens.language, _TITLES[layout.SOURCE_LANGUAGE])
-    code = _CARRIER_CODE.format(title=title, packed=packed).rstrip("\n")
-    book.cells.insert(0, _nbformat.v4.new_code_cell(code, id=CARRIER, metadata=_FOLDED))
+    first = notebook.first_cell(_CARRIER.format(packed=packed), book.metadata.masklens.language)
+    book.cells = [first, *(cell for cell in book.cells if cell.id != notebook.FIRST)]
     if _has_widgets(book) and len(_nbformat.writes(book).encode()) >= GOAL:
         _keep_pictures_only(book)
     return book

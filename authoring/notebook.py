@@ -33,6 +33,27 @@ LANGUAGE_INFO = {
     "pygments_lexer": "ipython3",
 }
 
+# The cell that makes the library known where it is not installed.
+FIRST = "masklens"
+# Jupyter folds the cell by its metadata, Colab to the form that the first line gives a title.
+_FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
+_TITLES = {
+    "en": "Run this cell first: it brings masklens, the library of this course",
+    "ko": "이 셀을 먼저 실행하세요. 이 강의에서 쓰는 라이브러리 masklens를 준비합니다",
+}
+# Without their dependencies, which Colab has, and not in place of what is there.
+_INSTALL = """\
+import importlib.util
+
+if importlib.util.find_spec("masklens") is None:
+    import subprocess
+    import sys
+
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    library = "masklens @ git+https://github.com/{github}"
+    subprocess.run([*pip, library, "anywidget", "psygnal"], check=True)
+    importlib.invalidate_caches()"""
+
 
 def repository(environment: Mapping[str, str]) -> str | None:
     """The GitHub repository that notebooks link to, as ``owner/name``; None if it is not set.
@@ -73,6 +94,8 @@ def translate(
     place = relative(root, po_path(root, source.path, language))
     faults: list[Fault] = []
     notebook = _nbformat.v4.new_notebook()
+    if github:
+        notebook.cells.append(first_cell(_INSTALL.format(github=github), language))
     for cell in source.cells:
         text = cell.text
         if catalog is not None:
@@ -89,6 +112,20 @@ def translate(
         notebook.cells.append(new_cell(text, id=cell.id, metadata=dict(cell.metadata)))
     notebook.metadata.update(metadata(notebook, language))
     return notebook, faults
+
+
+def first_cell(code: str, language: str) -> NotebookNode:
+    """A folded cell that makes the library known where it is not installed.
+
+    Args:
+        code: what it runs.
+        language: the language that its title is in, if there is one.
+    """
+    title = _TITLES.get(language, _TITLES[layout.SOURCE_LANGUAGE])
+    cell: NotebookNode = _nbformat.v4.new_code_cell(
+        f"# @title {title}\n{code}", id=FIRST, metadata=_FOLDED
+    )
+    return cell
 
 
 def read(root: Path, path: Path) -> NotebookNode | None:

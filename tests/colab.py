@@ -257,7 +257,8 @@ def main(paths: list[str]) -> int:
             print(*(f"  {fault}" for fault in faults[:10]), sep="\n")
         else:
             book = nbformat.read(path, as_version=4)
-            same = f"{len(explorers(book))} explorers and {len(verdicts(book))} verdicts"
+            live = len(explorers(book)) if importlib.util.find_spec("anywidget") else "no"
+            same = f"{live} explorers and {len(verdicts(book))} verdicts"
             print(f"{path}: {seconds:.0f} s, executed; {same} exactly as saved", flush=True)
         failed += bool(faults)
     return int(failed > 0 or not paths)

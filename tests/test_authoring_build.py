@@ -1,13 +1,15 @@
 """A lesson is built, executed only when its code changed, and left alone when it is at fault."""
 
+import importlib.util
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from authoring import source
+from authoring import notebook, source
 from authoring.__main__ import main
 from authoring.layout import AuthoringError
 
@@ -225,6 +227,28 @@ def test_the_repository_setting_adds_links_to_the_very_notebook(
         f" · [GitHub](https://github.com/{place}) · [download]({raw})"
     )
     assert main(["check", "--root", str(course)]) == 0
+
+
+def test_the_repository_setting_adds_a_cell_that_installs_from_there(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert notebook.FIRST not in cells(course / KOREAN)
+    monkeypatch.setenv("MASKLENS_REPOSITORY", "someone/a.course")
+    assert build(course) == 0
+    first = nbformat.read(course / KOREAN, as_version=4).cells[0]
+    assert first.id == notebook.FIRST
+    assert (first.execution_count, first.outputs) == (1, [])  # here the library was found
+    assert "먼저 실행하세요" in first.source.splitlines()[0]
+
+    installed: list[list[str]] = []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: installed.append(command))
+    exec(first.source, {})
+    ((_python, *command),) = installed
+    assert command[:3] == ["-m", "pip", "install"]
+    assert "--no-deps" in command
+    assert "masklens @ git+https://github.com/someone/a.course" in command
+    assert not {"-U", "--upgrade", "--force-reinstall"} & set(command)
 
 
 @pytest.mark.parametrize("value", ["someone", "a/b/c", "https://github.com/a/b", "a /b"])

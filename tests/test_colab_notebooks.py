@@ -19,7 +19,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from PIL import Image
 
-from authoring import colab
+from authoring import colab, notebook
 from authoring.layout import AuthoringError
 
 ROOT = Path(__file__).parents[1]
@@ -220,7 +220,7 @@ def test_code_and_outputs_are_the_committed_ones(
     for committed, copy in committed_and_copy:
         cells = {cell.id: cell for cell in committed.cells}
         kept = outputs(copy)
-        del kept[colab.CARRIER]
+        del kept[notebook.FIRST]
         assert kept.keys() == outputs(committed).keys()
         for cell in copy.cells[1:]:
             assert cell.cell_type == "markdown" or cell.source == cells[cell.id].source
