@@ -14,7 +14,8 @@ AS_COLAB = import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 13))
 FOUND_COLAB = $(firstword $(foreach python,$(PYTHON_COLAB),\
 	$(if $(shell $(python) -c '$(AS_COLAB)' 2>&1 || echo no),,$(python))))
 
-COLAB_NOTEBOOKS = $(wildcard notebooks/*/0[123]_*.ipynb solutions/*/*.ipynb)
+COLAB_NOTEBOOKS = $(wildcard notebooks/*/0[123]_*.ipynb solutions/*/*.ipynb \
+	dist/colab/*/*.ipynb dist/colab/*/exercises/*.ipynb)
 
 LOCK := constraints/locked.txt
 COLAB := constraints/colab.txt
@@ -55,7 +56,7 @@ test: .venv/test  ## everything that must hold before a commit
 	$(RUN) -m authoring check
 	$(RUN) -m pytest
 
-test-colab:  ## run lessons 01 to 03 and all solutions with Colab's versions, on Python 3.13
+test-colab: colab  ## run lessons, solutions and what `make colab` writes with Colab's versions
 	@$(if $(FOUND_COLAB),$(MAKE) --silent .venv-colab/created,\
 		echo "Left out: notebooks with Colab's versions; no Python 3.13 with venv among: $(PYTHON_COLAB).")
 	@$(if $(FOUND_COLAB),.venv-colab/bin/python tests/colab.py $(COLAB_NOTEBOOKS))
@@ -97,8 +98,8 @@ KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
 .venv-colab/created: pyproject.toml $(COLAB)
 	@echo "Installing masklens and Colab's versions into .venv-colab; this takes some minutes."
 	@$(FOUND_COLAB) -m venv --clear .venv-colab
-	@.venv-colab/bin/python -m pip install -qq --disable-pip-version-check -c $(COLAB) -e . \
-		anywidget ipykernel ipywidgets nbclient tensorflow
+	@.venv-colab/bin/python -m pip install -qq --disable-pip-version-check -c $(COLAB) \
+		anywidget ipykernel ipywidgets keras matplotlib nbclient numpy tensorflow
 	@touch $@
 
 # One stamp for each extra of pyproject.toml; a changed lock installs it again.

@@ -25,7 +25,7 @@ TARGET = _DOCS / "_build" / "html"
 PAGES = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutions"}
 _LINK_WITH_TEXT = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _REMOTE = re.compile(
-    r"(?:https://github\.com/|(?:ssh://)?git@github\.com[:/])([\w-]+/[\w.-]+?)(?:\.git)?/?"
+    r"(?:https://(?:[^@/]+@)?github\.com/|(?:ssh://)?git@github\.com[:/])([\w-]+/[\w.-]+?)(?:\.git)?/?"
 )
 _EXPLORER = "{{explorer}}"
 _TABLE = "{{table}}"
@@ -45,7 +45,9 @@ def repository(root: Path, environment: Mapping[str, str]) -> str | None:
         return named
     try:
         command = ["git", "-C", str(root), "remote", "get-url", "origin"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # Not the remote of a repository that this folder happens to lie in.
+        only_here = {**os.environ, "GIT_CEILING_DIRECTORIES": str(root.resolve().parent)}
+        done = subprocess.run(command, env=only_here, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None  # no git here
     remote = _REMOTE.fullmatch(done.stdout.strip())
@@ -230,7 +232,12 @@ def _run_sphinx(
         "MASKLENS_SITE_REPOSITORY": github or "",
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
     }
-    quiet = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    quiet = {
+        "LC_ALL": "C.UTF-8",  # the learner's own may not be installed
+        "PYTHONHASHSEED": "0",
+        "SOURCE_DATE_EPOCH": "0",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     done = subprocess.run(
         [*command, "-d", str(doctrees), str(sources), str(pages)],

@@ -17,7 +17,8 @@ author = "MaskLens"
 language = os.environ["MASKLENS_SITE_LANGUAGE"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["templates", "static", "locale"]
-locale_dirs = ["locale"]
+# Absolute, because Sphinx looks for the words of its scripts from where it was started.
+locale_dirs = [str(Path(__file__).parent / "locale")]
 
 # Notebooks are shown as they were committed. A page carries each explorer as its picture, and the
 # loader brings it to life.
