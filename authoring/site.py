@@ -143,8 +143,9 @@ def _built_pages(root: Path) -> Iterator[check.Page]:
 
 
 def _as_page(book: NotebookNode, language: str, github: str | None) -> NotebookNode:
-    """The notebook as the site shows it: without its links cell, which the templates replace."""
-    book.cells = [cell for cell in book.cells if cell.get("id") != source.LINKS]
+    """The notebook as the site shows it: without links and installation, which the buttons do."""
+    left_out = {source.LINKS, notebook.FIRST}
+    book.cells = [cell for cell in book.cells if cell.get("id") not in left_out]
     for cell in book.cells:
         if cell.cell_type == "markdown":
             cell.source = _linked(cell.source, github)
