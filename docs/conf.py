@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import sphinx.search
+from docutils import nodes
 
 sys.path.insert(0, str(Path(__file__).parent))
 from korean_search import SearchKorean  # stands beside this file
@@ -71,6 +72,13 @@ html_context = {
 }
 
 
+def _leave_pictures_out(app: Any, doctree: nodes.document) -> None:
+    # Without its tags, what stands in neighbouring cells of a picture becomes one long word.
+    for picture in doctree.findall(nodes.raw):
+        picture["classes"].append("no-search")
+
+
 def setup(app: Any) -> None:
-    """Lets Sphinx search Korean."""
+    """Lets Sphinx search Korean, and search in no picture."""
     sphinx.search.languages["ko"] = SearchKorean
+    app.connect("doctree-read", _leave_pictures_out)
