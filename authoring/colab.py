@@ -196,13 +196,13 @@ def _read(root: Path, path: Path) -> NotebookNode:
     place, remedy = relative(root, path), "build it: make build"
     if book is None:
         raise AuthoringError([Fault(place, "", "no notebook", remedy)])
-    raise_for = [
+    unexecuted = [
         Fault(place, cell.id, "never executed", remedy)
         for cell in book.cells
         if cell.cell_type == "code" and not cell.execution_count
     ]
-    if raise_for:
-        raise AuthoringError(raise_for)
+    if unexecuted:
+        raise AuthoringError(unexecuted)
     return book
 
 
