@@ -84,10 +84,10 @@ _SPLITTER = r"""
   // How the letters of a stem change before an ending.
   const changes = [
     [/$/, "", endings],
-    [/(?<=[\u1161-\u1175])$/, "\u11AF", endings], // 만드는, 만들
-    [/(?<=[\u1161-\u1175])$/, "\u11B8", letters("(?:우|워).*")], // 추운, 춥
+    [/([\u1161-\u1175])$/, "$1\u11AF", endings], // 만드는, 만들
+    [/([\u1161-\u1175])$/, "$1\u11B8", letters("(?:우|워).*")], // 추운, 춥
     [/\u11AF$/, "\u11AE", letters("(?:어|었|으).*")], // 물어, 묻
-    [/(?<=[\u1161\u1162\u1165-\u1167])$/, "", shortEndings], // 가서, 가
+    [/([\u1161\u1162\u1165-\u1167])$/, "$1", shortEndings], // 가서, 가
     [/\u1167$/, "\u1175", shortEndings], // 보여, 보이
     [/\u116A$/, "\u1169", shortEndings], // 봐, 보
     [/\u116F$/, "\u116E", shortEndings], // 나눠, 나누
@@ -137,13 +137,14 @@ _SPLITTER = r"""
   };
 
   window.splitQuery = (query) => {
+    const text = query.normalize("NFC");
     const words = [];
-    const runs = /(?<other>(?:(?![가-힣])[\p{L}\p{N}_])+)|(?<=(?<before>\S?))(?<korean>[가-힣]+)/gu;
-    for (const { groups } of query.normalize("NFC").matchAll(runs)) {
-      const { other, before, korean } = groups;
-      if (other) words.push(other);
+    for (const run of text.matchAll(/([가-힣]+)|(?:(?![가-힣])[\p{L}\p{N}_])+/gu)) {
+      const [word, korean] = run;
+      if (!korean) words.push(word);
       // Behind LSTM or (3,) there may be nothing but a particle.
-      else if (!before || !endsNoun(korean)) words.push(...findStems(korean));
+      else if (/^\s?$/.test(text.charAt(run.index - 1)) || !endsNoun(korean))
+        words.push(...findStems(korean));
     }
     // A syllable that no page has is a counter or the like: 3개.
     const telling = words.filter((word) => !/^[가-힣]$/.test(word) || isKnown(word));
