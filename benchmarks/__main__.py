@@ -5,6 +5,7 @@ import sys
 from benchmarks.checks import measure_checks
 from benchmarks.explorers import measure_explorers
 from benchmarks.imports import measure_imports
+from benchmarks.lighthouse import measure_lighthouse
 from benchmarks.pictures import measure_pictures
 from benchmarks.site import measure_site
 from benchmarks.torchlens import measure_torchlens
@@ -18,6 +19,7 @@ if __name__ == "__main__":
         measure_explorers(),
         measure_checks(),
         measure_site(),
+        measure_lighthouse(),
     ]
     measure_torchlens()
     sys.exit(not all(met))
