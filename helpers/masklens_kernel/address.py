@@ -1,0 +1,102 @@
+"""Where the parent of a user's kernels listens, and which environment it serves."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# What is read when a program starts, or when the preloaded modules are imported. Kernels that
+# differ in one of these cannot have the same parent.
+IMPORT_TIME = (
+    *("KERAS_", "TF_", "XLA_", "CUDA_", "JAX_", "GRPC_", "MPL"),
+    *("OMP_", "MKL_", "OPENBLAS_", "PYTHON", "LD_", "DYLD_", "LANG", "LC_", "TZ", "HOME"),
+)
+# The path of a Unix socket has 104 bytes on macOS and 108 on Linux, with the zero at its end.
+LONGEST = 103
+
+
+class UnsafeFolderError(Exception):
+    """Raised where the folder of the sockets is not its user's alone."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """The files of one parent.
+
+    Args:
+        folder: a folder that only its user can enter.
+        name: says which environment the parent serves.
+    """
+
+    folder: Path
+    name: str
+
+    @property
+    def socket(self) -> Path:
+        """Where the parent listens."""
+        return self.folder / f"{self.name}.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Whoever holds it may start the parent."""
+        return self.folder / f"{self.name}.lock"
+
+    @property
+    def log(self) -> Path:
+        """What the parent and the libraries that it imports have to say."""
+        return self.folder / f"{self.name}.log"
+
+
+def find_address(environment: Mapping[str, str]) -> Address:
+    """The address of the parent for kernels with an environment; makes its folder.
+
+    Args:
+        environment: the environment variables of the kernel.
+
+    Returns:
+        The address. It is another one for another Python, and for each setting that has its effect
+        when Python starts or Keras is imported, such as `KERAS_BACKEND`.
+
+    Raises:
+        UnsafeFolderError: others could reach the folder, or it cannot hold a socket.
+        OSError: the folder cannot be made.
+
+    Example:
+        >>> one, other = find_address({}), find_address({"KERAS_BACKEND": "jax"})
+        >>> one.folder == other.folder, one.name == other.name
+        (True, False)
+    """
+    relevant = sorted(item for item in environment.items() if item[0].startswith(IMPORT_TIME))
+    identity = repr((sys.executable, sys.version, relevant))
+    address = Address(_folder(environment), hashlib.sha256(identity.encode()).hexdigest()[:16])
+    if len(os.fsencode(address.socket)) > LONGEST:
+        raise UnsafeFolderError(
+            f"the path {address.socket} is too long for a socket; set XDG_RUNTIME_DIR to a shorter"
+        )
+    return address
+
+
+def _folder(environment: Mapping[str, str]) -> Path:
+    runtime = environment.get("XDG_RUNTIME_DIR", "")
+    if runtime and Path(runtime).is_dir() and os.access(runtime, os.W_OK):
+        folder = Path(runtime) / "masklens"
+    else:
+        folder = Path(tempfile.gettempdir()) / f"masklens-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # Anybody may have made a folder of this name in a folder that all share.
+    found = folder.lstat()
+    if (
+        not stat.S_ISDIR(found.st_mode)
+        or found.st_uid != os.getuid()
+        or stat.S_IMODE(found.st_mode) & 0o077
+    ):
+        raise UnsafeFolderError(
+            f"{folder} must be a folder of yours that nobody else can enter; remove it"
+        )
+    return folder

@@ -1,0 +1,189 @@
+"""The launcher: what Jupyter starts, and takes for the kernel that the parent forks."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from masklens_kernel import wire
+from masklens_kernel.address import Address, UnsafeFolderError, find_address
+from masklens_kernel.spec import PYTHON_OPTIONS
+
+STARTING = 180  # seconds for the parent to import TensorFlow, on the slowest machine we know
+TRIES = 3
+FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+
+
+class NoKernelError(Exception):
+    """Raised where the parent cannot be started, or gives no kernel; the message says why."""
+
+
+def launch(connection_file: str) -> int:
+    """Has a kernel forked, and stays until it ends; becomes a plain kernel where there is none.
+
+    Args:
+        connection_file: Jupyter's file with the ports and the key of the kernel.
+
+    Returns:
+        The exit status of the kernel. One that was ended by a signal ends the launcher likewise.
+    """
+    try:
+        launcher, kernel = _have_forked(connection_file)
+    except (NoKernelError, UnsafeFolderError, OSError) as error:
+        print(
+            f"masklens_kernel: this notebook gets a plain kernel, which imports Keras itself: "
+            f"{error}",
+            file=sys.stderr,
+        )
+        plain = [sys.executable, *PYTHON_OPTIONS, "-m", "ipykernel_launcher", "-f", connection_file]
+        sys.stderr.flush()
+        os.execv(sys.executable, plain)
+    return _stay(launcher, kernel)
+
+
+def warm() -> None:
+    """Starts the parent ahead of need; returns when it can fork kernels.
+
+    Raises:
+        NoKernelError: it cannot be started.
+        UnsafeFolderError: the folder of the sockets is not its user's alone.
+        OSError: the folder or a file in it cannot be written.
+    """
+    _check_suitable()
+    _reach(find_address(os.environ)).close()
+
+
+def _check_suitable() -> None:
+    if not hasattr(os, "fork"):
+        raise NoKernelError("this system cannot fork processes")
+    if (backend := os.environ.get("KERAS_BACKEND") or "tensorflow") != "tensorflow":
+        raise NoKernelError(f"KERAS_BACKEND is {backend}, and only tensorflow is preloaded")
+
+
+def _have_forked(connection_file: str) -> tuple[socket.socket, int]:
+    _check_suitable()
+    folder, umask = str(Path.cwd()), os.umask(0)
+    os.umask(umask)
+    request = wire.Request(connection_file, folder, umask, dict(os.environ))
+    address = find_address(os.environ)
+    for _ in range(TRIES):
+        parent = _reach(address)
+        try:
+            wire.ask(parent, request)
+            reply = wire.hear(parent) or {"died": True}
+        except OSError:
+            reply = {"died": True}
+        if "kernel" in reply:
+            return parent, reply["kernel"]
+        parent.close()
+        if "refused" in reply:
+            raise NoKernelError(reply["refused"])
+        # It was about to leave, or has died, or what it has imported is outdated.
+    raise NoKernelError(f"the parent ended {TRIES} times before there was a kernel: {address.log}")
+
+
+def _reach(address: Address) -> socket.socket:
+    """Connects to the parent, and starts it if there is none."""
+    with suppress(OSError):
+        return _connect(address)
+    with _locked(address.lock):
+        # While this launcher waited, another may have started it.
+        with suppress(OSError):
+            return _connect(address)
+        _start(address)
+        return _connect(address)
+
+
+def _connect(address: Address) -> socket.socket:
+    parent = socket.socket(socket.AF_UNIX)
+    try:
+        parent.settimeout(STARTING)
+        parent.connect(str(address.socket))
+        if not wire.is_of_this_user(parent):
+            raise UnsafeFolderError(f"somebody else listens at {address.socket}")
+    except BaseException:
+        parent.close()
+        raise
+    return parent
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    import fcntl  # Windows has none, and no fork either
+
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _start(address: Address) -> None:
+    ready, of_parent = os.pipe()
+    command = [sys.executable, *PYTHON_OPTIONS, "-m", "masklens_kernel", "parent", str(of_parent)]
+    try:
+        with address.log.open("w") as log:
+            # A session of its own: no signal for the notebook's kernel is meant for all of them.
+            parent = subprocess.Popen(
+                command,
+                pass_fds=[of_parent],
+                start_new_session=True,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        os.close(of_parent)
+        told = select.select([ready], [], [], STARTING)[0]
+        said = os.read(ready, 4096).decode() if told else f"it took longer than {STARTING} s"
+    finally:
+        os.close(ready)
+    if said != "ready":
+        parent.kill()
+        parent.wait()
+        raise NoKernelError(said or f"the parent ended while it was starting: see {address.log}")
+
+
+def _stay(parent: socket.socket, kernel: int) -> int:
+    """Passes signals on, and ends as the kernel does."""
+    for name in FORWARDED:
+        signal.signal(getattr(signal, name), lambda number, _: _pass_on(number, kernel))
+    status = _wait_for_end(parent, kernel)
+    if status == -signal.SIGKILL:
+        print(
+            f"masklens_kernel: the system or a user has killed kernel {kernel}. Where memory runs "
+            "out, the system kills what takes most of it. Other notebooks go on.",
+            file=sys.stderr,
+        )
+    if status < 0:
+        with suppress(OSError):
+            signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+        signal.pause()
+    return status
+
+
+def _pass_on(number: int, kernel: int) -> None:
+    # To what the notebook has started, too, as a terminal would.
+    with suppress(ProcessLookupError):
+        os.killpg(kernel, number)
+
+
+def _wait_for_end(parent: socket.socket, kernel: int) -> int:
+    """The status with which the kernel ended; 1 if the parent died before it."""
+    jupyter = os.getppid() if os.environ.get("JPY_PARENT_PID") else None
+    parent.settimeout(wire.PATIENCE)
+    while not select.select([parent], [], [], 1)[0]:
+        # As a plain kernel does: without Jupyter nobody could reach it again.
+        if jupyter is not None and os.getppid() != jupyter:
+            return 1
+    try:
+        message = wire.hear(parent)
+    except OSError:
+        message = None
+    return int(message["ended"]) if message else 1

@@ -1,0 +1,85 @@
+"""What a launcher and a parent say to each other over a socket: JSON, and open files."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from dataclasses import asdict, dataclass
+from typing import Any
+
+STREAMS = (0, 1, 2)  # what a kernel reads from and writes to
+_LENGTH = struct.Struct(">I")  # of the message that follows, in bytes
+PATIENCE = 10  # seconds for a message to arrive; both sides are processes of one machine
+
+
+@dataclass(frozen=True)
+class Request:
+    """The kernel that a launcher asks for.
+
+    Args:
+        connection_file: Jupyter's file with the ports and the key of the kernel.
+        folder: the working directory.
+        umask: the permissions that new files do not get.
+        environment: the environment variables.
+    """
+
+    connection_file: str
+    folder: str
+    umask: int
+    environment: dict[str, str]
+
+
+def is_of_this_user(connection: socket.socket) -> bool:
+    """Whether the other side runs as the same user; where that cannot be known, the folder says."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return bool(struct.unpack("3i", peer)[1] == os.getuid())
+
+
+def ask(connection: socket.socket, request: Request) -> None:
+    """Asks for a kernel that takes over this process's input and outputs."""
+    socket.send_fds(connection, [b"\0"], list(STREAMS))
+    tell(connection, **asdict(request))
+
+
+def hear_request(connection: socket.socket) -> tuple[Request, list[int]] | None:
+    """Receives a request and the kernel's streams.
+
+    Returns:
+        The request and three open files, or None if the other side only looked whether somebody is
+        there.
+    """
+    _, streams, _, _ = socket.recv_fds(connection, 1, len(STREAMS))
+    if len(streams) < len(STREAMS):
+        return None
+    for stream in streams:
+        os.set_inheritable(stream, False)
+    message = hear(connection)
+    return (Request(**message), streams) if message else None
+
+
+def tell(connection: socket.socket, **message: Any) -> None:
+    """Sends a message."""
+    body = json.dumps(message).encode()
+    connection.sendall(_LENGTH.pack(len(body)) + body)
+
+
+def hear(connection: socket.socket) -> dict[str, Any] | None:
+    """Receives the next message, or None when the other side has left."""
+    head = _exactly(connection, _LENGTH.size)
+    body = _exactly(connection, *_LENGTH.unpack(head)) if head else b""
+    return dict(json.loads(body)) if body else None
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    """So many bytes, or none if the other side left before it had sent them."""
+    received = bytearray()
+    while len(received) < size:
+        part = connection.recv(size - len(received))
+        if not part:
+            return b""
+        received += part
+    return bytes(received)
