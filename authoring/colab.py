@@ -7,7 +7,6 @@ import base64
 import io
 import lzma
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -36,7 +35,6 @@ _UNREAD = (".po", "/RECORD", "/METADATA", "/WHEEL", "/top_level.txt", "/entry_po
 _BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 # The first moment that a zip file knows.
 _EPOCH = "315532800"
-_LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _nbformat: Any = nbformat  # typed as a package, but its functions carry no hints
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -175,8 +173,8 @@ def self_contained(root: Path, path: Path, packed: str, github: str | None) -> N
     faults: list[Fault] = []
     for cell in book.cells:
         if cell.cell_type == "markdown":
-            move = partial(_moved, root, path, cell.id, github, faults)
-            cell.source = _LINK.sub(move, cell.source)
+            place = partial(_place, root, path, cell.id, github, faults)
+            cell.source = notebook.move_links(cell.source, path.parent, place)
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 output.data["image/png"] = _smaller(output.data["image/png"])
@@ -206,28 +204,16 @@ def _read(root: Path, path: Path) -> NotebookNode:
     return book
 
 
-def _moved(
-    root: Path,
-    path: Path,
-    cell: str,
-    github: str | None,
-    faults: list[Fault],
-    link: re.Match[str],
-) -> str:
-    """A link that no longer depends on where the notebook stands; its text if there is no such."""
-    text, address = link.groups()
-    if re.match(r"[a-z]+:|#", address):
-        return link[0]
-    place, _, anchor = address.partition("#")
-    linked = Path(os.path.normpath(path.parent / place))
+def _place(
+    root: Path, path: Path, cell: str, github: str | None, faults: list[Fault], linked: Path
+) -> str | None:
+    """The address of a linked file, wherever the notebook stands; None if there is no such."""
     if not linked.exists():
+        wrong = f"no such file: {os.path.relpath(linked, path.parent)}"
         remedy = "correct the link in its source, and build"
-        faults.append(Fault(relative(root, path), cell, f"no such file: {address}", remedy))
-        return text
-    if not github:
-        return text
-    page = notebook.page(github, relative(root, linked))
-    return f"[{text}]({page}{'#' + anchor if anchor else ''})"
+        faults.append(Fault(relative(root, path), cell, wrong, remedy))
+        return None
+    return notebook.page(github, relative(root, linked)) if github else None
 
 
 def _smaller(png: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from authoring.source import LANGUAGE_LINE, LINKS
 
 REPOSITORY_SETTING = "MASKLENS_REPOSITORY"
 _BRANCH = "main"
+_LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _nbformat: Any = nbformat  # typed as a package, but its functions carry no hints
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 # What ipykernel reports, without the version number of the Python that happened to run.
@@ -171,6 +173,26 @@ def metadata(notebook: NotebookNode, language: str) -> dict[str, object]:
 def page(github: str, path: str) -> str:
     """The address at GitHub of a file of the repository."""
     return f"https://github.com/{github}/blob/{_BRANCH}/{path}"
+
+
+def move_links(text: str, folder: Path, place: Callable[[Path], str | None]) -> str:
+    """Markdown that stands elsewhere than it was written: its relative links led to new addresses.
+
+    Args:
+        text: the Markdown.
+        folder: where its links begin.
+        place: the new address of a file; None leaves nothing of a link but its words.
+    """
+
+    def moved(link: re.Match[str]) -> str:
+        words, address = link.groups()
+        if re.match(r"[a-z]+:|#", address):
+            return link[0]
+        path, mark, anchor = address.partition("#")
+        target = place(Path(os.path.normpath(folder / path)))
+        return words if target is None else f"[{words}]({target}{mark}{anchor})"
+
+    return _LINK.sub(moved, text)
 
 
 def _look_up(catalog: Catalog, faults: list[Fault], place: str, cell_id: str, text: str) -> str:

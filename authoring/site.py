@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -23,7 +24,6 @@ _DOCS = Path("docs")
 TARGET = _DOCS / "_build" / "html"
 # Each edition of notebooks, and the folder of the site that its pages stand in.
 PAGES = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutions"}
-_LINK_WITH_TEXT = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _REMOTE = re.compile(
     r"(?:https://(?:[^@/]+@)?github\.com/|(?:ssh://)?git@github\.com[:/])([\w-]+/[\w.-]+?)(?:\.git)?/?"
 )
@@ -106,13 +106,15 @@ def assemble(root: Path, folder: Path, language: str, github: str | None) -> Non
     shutil.copytree(root / _DOCS, folder, ignore=shutil.ignore_patterns("_build", "*.md"))
     loader = Path(masklens.__file__).with_name("page.js")
     shutil.copy(loader, folder / "static" / "page.js")
+    place = partial(_place, root, github)
     for edition, page in PAGES.items():
         for path in sorted((root / edition / language).glob("*.ipynb")):
             book = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # has no hints
-            _write(folder / page / path.name, _as_page(book, language, github))
+            _write(folder / page / path.name, _as_page(book, path.parent, place))
     for name in ("teaching", "layers", "reference"):
         text = _page_text(root, name, language)
-        (folder / f"{name}.md").write_text(_linked(text, github), encoding="utf-8")
+        text = notebook.move_links(text, root / _DOCS, place)
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
     _write(folder / "index.ipynb", _landing(root, language))
 
 
@@ -142,32 +144,22 @@ def _built_pages(root: Path) -> Iterator[check.Page]:
                     yield check.Page(root, read, language, edition, book, book, None)
 
 
-def _as_page(book: NotebookNode, language: str, github: str | None) -> NotebookNode:
+def _as_page(book: NotebookNode, folder: Path, place: Callable[[Path], str | None]) -> NotebookNode:
     """The notebook as the site shows it: without links and installation, which the buttons do."""
     left_out = {source.LINKS, notebook.FIRST}
     book.cells = [cell for cell in book.cells if cell.get("id") not in left_out]
     for cell in book.cells:
         if cell.cell_type == "markdown":
-            cell.source = _linked(cell.source, github)
+            cell.source = notebook.move_links(cell.source, folder, place)
     return book
 
 
-def _linked(text: str, github: str | None) -> str:
-    """Links as they are on the site; what the site does not hold is on GitHub, or no link."""
-
-    def place(match: re.Match[str]) -> str:
-        words, target = match[1], match[2]
-        if "://" in target or not target.startswith("../"):
-            return match[0]
-        parts = target.removeprefix("../").removeprefix("../").split("/")
-        if parts[0] in PAGES and len(parts) == 3:
-            return f"[{words}](../{PAGES[parts[0]]}/{parts[2]})"
-        if github:
-            address = f"https://github.com/{github}/tree/main/{'/'.join(parts)}"
-            return f"[{words}]({address})"
-        return words
-
-    return _LINK_WITH_TEXT.sub(place, text)
+def _place(root: Path, github: str | None, linked: Path) -> str | None:
+    """Where a file of the repository is on the site, else on GitHub; None if it is nowhere."""
+    folder, *within = linked.relative_to(root).parts
+    if folder in PAGES and len(within) == 2:
+        return f"/{PAGES[folder]}/{within[1]}"
+    return notebook.page(github, relative(root, linked)) if github else None
 
 
 def _page_text(root: Path, name: str, language: str) -> str:
