@@ -16,9 +16,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import nbformat
 from fontTools.ttLib import TTFont
 from nbformat import NotebookNode
 from PIL import Image
@@ -35,7 +33,6 @@ _UNREAD = (".po", "/RECORD", "/METADATA", "/WHEEL", "/top_level.txt", "/entry_po
 _BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 # The first moment that a zip file knows.
 _EPOCH = "315532800"
-_nbformat: Any = nbformat  # typed as a package, but its functions carry no hints
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 # Run again, or where masklens is installed, it does nothing. What is installed comes before what
@@ -184,18 +181,15 @@ def self_contained(root: Path, path: Path, packed: str, github: str | None) -> N
         book.cells = [cell for cell in book.cells if cell.id != LINKS]
     first = notebook.first_cell(_CARRIER.format(packed=packed), book.metadata.masklens.language)
     book.cells = [first, *(cell for cell in book.cells if cell.id != notebook.FIRST)]
-    if _has_widgets(book) and len(_nbformat.writes(book).encode()) >= GOAL:
+    if _has_widgets(book) and len(notebook.serialized(book)) >= GOAL:
         _keep_pictures_only(book)
     return book
 
 
 def _read(root: Path, path: Path) -> NotebookNode:
-    book = notebook.read(root, path)
-    place, remedy = relative(root, path), "build it: make build"
-    if book is None:
-        raise AuthoringError([Fault(place, "", "no notebook", remedy)])
+    book = notebook.require(root, path)
     unexecuted = [
-        Fault(place, cell.id, "never executed", remedy)
+        Fault(relative(root, path), cell.id, "never executed", "build it: make build")
         for cell in book.cells
         if cell.cell_type == "code" and not cell.execution_count
     ]

@@ -130,6 +130,12 @@ def first_cell(code: str, language: str) -> NotebookNode:
     return cell
 
 
+def markdown_cell(text: str, cell_id: str) -> NotebookNode:
+    """A cell of Markdown."""
+    cell: NotebookNode = _nbformat.v4.new_markdown_cell(text, id=cell_id)
+    return cell
+
+
 def read(root: Path, path: Path) -> NotebookNode | None:
     """Reads a built notebook; None if there is none.
 
@@ -146,14 +152,33 @@ def read(root: Path, path: Path) -> NotebookNode | None:
     return notebook
 
 
+def require(root: Path, path: Path) -> NotebookNode:
+    """Reads a built notebook that has to be there.
+
+    Raises:
+        AuthoringError: there is none, or the file is no notebook.
+    """
+    book = read(root, path)
+    if book is None:
+        raise AuthoringError(
+            [Fault(relative(root, path), "", "no notebook", "build it: make build")]
+        )
+    return book
+
+
 def write(path: Path, notebook: NotebookNode) -> None:
-    """Writes a valid notebook, its keys sorted and its last line ended.
+    """Writes a valid notebook, as `serialized` says.
 
     Raises:
         nbformat.ValidationError: the notebook is not valid nbformat 4.5.
     """
     nbformat.validate(notebook)
-    layout.write(path, (_nbformat.writes(notebook).rstrip("\n") + "\n").encode())
+    layout.write(path, serialized(notebook))
+
+
+def serialized(notebook: NotebookNode) -> bytes:
+    """A notebook as a file holds it, its keys sorted and its last line ended."""
+    return bytes((_nbformat.writes(notebook).rstrip("\n") + "\n").encode())
 
 
 def metadata(notebook: NotebookNode, language: str) -> dict[str, object]:

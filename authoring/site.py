@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
 import masklens
@@ -109,13 +108,13 @@ def assemble(root: Path, folder: Path, language: str, github: str | None) -> Non
     place = partial(_place, root, github)
     for edition, page in PAGES.items():
         for path in sorted((root / edition / language).glob("*.ipynb")):
-            book = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # has no hints
-            _write(folder / page / path.name, _as_page(book, path.parent, place))
+            book = _as_page(notebook.require(root, path), path.parent, place)
+            notebook.write(folder / page / path.name, book)
     for name in ("teaching", "layers", "reference"):
         text = _page_text(root, name, language)
         text = notebook.move_links(text, root / _DOCS, place)
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
-    _write(folder / "index.ipynb", _landing(root, language))
+    notebook.write(folder / "index.ipynb", _landing(root, language))
 
 
 def _unbuilt(root: Path) -> Iterator[Fault]:
@@ -200,18 +199,12 @@ def _landing(root: Path, language: str) -> NotebookNode:
     before, _mark, after = (root / _DOCS / name).read_text(encoding="utf-8").partition(_EXPLORER)
     lesson, explorer = _LANDING_EXPLORER
     path = root / "notebooks" / language / f"{lesson}.ipynb"
-    book: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # has no hints
+    book = notebook.require(root, path)
     shown = next(c for c in book.cells if c.cell_type == "code" and explorer in c.source)
     shown.metadata["tags"] = ["remove-input"]
-    texts = (nbformat.v4.new_markdown_cell(text) for text in (before, after))  # type: ignore[no-untyped-call]
-    first, last = texts
-    book.cells = [first, shown, last]
+    first = notebook.markdown_cell(before, "before")
+    book.cells = [first, shown, notebook.markdown_cell(after, "after")]
     return book
-
-
-def _write(path: Path, book: NotebookNode) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(book, path)  # type: ignore[no-untyped-call]  # has no hints
 
 
 def _run_sphinx(
@@ -265,8 +258,7 @@ def _draw_cards(root: Path, folder: Path, language: str) -> None:
     card.draw(course, "MaskLens", folder / "index.png")
     for edition in ("notebooks", layout.EXERCISES):
         for path in sorted((root / edition / language).glob("*.ipynb")):
-            book = notebook.read(root, path)
-            title = book.metadata["title"] if book else course
+            title = notebook.require(root, path).metadata.title
             card.draw(title, f"MaskLens · {course}", folder / f"{PAGES[edition]}-{path.stem}.png")
 
 
