@@ -18,6 +18,8 @@ FOUND_COLAB = $(firstword $(foreach python,$(PYTHON_COLAB),\
 COLAB_NOTEBOOKS = notebooks/*/0[123]_*.ipynb solutions/*/*.ipynb \
 	dist/colab/*/*.ipynb dist/colab/*/exercises/*.ipynb
 
+NOTEBOOK_TESTS = tests/test_notebooks.py notebooks exercises solutions
+
 LOCK := constraints/locked.txt
 COLAB := constraints/colab.txt
 RUN := .venv/bin/python
@@ -31,6 +33,9 @@ START = $(or $(wildcard notebooks/$(COURSE)/00_start.ipynb),$(error \
 	there is no notebooks/$(COURSE)/00_start.ipynb: set COURSE to one of $(notdir $(wildcard notebooks/*))))
 NOTEBOOKS := $(wildcard notebooks/*/*.ipynb exercises/*/*.ipynb solutions/*/*.ipynb)
 
+# With it, a notebook's kernel is forked from a process that has imported Keras already.
+PRELOADED = JUPYTER_PATH='$(CURDIR)/.venv/preloaded/share/jupyter'
+
 # On Linux without a screen, Jupyter would open a text browser in this terminal.
 SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(BROWSER)$(filter-out Linux,$(shell uname))
 LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir='$(CURDIR)' \
@@ -41,21 +46,26 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab test test-colab docs colab build check catalogs update bench clean
+.PHONY: help lab test test-fresh test-colab docs colab build check catalogs update bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-lab: .venv/trusted  ## open the course in JupyterLab; COURSE=ko or en, LAB="--port 9999"
+lab: .venv/trusted .venv/preloaded  ## open the course in JupyterLab; COURSE=ko or en, LAB="--port 9999"
 	@echo "Opening $(START) in JupyterLab. Ctrl-C stops it."
-	@$(JUPYTER) lab $(LAB_OPTIONS) $(LAB)
+	@$(RUN) -m masklens_kernel warm &
+	@$(PRELOADED) $(JUPYTER) lab $(LAB_OPTIONS) $(LAB)
 
-test: .venv/test  ## everything that must hold before a commit
+test: .venv/test .venv/preloaded  ## everything that must hold before a commit
 	$(RUN) -m ruff format --check
 	$(RUN) -m ruff check
 	$(RUN) -m mypy
 	$(RUN) -m authoring check
-	$(RUN) -m pytest
+	$(PRELOADED) $(RUN) -m pytest $(NOTEBOOK_TESTS)
+	$(RUN) -m pytest --ignore=tests/test_notebooks.py tests helpers authoring
+
+test-fresh: .venv/test  ## execute the notebooks in kernels that import everything themselves
+	$(RUN) -m pytest $(NOTEBOOK_TESTS)
 
 test-colab:  ## run lessons, solutions and what `make colab` writes with Colab's versions
 	@$(if $(FOUND_COLAB),$(MAKE) --silent colab .venv-colab/created,\
@@ -109,14 +119,14 @@ KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
 	@$(RUN) -m pip install -qq --disable-pip-version-check -c $(LOCK) -e '.[$*]'
 	@touch $@
 
-# Saved with their states, explorers still work when a notebook is opened again.
-SAVE_STATES = {"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": true}}
+.venv/preloaded: helpers/masklens_kernel/spec.py | .venv/learn
+	@$(RUN) -m masklens_kernel install --prefix $@ > /dev/null
+	@touch $@
 
-# Lab must not ask a learner whether it may fetch news.
-.venv/quiet: .venv/learn
-	@$(JUPYTER) labextension disable --log-level=ERROR @jupyterlab/apputils-extension:announcements
+# Explorers are saved with their states, and nobody is asked whether Lab may fetch news.
+.venv/quiet: classroom/overrides.json | .venv/learn
 	@mkdir -p .venv/share/jupyter/lab/settings
-	@echo '$(SAVE_STATES)' > .venv/share/jupyter/lab/settings/overrides.json
+	@cp $< .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
 # The saved outputs come with the course; trusted, they show before they are run again.

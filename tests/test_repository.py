@@ -181,17 +181,23 @@ def test_make_lab_prints_the_address_of_the_course_with_its_outputs_trusted(
     start = "notebooks/ko/00_start.ipynb"
     (installed / ".venv" / "created").touch()
     (installed / ".venv" / "learn").touch()
-    with make_lab(installed, LANG="ko_KR.UTF-8") as address:
+    # The process that forks the kernels is not in the group of make: it leaves by itself.
+    alone = {"XDG_RUNTIME_DIR": str(installed.parent), "MASKLENS_KERNEL_IDLE": "1"}
+    with make_lab(installed, LANG="ko_KR.UTF-8", **alone) as address:
         assert f"/lab/tree/{start}?token=" in address
         assert b"JupyterLab" in fetch(address)
         contents = json.loads(fetch(address.replace("/lab/tree/", "/api/contents/")))
         widgets = "/lab/api/settings/@jupyter-widgets/jupyterlab-manager:plugin"
         settings = json.loads(fetch(address.replace(f"/lab/tree/{start}", widgets)))
+        specs = json.loads(fetch(address.replace(f"/lab/tree/{start}", "/api/kernelspecs")))
     notebook = nbformat.from_dict(contents["content"])
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert code and all(cell.metadata.trusted for cell in code)
     # Explorers are saved with the notebook, for those who open it without a kernel.
     assert settings["schema"]["properties"]["saveState"]["default"] is True
+    offered = {name: spec["spec"]["display_name"] for name, spec in specs["kernelspecs"].items()}
+    assert (specs["default"], offered["python3"]) == ("python3", "Python 3 (Keras preloaded)")
+    assert offered["python3-plain"] == "Python 3 (plain)"
 
 
 # --- The other make targets ---------------------------------------------------------------------
@@ -200,7 +206,10 @@ def test_make_lab_prints_the_address_of_the_course_with_its_outputs_trusted(
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
     """A folder where `make` finds a course of empty notebooks, and has installed nothing."""
-    for name in ("Makefile", "pyproject.toml", "constraints/locked.txt"):
+    for name in (
+        *("Makefile", "pyproject.toml", "constraints/locked.txt"),
+        *("classroom/overrides.json", "helpers/masklens_kernel/spec.py"),
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for language in ("en", "ko"):
