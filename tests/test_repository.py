@@ -210,7 +210,7 @@ def bare(tmp_path: Path) -> Path:
         *("Makefile", "pyproject.toml", "constraints/locked.txt"),
         *("classroom/overrides.json", "helpers/masklens_kernel/spec.py"),
     ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for language in ("en", "ko"):
         (tmp_path / "notebooks" / language).mkdir(parents=True)
