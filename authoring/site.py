@@ -68,8 +68,7 @@ def build(
         Every fault found; with one there is no new site.
     """
     codes = languages or layout.languages(root)
-    faults = [fault for find in (_unbuilt, _unfit) for fault in find(root)]
-    if faults:
+    if faults := list(_unfit(root)):
         return faults
     with tempfile.TemporaryDirectory() as folder:
         pages, carried = Path(folder) / "html", Path(folder) / "colab"
@@ -117,30 +116,21 @@ def assemble(root: Path, folder: Path, language: str, github: str | None) -> Non
     notebook.write(folder / "index.ipynb", _landing(root, language))
 
 
-def _unbuilt(root: Path) -> Iterator[Fault]:
+def _unfit(root: Path) -> Iterator[Fault]:
+    """What keeps a notebook from being shown."""
     for path in layout.source_paths(root):
+        origin = source.read(root, path)
         for language in layout.languages(root):
             for edition in layout.editions(path):
                 target = layout.notebook_path(root, path, language, edition)
-                if not target.exists():
+                book = notebook.read(root, target)
+                if book is None:
                     remedy = "run `python -m authoring build`"
                     yield Fault(relative(root, target), "", "not built: no counterpart", remedy)
-
-
-def _unfit(root: Path) -> Iterator[Fault]:
-    for page in _built_pages(root):
-        for find in (check.faulty_outputs, check.unsaved_widgets):
-            yield from find(page)
-
-
-def _built_pages(root: Path) -> Iterator[check.Page]:
-    for path in layout.source_paths(root):
-        read = source.read(root, path)
-        for language in layout.languages(root):
-            for edition in layout.editions(path):
-                book = notebook.read(root, layout.notebook_path(root, path, language, edition))
-                if book is not None:
-                    yield check.Page(root, read, language, edition, book, book, None)
+                    continue
+                page = check.Page(root, origin, language, edition, book, book, None)
+                yield from check.faulty_outputs(page)
+                yield from check.unsaved_widgets(page)
 
 
 def _as_page(book: NotebookNode, folder: Path, place: Callable[[Path], str | None]) -> NotebookNode:
@@ -162,8 +152,7 @@ def _place(root: Path, github: str | None, linked: Path) -> str | None:
 
 
 def _page_text(root: Path, name: str, language: str) -> str:
-    path = root / _DOCS / (f"{name}.md" if language == "en" else f"{name}.{language}.md")
-    text = path.read_text(encoding="utf-8")
+    text = _written(root, name, language)
     # The line that leads to the other language, where there are no templates to do it.
     text = re.sub(r"(?m)^.*\]\(\w+(\.ko)?\.md\).*\n", "", text)
     if _TABLE in text:
@@ -171,9 +160,15 @@ def _page_text(root: Path, name: str, language: str) -> str:
     return text.replace("{{names}}", _reference())
 
 
+def _written(root: Path, name: str, language: str) -> str:
+    """A page of docs/ as its author wrote it."""
+    suffix = ".md" if language == layout.SOURCE_LANGUAGE else f".{language}.md"
+    return (root / _DOCS / f"{name}{suffix}").read_text(encoding="utf-8")
+
+
 def _rows(root: Path) -> str:
     """The rows of the table of layers, which are as they were measured."""
-    table = (root / _DOCS / "layers.md").read_text(encoding="utf-8")
+    table = _written(root, "layers", layout.SOURCE_LANGUAGE)
     return "\n".join(line for line in table.splitlines() if line.startswith("| `"))
 
 
@@ -195,8 +190,7 @@ def _is_class(name: str) -> bool:
 
 def _landing(root: Path, language: str) -> NotebookNode:
     """The landing page as a notebook, with an explorer from a lesson in it."""
-    name = "index.md" if language == "en" else f"index.{language}.md"
-    before, _mark, after = (root / _DOCS / name).read_text(encoding="utf-8").partition(_EXPLORER)
+    before, _mark, after = _written(root, "index", language).partition(_EXPLORER)
     lesson, explorer = _LANDING_EXPLORER
     path = root / "notebooks" / language / f"{lesson}.ipynb"
     book = notebook.require(root, path)
@@ -251,9 +245,7 @@ def _offer_downloads(root: Path, carried: Path, folder: Path, language: str) -> 
 
 def _draw_cards(root: Path, folder: Path, language: str) -> None:
     """Draws what social networks show of the landing page, of lessons and of exercises."""
-    name = "index.md" if language == "en" else f"index.{language}.md"
-    landing = (root / _DOCS / name).read_text(encoding="utf-8")
-    heading = re.search(r"(?m)^# (.+)$", landing)
+    heading = re.search(r"(?m)^# (.+)$", _written(root, "index", language))
     course = heading[1] if heading else "MaskLens"
     card.draw(course, "MaskLens", folder / "index.png")
     for edition in ("notebooks", layout.EXERCISES):
