@@ -56,7 +56,7 @@ lab: .venv/trusted .venv/preloaded  ## open the course in JupyterLab; COURSE=ko 
 	@$(RUN) -m masklens_kernel warm &
 	@$(PRELOADED) $(JUPYTER) lab $(LAB_OPTIONS) $(LAB)
 
-test: .venv/test .venv/preloaded  ## everything that must hold before a commit
+test: .venv/test .venv/preloaded .venv/node  ## everything that must hold before a commit
 	$(RUN) -m ruff format --check
 	$(RUN) -m ruff check
 	$(RUN) -m mypy
@@ -118,6 +118,13 @@ KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
 	@echo "Installing masklens[$*] into .venv; the first time this takes some minutes."
 	@$(RUN) -m pip install -qq --disable-pip-version-check -c $(LOCK) -e '.[$*]'
 	@touch $@
+
+# A hub's proxy, and what shows slides. Where there is no npm, those who need them say so.
+NODE_PACKAGES = configurable-http-proxy@5.3.0 reveal.js@6.0.2
+.venv/node: | .venv/created
+	@$(if $(shell command -v npm),npm install --prefix .venv --no-save --ignore-scripts --no-audit \
+		--no-fund --silent $(NODE_PACKAGES) && touch $@,\
+		echo "Left out: $(NODE_PACKAGES); no npm found (Debian, Ubuntu: apt install npm).")
 
 .venv/preloaded: helpers/masklens_kernel/spec.py | .venv/learn
 	@$(RUN) -m masklens_kernel install --prefix $@ > /dev/null
