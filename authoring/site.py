@@ -26,6 +26,8 @@ PAGES = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutio
 _REMOTE = re.compile(
     r"(?:https://(?:[^@/]+@)?github\.com/|(?:ssh://)?git@github\.com[:/])([\w-]+/[\w.-]+?)(?:\.git)?/?"
 )
+# How a page of docs/ is called that is not in English.
+_WITH_LANGUAGE = re.compile(r"\.\w+\.md$")
 _EXPLORER = "{{explorer}}"
 _TABLE = "{{table}}"
 _LANDING_EXPLORER = ("01_padding", "PaddingExplorer")
@@ -68,7 +70,7 @@ def build(
         Every fault found; with one there is no new site.
     """
     codes = languages or layout.languages(root)
-    if faults := list(_unfit(root)):
+    if faults := [*_unfit(root), *_unwritten(root, codes)]:
         return faults
     with tempfile.TemporaryDirectory() as folder:
         pages, carried = Path(folder) / "html", Path(folder) / "colab"
@@ -109,9 +111,8 @@ def assemble(root: Path, folder: Path, language: str, github: str | None) -> Non
         for path in sorted((root / edition / language).glob("*.ipynb")):
             book = _as_page(notebook.require(root, path), path.parent, place)
             notebook.write(folder / page / path.name, book)
-    for name in ("teaching", "layers", "reference"):
-        text = _page_text(root, name, language)
-        text = notebook.move_links(text, root / _DOCS, place)
+    for name in _page_names(root):
+        text = notebook.move_links(_page_text(root, name, language), root / _DOCS, place)
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
     notebook.write(folder / "index.ipynb", _landing(root, language))
 
@@ -133,6 +134,15 @@ def _unfit(root: Path) -> Iterator[Fault]:
                 yield from check.unsaved_widgets(page)
 
 
+def _unwritten(root: Path, codes: Sequence[str]) -> Iterator[Fault]:
+    """The pages of docs/ that are not there in each language."""
+    for name in ("index", *_page_names(root)):
+        for language in codes:
+            path = _page_path(root, name, language)
+            if not path.exists():
+                yield Fault(relative(root, path), "", "not written: no counterpart", "write it")
+
+
 def _as_page(book: NotebookNode, folder: Path, place: Callable[[Path], str | None]) -> NotebookNode:
     """The notebook as the site shows it: without links and installation, which the buttons do."""
     left_out = {source.LINKS, notebook.FIRST}
@@ -148,13 +158,21 @@ def _place(root: Path, github: str | None, linked: Path) -> str | None:
     folder, *within = linked.relative_to(root).parts
     if folder in PAGES and len(within) == 2:
         return f"/{PAGES[folder]}/{within[1]}"
+    if folder == _DOCS.name:  # a page in the language that the reader is in, or a picture
+        return _WITH_LANGUAGE.sub(".md", "/".join(["", *within]))
     return notebook.page(github, relative(root, linked)) if github else None
+
+
+def _page_names(root: Path) -> list[str]:
+    """The pages of docs/ besides the landing page."""
+    names = {path.name.partition(".")[0] for path in (root / _DOCS).glob("*.md")}
+    return sorted(names - {"index"})
 
 
 def _page_text(root: Path, name: str, language: str) -> str:
     text = _written(root, name, language)
     # The line that leads to the other language, where there are no templates to do it.
-    text = re.sub(r"(?m)^.*\]\(\w+(\.ko)?\.md\).*\n", "", text)
+    text = re.sub(rf"(?m)^.*\]\({name}(\.\w+)?\.md\).*\n", "", text)
     if _TABLE in text:
         text = text.replace(_TABLE, _rows(root))
     return text.replace("{{names}}", _reference())
@@ -162,8 +180,12 @@ def _page_text(root: Path, name: str, language: str) -> str:
 
 def _written(root: Path, name: str, language: str) -> str:
     """A page of docs/ as its author wrote it."""
+    return _page_path(root, name, language).read_text(encoding="utf-8")
+
+
+def _page_path(root: Path, name: str, language: str) -> Path:
     suffix = ".md" if language == layout.SOURCE_LANGUAGE else f".{language}.md"
-    return (root / _DOCS / f"{name}{suffix}").read_text(encoding="utf-8")
+    return root / _DOCS / f"{name}{suffix}"
 
 
 def _rows(root: Path) -> str:

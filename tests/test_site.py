@@ -308,17 +308,18 @@ def test_a_notebook_that_cannot_be_shown_stops_the_build(fault: str, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("gone", "left"),
-    [
-        ("notebooks/ko/05_layers_that_change_masks", "notebooks/en/05_layers_that_change_masks"),
-        ("exercises/en/06_opting_in", "exercises/ko/06_opting_in"),
-    ],
+    "gone", ["notebooks/ko/05_layers_that_change_masks", "exercises/en/06_opting_in"]
 )
-def test_a_notebook_without_counterpart_stops_the_build(
-    gone: str, left: str, tmp_path: Path
-) -> None:
+def test_a_notebook_without_counterpart_stops_the_build(gone: str, tmp_path: Path) -> None:
     course = copy_course(tmp_path / "course")
     (course / f"{gone}.ipynb").unlink()
+    stopped_by(gone, course, tmp_path)
+
+
+@pytest.mark.parametrize("gone", ["docs/teaching.ko.md", "docs/layers.md"])
+def test_a_page_without_counterpart_stops_the_build(gone: str, tmp_path: Path) -> None:
+    course = copy_course(tmp_path / "course")
+    (course / gone).unlink()
     stopped_by(gone, course, tmp_path)
 
 
