@@ -85,8 +85,7 @@ def build(
             if _base():
                 _draw_cards(root, pages / code / "_static" / "cards", code)
             _offer_downloads(root, carried / code, pages / code / "_downloads", code)
-        shutil.copy(root / _DOCS / "templates" / "root.html", pages / "index.html")
-        shutil.copy(root / _DOCS / "templates" / "404.html", pages / "404.html")
+        _write_bare_pages(root / _DOCS / "templates", pages)
         (pages / ".nojekyll").touch()  # else GitHub leaves out folders that begin with _
         _write_sitemap(pages)
         shutil.rmtree(target, ignore_errors=True)
@@ -274,6 +273,14 @@ def _draw_cards(root: Path, folder: Path, language: str) -> None:
         for path in sorted((root / edition / language).glob("*.ipynb")):
             title = notebook.require(root, path).metadata.title
             card.draw(title, f"MaskLens · {course}", folder / f"{PAGES[edition]}-{path.stem}.png")
+
+
+def _write_bare_pages(templates: Path, pages: Path) -> None:
+    """Writes the pages that are in no language; a host may show the second at any depth."""
+    style = (templates / "bare.css").read_text(encoding="utf-8")
+    for template, name in (("root.html", "index.html"), ("404.html", "404.html")):
+        text = (templates / template).read_text(encoding="utf-8")
+        (pages / name).write_text(text.replace("{{style}}", style), encoding="utf-8")
 
 
 def _base() -> str:
