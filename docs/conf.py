@@ -7,6 +7,7 @@ from typing import Any
 
 import sphinx.search
 from docutils import nodes
+from sphinx.locale import _
 
 sys.path.insert(0, str(Path(__file__).parent))
 from korean_search import SearchKorean  # stands beside this file
@@ -78,7 +79,15 @@ def _leave_pictures_out(app: Any, doctree: nodes.document) -> None:
         picture["classes"].append("no-search")
 
 
+def _tell_solutions_apart(_app: Any, env: Any) -> None:
+    # An exercise and its solution have one heading. Lists of pages show both.
+    for name, title in env.titles.items():
+        if name.startswith("solutions/"):
+            title += nodes.Text(f" {_('(solved)')}")
+
+
 def setup(app: Any) -> None:
-    """Lets Sphinx search Korean, and search in no picture."""
+    """Lets Sphinx search Korean, search in no picture, and call solutions what they are."""
     sphinx.search.languages["ko"] = SearchKorean
     app.connect("doctree-read", _leave_pictures_out)
+    app.connect("env-updated", _tell_solutions_apart)
