@@ -1,0 +1,492 @@
+"""The real nbgitpuller brings a student's copy of the course up to date; no work is lost."""
+
+import json
+import os
+import random
+import runpy
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_server.services.contents.largefilemanager import LargeFileManager
+from nbformat.sign import NotebookNotary
+
+ROOT = Path(__file__).parents[1]
+PULL = ROOT / "classroom" / "pull.py"
+BRANCH = "main"
+LESSON, OTHER = "notebooks/ko/01_padding.ipynb", "notebooks/ko/02_mask_generators.ipynb"
+NEW = "notebooks/ko/08_attention.ipynb"
+HANGUL = "notebooks/ko/08 주의 집중.ipynb"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    author = ["-c", "user.name=Teacher", "-c", "user.email=teacher@example.org"]
+    command = ["git", "-C", str(folder), *author, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+class Course:
+    """The repository of the course, as its authors change it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.url = folder, folder.as_uri()
+        if folder.exists():
+            return
+        for name in (LESSON, OTHER, "README.md", ".gitignore"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+        git(folder, "init", "--quiet", "--initial-branch", BRANCH)
+        self.publish()
+
+    def publish(self) -> None:
+        git(self.folder, "add", "--all")
+        git(self.folder, "commit", "--quiet", "--message", "Update the course")
+
+    def change(self, name: str, change: Callable[[Any], None]) -> None:
+        book = nbformat.read(self.folder / name, as_version=4)
+        change(book)
+        nbformat.write(book, self.folder / name)
+
+
+class Student:
+    """A home folder with a copy of the course, which its owner changes in JupyterLab."""
+
+    def __init__(self, home: Path, course: Course) -> None:
+        self.home, self.copy, self.course = home, home / "masklens", course
+        home.mkdir(exist_ok=True)
+        # A student's own Jupyter, git and Python; nothing of ours.
+        self.environment = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+
+    def path(self, name: str) -> Path:
+        return self.copy / name
+
+    def book(self, name: str) -> Any:
+        book = nbformat.read(self.path(name), as_version=4)
+        nbformat.validate(book)
+        return book
+
+    def save(self, name: str, change: Callable[[Any], None]) -> None:
+        """Opens a notebook, changes it and saves it, as the server of JupyterLab does."""
+        server = LargeFileManager(root_dir=str(self.copy))
+        server.notary = self.notary()
+        model = server.get(name)
+        change(model["content"])
+        for cell in code_cells(model["content"]):
+            cell.metadata["trusted"] = True  # what Lab says of a cell that was run in it
+        server.save(model, name)
+
+    def notary(self) -> NotebookNotary:
+        data = self.home / ".local/share/jupyter"
+        data.mkdir(parents=True, exist_ok=True)
+        return NotebookNotary(data_dir=str(data))
+
+    def trusts(self, name: str) -> bool:
+        return bool(self.notary().check_signature(self.book(name)))
+
+    def run(self, *command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            list(map(str, command)),
+            cwd=self.home,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def pull(self, url: str | None = None, branch: str = BRANCH, language: str = "en") -> str:
+        """Pulls as the hub does before a server starts, and returns what the student is told."""
+        note = self.home / "course-update.md"
+        note.unlink(missing_ok=True)
+        command = [sys.executable, PULL, url or self.course.url, branch, self.copy]
+        done = self.run(*command, MASKLENS_LANGUAGE=language)
+        assert done.returncode == 0, done.stderr
+        return note.read_text(encoding="utf-8") if note.exists() else ""
+
+    def gitpuller(self) -> str:
+        """Pulls with nbgitpuller's own command, as `pull`; it tells nobody anything."""
+        command = Path(sys.executable).with_name("gitpuller")
+        done = self.run(command, self.course.url, BRANCH, self.copy)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return ""
+
+    def files(self) -> dict[str, bytes]:
+        """What stands in the home folder, apart from what git and Jupyter keep for themselves."""
+        return {
+            path.relative_to(self.home).as_posix(): path.read_bytes()
+            for path in self.home.rglob("*")
+            if path.is_file() and not {".git", ".local", "course-update.md"} & set(path.parts)
+        }
+
+
+NAME = "김 하늘"
+
+
+@pytest.fixture(scope="module")
+def first_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a course and of a student with a fresh copy of it."""
+    folder = tmp_path_factory.mktemp("class")
+    assert Student(folder / NAME, Course(folder / "course")).pull() == ""
+    return folder
+
+
+@pytest.fixture
+def course(first_day: Path, tmp_path: Path) -> Course:
+    return Course(shutil.copytree(first_day / "course", tmp_path / "course"))
+
+
+@pytest.fixture
+def student(first_day: Path, tmp_path: Path, course: Course) -> Student:
+    """Hangul and a space in the name, and a copy of the course."""
+    student = Student(shutil.copytree(first_day / NAME, tmp_path / NAME), course)
+    git(student.copy, "remote", "set-url", "origin", course.url)
+    return student
+
+
+def code_cells(book: Any) -> list[Any]:
+    return [cell for cell in book.cells if cell.cell_type == "code"]
+
+
+def append(text: str) -> Callable[[Any], None]:
+    """Adds a line to a notebook's last code cell."""
+
+    def change(book: Any) -> None:
+        code_cells(book)[-1].source += f"\n{text}"
+
+    return change
+
+
+def study(book: Any) -> None:
+    """A student's lesson: code changed and run, a cell of the student's own, another deleted."""
+    cell = code_cells(book)[1]
+    cell.source += "\nprint('해 봤다')"
+    cell.execution_count = 17
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="해 봤다\n")]
+    own = nbformat.v4.new_code_cell("1 / 0  # 왜?", id="own", execution_count=18)
+    error = nbformat.v4.new_output("error", ename="ZeroDivisionError", evalue="division by zero")
+    own.outputs = [error]
+    book.cells.insert(book.cells.index(cell) + 1, own)
+
+
+# --- Both survive ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", [Student.pull, Student.gitpuller])
+def test_what_a_student_and_the_course_changed_survives(
+    student: Student, course: Course, way: Callable[[Student], str]
+) -> None:
+    student.save(LESSON, study)
+    student.save(OTHER, study)
+    edited, kept = student.book(LESSON), student.path(OTHER).read_bytes()
+    course.change(LESSON, append("print('news')"))
+    shutil.copy(ROOT / "notebooks/ko/03_propagation.ipynb", course.folder / NEW)
+    (course.folder / OTHER).unlink()
+    course.publish()
+
+    way(student)
+    append("print('news')")(edited)
+    assert student.book(LESSON) == edited
+    assert student.path(NEW).read_bytes() == (course.folder / NEW).read_bytes()
+    assert student.path(OTHER).read_bytes() == kept
+
+
+def test_a_student_is_told_what_left_the_course(student: Student, course: Course) -> None:
+    student.save(OTHER, study)
+    (course.folder / OTHER).unlink()
+    (course.folder / "README.md").unlink()
+    course.publish()
+    told = student.pull()
+    assert f"`{OTHER}` is no longer in the course" in told and "README" not in told
+    assert student.path(OTHER).exists() and not student.path("README.md").exists()
+
+
+def test_a_course_with_nothing_new_changes_nothing(student: Student, course: Course) -> None:
+    student.save(LESSON, study)
+    first = student.files()
+    assert (student.pull(), student.pull()) == ("", "")
+    assert student.files() == first
+    course.change(OTHER, append("print('news')"))
+    course.publish()
+    assert student.pull() == ""
+    second = student.files()
+    assert second != first
+    assert student.pull() == ""
+    assert student.files() == second
+
+
+def test_a_lesson_that_a_student_deleted_or_renamed_comes_again(student: Student) -> None:
+    student.save(LESSON, study)
+    mine = student.path("notebooks/ko/내 노트.ipynb")
+    student.path(LESSON).rename(mine)
+    text = mine.read_bytes()
+    assert student.pull() == ""
+    assert mine.read_bytes() == text
+    assert student.path(LESSON).read_bytes() == (ROOT / LESSON).read_bytes()
+
+
+def test_however_both_change_notebooks_they_stay_valid_and_keep_the_students_lines(
+    tmp_path: Path, course: Course
+) -> None:
+    """Each real notebook of the course, changed at random on both sides; one seed each."""
+    names = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("[nes]*/*/*.ipynb"))]
+    assert len(names) > 40
+    for name in names:
+        (course.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, course.folder / name)
+    course.publish()
+    student = Student(tmp_path / NAME, course)
+    student.pull()
+    lines: dict[str, set[str]] = {}
+    for seed, name in enumerate(names):
+        lines[name] = set()
+        nbformat.write(
+            at_random(student.book(name), random.Random(seed), "mine", lines[name]),
+            student.path(name),
+        )
+        theirs = random.Random(seed + 1000)
+        course.change(name, lambda book, theirs=theirs: at_random(book, theirs, "news", set()))
+    course.publish()
+    student.pull()
+    news = 0
+    for name in names:
+        book = json.loads(student.path(name).read_text(encoding="utf-8"))
+        nbformat.validate(nbformat.from_dict(book))
+        sources = {line for cell in book["cells"] for line in "".join(cell["source"]).split("\n")}
+        assert lines[name] <= sources, name
+        news += any(line.startswith("news") for line in sources)
+    assert news > len(names) / 2
+
+
+def at_random(book: Any, choose: random.Random, word: str, lines: set[str]) -> Any:
+    """Changes some cells of a notebook in place; the lines it writes, no later change deletes."""
+    for number in range(choose.randint(1, 4)):
+        cell = choose.choice(book.cells)
+        line = f"{word} {choose.random()}"
+        kind = choose.choice(["change", "add", "delete", "run", "clear"])
+        if kind == "change":
+            cell.source = "\n".join(choose.sample([cell.source, line], 2))
+            lines.add(line)
+        elif kind == "add":
+            new = nbformat.v4.new_markdown_cell(line, id=f"{word}-{number}")
+            book.cells.insert(book.cells.index(cell), new)
+            lines.add(line)
+        elif kind == "delete" and word not in cell.source:
+            book.cells.remove(cell)
+        elif kind == "run" and cell.cell_type == "code":
+            cell.execution_count = choose.randrange(100)
+            cell.outputs.append(nbformat.v4.new_output("stream", text=f"{line}\n{line}"))
+        elif kind == "clear" and cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return book
+
+
+# --- Conflicts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", [Student.pull, Student.gitpuller])
+def test_where_both_changed_the_same_line_the_students_stands(
+    student: Student, course: Course, way: Callable[[Student], str]
+) -> None:
+    student.save(LESSON, append("mine = 1"))
+    edited = student.book(LESSON)
+    course.change(LESSON, append("theirs = 1"))
+    course.publish()
+    way(student)
+    assert student.book(LESSON) == edited
+
+
+def test_a_student_is_told_where_the_course_changed_the_same_cell(
+    student: Student, course: Course
+) -> None:
+    student.save(LESSON, append("mine = 1"))
+    course.change(LESSON, append("theirs = 1"))
+    course.change(OTHER, append("theirs = 1"))
+    course.publish()
+    told = student.pull()
+    cells = student.book(LESSON).cells
+    (number,) = [number for number, cell in enumerate(cells, 1) if "mine = 1" in cell.source]
+    first = cells[number - 1].source.splitlines()[0]
+    assert f"In `{LESSON}` you and the course changed the same place" in told
+    assert f"cell {number} (`{first}`). Yours was kept" in told
+    assert OTHER not in told
+    # As it says: with another name on the student's, the course's comes.
+    student.path(LESSON).rename(student.path("mine.ipynb"))
+    assert student.pull() == ""
+    assert student.path(LESSON).read_bytes() == (course.folder / LESSON).read_bytes()
+    assert "mine = 1" in student.path("mine.ipynb").read_text(encoding="utf-8")
+
+
+def test_a_student_is_told_in_korean(student: Student, course: Course) -> None:
+    student.save(LESSON, append("mine = 1"))
+    course.change(LESSON, append("theirs = 1"))
+    course.publish()
+    assert "직접 고친 내용을 남겼습니다" in student.pull(language="ko")
+
+
+@pytest.mark.parametrize("name", [NEW, HANGUL, "수업 자료/데이터 1.csv"])
+def test_a_students_file_makes_room_for_a_new_one_of_the_course(
+    student: Student, course: Course, name: str
+) -> None:
+    # Of the same text as another file that leaves: git would call it renamed.
+    own, new = b"mine\n", (course.folder / OTHER).read_bytes()
+    for folder, text in ((student.copy, own), (course.folder, new)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text)
+    (course.folder / OTHER).unlink()
+    course.publish()
+    told = student.pull()
+    assert student.path(name).read_bytes() == new
+    (moved,) = [path for path in student.copy.rglob("*__*") if path.read_bytes() == own]
+    assert f"Yours is now `{moved.relative_to(student.copy)}`" in told
+
+
+def test_a_file_with_hangul_that_both_deleted_stays_deleted(
+    student: Student, course: Course
+) -> None:
+    (course.folder / HANGUL).write_bytes((ROOT / LESSON).read_bytes())
+    course.publish()
+    student.pull()
+    student.path(HANGUL).unlink()
+    (course.folder / HANGUL).unlink()
+    course.publish()
+    assert student.pull() == ""
+    assert not student.path(HANGUL).exists()
+
+
+# --- What cannot be pulled ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def at_work(student: Student, course: Course) -> Iterator[Student]:
+    """A student with work that stays as it is, in files of the course and others."""
+    student.save(LESSON, study)
+    student.path("내 파일.txt").write_text("mine")
+    course.change(LESSON, append("theirs = 1"))
+    course.publish()
+    before = student.files()
+    yield student
+    assert student.files() == before
+
+
+def test_an_absent_repository_is_told(at_work: Student, tmp_path: Path) -> None:
+    at_work.course.folder.rename(tmp_path / "elsewhere")
+    told = at_work.pull()
+    assert "Your files are as you left them" in told
+    assert "does not appear to be a git repository" in told
+    assert "파일은 그대로 있습니다" in at_work.pull(language="ko")
+
+
+def test_an_absent_branch_is_told(at_work: Student) -> None:
+    assert f"no branch nope at {at_work.course.url}" in at_work.pull(branch="nope")
+
+
+def test_a_history_written_anew_is_told(at_work: Student, course: Course) -> None:
+    shutil.rmtree(course.folder / ".git")
+    git(course.folder, "init", "--quiet", "--initial-branch", BRANCH)
+    course.publish()
+    assert "unrelated histories" in at_work.pull()
+
+
+def test_without_room_for_the_news_nothing_is_lost(at_work: Student, course: Course) -> None:
+    (course.folder / "large.bin").write_bytes(random.Random(0).randbytes(3_000_000))
+    course.publish()
+    pull = [sys.executable, PULL, course.url, BRANCH, at_work.copy]
+    # No file may grow beyond a MiB, as on a disk that is full.
+    stopped = at_work.run("sh", "-c", 'ulimit -f 2048; exec "$@"', "sh", *pull)
+    assert stopped.returncode == 0, stopped.stderr
+    told = (at_work.home / "course-update.md").read_text(encoding="utf-8")
+    assert "Your files are as you left them" in told
+
+
+def test_strictly_what_could_not_be_pulled_is_a_failure(student: Student, course: Course) -> None:
+    pull = [sys.executable, PULL, "--strict", course.url]
+    assert student.run(*pull, BRANCH, student.copy).returncode == 0
+    assert student.run(*pull, "nope", student.copy).returncode == 1
+
+
+def test_nobody_is_asked_for_a_password(at_work: Student) -> None:
+    with refusing_server() as url:
+        assert "terminal prompts disabled" in at_work.pull(url)
+
+
+class Refuses(BaseHTTPRequestHandler):
+    """Asks everybody for a password."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", "Basic")
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Says nothing."""
+
+
+class refusing_server:  # noqa: N801  # used like a function
+    def __enter__(self) -> str:
+        self.server = HTTPServer(("127.0.0.1", 0), Refuses)
+        Thread(target=self.server.serve_forever).start()
+        return f"http://127.0.0.1:{self.server.server_port}/course"
+
+    def __exit__(self, *_error: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_a_server_that_never_answers_is_given_up(
+    student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = runpy.run_path(str(PULL))
+    monkeypatch.setitem(program["pull"].__globals__, "PATIENCE", 3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"git://127.0.0.1:{silent.getsockname()[1]}/course"
+        with pytest.raises(program["PullError"], match="longer than 3 seconds"):
+            program["pull"](url, BRANCH, student.copy, program["_TEXTS"]["en"])
+
+
+def test_a_folder_of_the_students_own_is_left_alone(tmp_path: Path, course: Course) -> None:
+    student = Student(tmp_path / NAME, course)
+    student.copy.mkdir()
+    student.path("mine.txt").write_text("mine")
+    git(student.home, "init", "--quiet")
+    before = student.files()
+    assert "`masklens` is no copy of the course. Rename it" in student.pull()
+    assert student.files() == before
+
+
+def test_a_start_that_was_broken_off_is_in_nobodys_way(tmp_path: Path, course: Course) -> None:
+    student = Student(tmp_path / NAME, course)
+    assert "does not appear to be" in student.pull(url=(tmp_path / "nowhere").as_uri())
+    (student.home / ".masklens.coming" / ".git").mkdir(parents=True)
+    assert student.pull() == ""
+    assert student.path(LESSON).read_bytes() == (ROOT / LESSON).read_bytes()
+    assert {path.name for path in student.home.iterdir()} == {"masklens", ".local"}
+
+
+# --- Whose outputs are shown ----------------------------------------------------------------------
+
+
+def test_outputs_of_the_course_are_shown_and_those_of_strangers_are_not(
+    student: Student, course: Course
+) -> None:
+    assert student.trusts(LESSON) and student.trusts(OTHER)
+    student.save(LESSON, study)
+    assert student.trusts(LESSON)
+    stranger = deepcopy(student.book(OTHER))
+    study(stranger)
+    nbformat.write(stranger, student.path(OTHER))
+    for name in (LESSON, OTHER):
+        course.change(name, append("theirs = 1"))
+    course.publish()
+    student.pull()
+    for name in (LESSON, OTHER):
+        assert "theirs = 1" in student.path(name).read_text(encoding="utf-8")
+    assert student.trusts(LESSON)
+    assert not student.trusts(OTHER)
