@@ -8,6 +8,7 @@ import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,25 @@ def test_what_the_frame_says_is_in_the_language_of_the_page(
             if text not in NAMES and (not hangul if language == "ko" else hangul):
                 strange.add(text)
     assert strange - {""} == set()
+
+
+@each_language
+def test_no_word_of_the_frame_is_left_in_another_language(language: str, built: Built) -> None:
+    """What the theme writes around an article, seen or only heard: all of it is translated."""
+    strange = set()
+    for name in [*content_pages(language), f"{language}/genindex.html", f"{language}/search.html"]:
+        frame = built.page(name).soup
+        own = "script, style, code" if "/search" in name else "script, style, code, article"
+        for tag in frame.select(own):
+            tag.extract()
+        said = [*frame.stripped_strings]
+        for attribute in ("alt", "aria-label", "data-copied", "placeholder", "title"):
+            said += [str(tag[attribute]) for tag in frame.find_all(attrs={attribute: True})]
+        for text in said:
+            hangul, letters = re.search("[가-힣]", text), re.search("[A-Za-z]", text)
+            if letters and not hangul if language == "ko" else hangul:
+                strange.add(text)
+    assert strange - (NAMES | {"English", "한국어", "Furo"}) == set()
 
 
 # --- The buttons --------------------------------------------------------------------------------
@@ -514,8 +534,33 @@ def test_what_is_nowhere_is_not_found(browser: Browser, address: str, language: 
     assert search(browser, address, language, "뷁쉙" if language == "ko" else "zyzzyva") == set()
 
 
+@each_language
+def test_a_result_quotes_no_button_and_differs_from_others(
+    browser: Browser, address: str, pages: dict[str, Page], language: str
+) -> None:
+    query = "패딩" if language == "ko" else "padding"
+    with searched(browser, address, language, query) as page:
+        results = page.locator("#search-results ul.search > li")
+        quoted = " ".join(results.locator(".context").all_inner_texts())
+        titles = results.locator("> a").all_inner_texts()
+    labels = [link.get_text() for link in pages[f"{language}/{LESSON}"].soup.select(".page-link")]
+    assert query in quoted.lower()
+    row = [f"{label} {following}" for label, following in pairwise(labels)]
+    assert row and [labels for labels in row if labels in " ".join(quoted.split())] == []
+    assert len(titles) == len(set(titles))
+
+
 def search(browser: Browser, address: str, language: str, query: str) -> set[str]:
     """The pages that the search finds for what a reader types."""
+    with searched(browser, address, language, query) as page:
+        links = page.locator("#search-results ul.search > li > a").all()
+        names = [link.evaluate("link => link.pathname") for link in links]
+    return {urllib.parse.unquote(name.removeprefix("/")) for name in names}
+
+
+@contextmanager
+def searched(browser: Browser, address: str, language: str, query: str) -> Iterator[BrowserPage]:
+    """The page of results, as a reader comes to it from another page."""
     with opened(browser, address, f"{language}/index.html", viewport=DESKTOP) as page:
         box = page.locator("input[name=q]:visible").first
         box.fill(query)
@@ -524,10 +569,8 @@ def search(browser: Browser, address: str, language: str, query: str) -> set[str
         said = page.locator("#search-results .search-summary")
         expect(said).not_to_be_empty()
         assert (language == "ko") == bool(re.search("[가-힣]", said.inner_text()))
-        links = page.locator("#search-results ul.search > li > a").all()
-        names = [link.evaluate("link => link.pathname") for link in links]
         page.wait_for_load_state("networkidle")  # what it shows of each page is fetched
-    return {urllib.parse.unquote(name.removeprefix("/")) for name in names}
+        yield page
 
 
 @each_language
