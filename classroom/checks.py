@@ -141,8 +141,15 @@ def write_git_settings(folder: Path, repository: str) -> Path:
         ("core.quotePath", "false"),
         ("diff.renames", "false"),
     ]
-    path.unlink(missing_ok=True)
+    path.write_text("")
     for name, value in settings:
         subprocess.run(["git", "config", "--file", path, "--add", name, value], check=True)
-    path.chmod(0o644)
+    return path
+
+
+def write_lab_settings(folder: Path, overrides: Path) -> Path:
+    """Puts our settings of JupyterLab where every student's server reads them."""
+    path = folder / "jupyter"
+    (path / "labconfig").mkdir(parents=True, exist_ok=True)
+    shutil.copy(overrides, path / "labconfig" / "default_setting_overrides.json")
     return path

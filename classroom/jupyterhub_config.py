@@ -5,20 +5,20 @@ Each of these environment variables has a default:
 | variable | what it sets |
 |---|---|
 | MASKLENS_CLASS_FOLDER | where everything is kept: /srv/masklens |
-| MASKLENS_CLASS_PORT | the port of the address that students open: 8000; the next two serve the hub itself |
+| MASKLENS_CLASS_PORT | the port that students open: 8000; the next two serve the hub itself |
 | MASKLENS_CLASS_ADDRESS | the network address it listens at: 0.0.0.0, which is every one |
 | MASKLENS_CLASS_CERTIFICATE, MASKLENS_CLASS_KEY | files for https: none |
 | MASKLENS_CLASS_TEACHER | the teacher's name, who sees everybody's server at /hub/admin: none |
 | MASKLENS_CLASS_OPEN | 1: names need not be in students.txt |
 | MASKLENS_CLASS_STUDENTS | how many are expected, to share the processors among: 30 |
-| MASKLENS_CLASS_IDLE | seconds after which an idle server is stopped: 3600; its kernels stop after half of it |
+| MASKLENS_CLASS_IDLE | seconds until an idle server is stopped: 3600; idle kernels take half |
 | MASKLENS_CLASS_KERNELS | preloaded, or plain |
 | MASKLENS_CLASS_FIRST_UID | the students' uids begin here: 200000 |
 | MASKLENS_COURSE_REPOSITORY | the address or path of the course's git repository: this one |
 | MASKLENS_COURSE_BRANCH | its branch: the one that is checked out |
 | MASKLENS_COURSE_FOLDER | what the course is called in a home folder: masklens |
 | MASKLENS_KERNEL_MEMORY | MiB that a notebook may use: 2048 |
-| MASKLENS_KERNEL_IDLE | seconds after which preloaded libraries that no notebook uses leave memory: 60 |
+| MASKLENS_KERNEL_IDLE | seconds until preloaded libraries that no notebook uses go: 60 |
 """
 
 import os
@@ -63,8 +63,8 @@ checks.check_students(folder, everybody)
 checks.check_ports(address, (port, port + 1, port + 2), proxy_pid)
 checks.check_readable(first_uid, repository)
 
-# The hub keeps what it knows where only root can read it.
-os.umask(0o077)
+# Students read the settings that are written here; what the hub itself keeps is root's alone.
+os.umask(0o022)
 c.JupyterHub.db_url = f"sqlite:///{folder}/hub/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = str(folder / "hub" / "cookie_secret")
 c.FirstUseAuthenticator.dbm_path = str(folder / "hub" / "passwords")
@@ -86,6 +86,7 @@ c.JupyterHub.cleanup_proxy = False
 c.JupyterHub.authenticator_class = ClassAuthenticator
 c.ClassAuthenticator.names_file = str(folder / "students.txt")
 c.ClassAuthenticator.everybody = everybody
+c.ClassAuthenticator.any_allow_config = True
 c.ClassAuthenticator.admin_users = {setting("CLASS_TEACHER", "")} - {""}
 c.FirstUseAuthenticator.min_password_length = 8
 c.JupyterHub.template_vars = {
@@ -117,11 +118,11 @@ jupyter_path = []
 if setting("CLASS_KERNELS", "preloaded") == "preloaded":
     jupyter_path.append(str(folder / "kernels" / "share" / "jupyter"))
     command = [sys.executable, "-m", "masklens_kernel", "install", "--prefix", folder / "kernels"]
-    subprocess.run(command, check=True, umask=0o022, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 c.Spawner.environment = {
     "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
     "LANG": "C.UTF-8",
-    "JUPYTER_CONFIG_PATH": str(HERE / "jupyter"),
+    "JUPYTER_CONFIG_PATH": str(checks.write_lab_settings(folder, HERE / "overrides.json")),
     "JUPYTER_PATH": os.pathsep.join(jupyter_path),
     "GIT_CONFIG_SYSTEM": str(checks.write_git_settings(folder, repository)),
     "TF_NUM_INTRAOP_THREADS": threads,
@@ -152,3 +153,5 @@ c.JupyterHub.load_roles = [
         "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
     }
 ]
+
+os.umask(0o077)

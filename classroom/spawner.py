@@ -1,4 +1,4 @@
-"""Starts each student's Jupyter server under a uid of its own, with the course in the home folder."""
+"""Starts each student's server under a uid of its own, with the course in the home folder."""
 
 import asyncio
 import os

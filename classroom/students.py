@@ -111,7 +111,7 @@ def _has_account(uid: int) -> bool:
 
 
 class ClassAuthenticator(FirstUseAuthenticator):  # type: ignore[misc]  # it has no type hints
-    """Lets in who is on the teacher's list, with the password that they chose at their first login."""
+    """Lets in who is on the teacher's list, with the password of their first login."""
 
     names_file = Unicode(
         config=True, help="The teacher's list: one name a line, # begins a comment."
@@ -158,8 +158,8 @@ class ClassAuthenticator(FirstUseAuthenticator):  # type: ignore[misc]  # it has
                 self._too_short()
                 if known
                 else both(
-                    "비밀번호가 다릅니다. 잊어버렸다면 선생님에게 말하세요.",
-                    "This is not the password chosen at the first login. Ask your teacher if you forgot it.",
+                    "비밀번호가 다릅니다. 잊었다면 선생님이 지울 수 있습니다.",
+                    "This is not the password of your first login. Your teacher can reset it.",
                 )
             )
         return found
