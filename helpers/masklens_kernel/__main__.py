@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
 from masklens_kernel.address import UnsafeFolderError, find_address
+
+# Seconds for the parent to import Keras, after which it gives up.
+LONGEST_START = 300
 
 
 def main() -> int:
@@ -21,13 +25,14 @@ def main() -> int:
     launch.add_argument("-f", dest="connection_file", required=True)
     parent = commands.add_parser("parent", help="what forks the kernels; launchers start it")
     parent.add_argument("ready", type=int, help="an open file that is told when it serves")
+    parent.add_argument("lock", type=int, help="an open file whose lock is held until then")
     options = parser.parse_args()
     if options.command == "launch":
         from masklens_kernel.launcher import launch as run_launcher
 
         return run_launcher(options.connection_file)
     if options.command == "parent":
-        return _parent(options.ready)
+        return _parent(options.ready, options.lock)
     return _warm() if options.command == "warm" else _install(options.prefix)
 
 
@@ -56,12 +61,13 @@ def _warm() -> int:
     return 0
 
 
-def _parent(ready: int) -> int:
+def _parent(ready: int, lock: int) -> int:
     from masklens_kernel.kernel import run_kernel
     from masklens_kernel.parent import Parent, RefusalError, preload
 
-    # Where it was started is not where a kernel looks for modules.
-    sys.path.remove(str(Path.cwd()))
+    for held in (ready, lock):
+        os.set_inheritable(held, False)
+    signal.alarm(LONGEST_START)
     address = find_address(os.environ)
     try:
         preload()
@@ -69,8 +75,10 @@ def _parent(ready: int) -> int:
     except (RefusalError, OSError) as error:
         os.write(ready, str(error).encode()[:4096])
         return 1
+    signal.alarm(0)
     os.write(ready, b"ready")
-    os.close(ready)
+    for held in (ready, lock):
+        os.close(held)
     if birth := parent.serve():
         run_kernel(birth)
     return 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import resource
+import signal
 import socket
 import sys
 import threading
@@ -12,16 +15,17 @@ from typing import Any
 
 from masklens_kernel import wire
 from masklens_kernel.parent import Birth
+from masklens_kernel.settings import MEMORY
 
 
 def run_kernel(birth: Birth) -> None:
     """Runs the kernel until Jupyter shuts it down.
 
     Args:
-        birth: what its launcher asked for.
+        birth: what it is born with.
     """
-    request = birth.request
     os.setsid()
+    request = wire.hear_request(birth.launcher)
     for stream, of_launcher in zip(wire.STREAMS, birth.streams, strict=True):
         os.dup2(of_launcher, stream)
         os.close(of_launcher)
@@ -29,11 +33,11 @@ def run_kernel(birth: Birth) -> None:
     os.environ.update(request.environment)
     os.umask(request.umask)
     os.chdir(request.folder)
-    # IPython's own watch over its parent would end the kernel when the one that forked it dies.
-    os.environ.pop("JPY_PARENT_PID", None)
+    sys.path[:] = request.path
+    _set_limits(request.limits)
     _end_with(birth.launcher)
     _expect_to_be_ended_first()
-    _limit_memory(os.environ.get("MASKLENS_KERNEL_MEMORY", ""))
+    _limit_memory(MEMORY.read(os.environ))
     _draw_other_numbers()
     wire.tell(birth.launcher, kernel=os.getpid())
     _serve(request.connection_file)
@@ -44,8 +48,9 @@ def _serve(connection_file: str) -> None:
 
     from masklens.late_settings import watch_settings
 
-    sys.argv = ["ipykernel_launcher.py", "-f", connection_file]
-    # 1 stands for a parent that never dies: the launcher is watched instead.
+    plain = importlib.import_module("ipykernel_launcher")
+    sys.argv = [str(plain.__file__), "-f", connection_file]
+    # 1 stands for a parent that never dies: the launcher is watched instead of what forked it.
     app: Any = IPKernelApp.instance(parent_handle=1)
     app.initialize(sys.argv[1:])
     watch_settings(app.shell)
@@ -59,8 +64,11 @@ def _end_with(launcher: socket.socket) -> None:
         with suppress(OSError):
             launcher.settimeout(None)
             launcher.recv(1)
-        os._exit(1)
+        # With what the notebook has started.
+        os.killpg(os.getpid(), signal.SIGKILL)
 
+    # Where the parent is dead, this connection alone tells the launcher whether the kernel lives.
+    os.register_at_fork(after_in_child=launcher.close)
     threading.Thread(target=wait, name="launcher", daemon=True).start()
 
 
@@ -70,17 +78,24 @@ def _expect_to_be_ended_first() -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
-def _limit_memory(mebibytes: str) -> None:
-    """Sets how much memory a notebook may take besides what it was born with."""
-    if not mebibytes.isdecimal():
-        return
-    import resource
+def _set_limits(limits: dict[str, tuple[int, int]]) -> None:
+    """Gives the kernel its launcher's limits, as far as the parent's hard ones let it."""
+    for name, (soft, hard) in limits.items():
+        with suppress(OSError, ValueError):
+            resource.setrlimit(getattr(resource, name), (soft, hard))
 
-    with suppress(OSError, ValueError):
+
+def _limit_memory(mebibytes: int | None) -> None:
+    """Sets how much memory a notebook may take besides what it was born with."""
+    if mebibytes is None:
+        return
+    try:
         status = Path("/proc/self/status").read_text().split("VmData:")[1]
         now = int(status.split()[0]) * 1024
-        limit = now + int(mebibytes) * 1024 * 1024
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (now + mebibytes * 1024 * 1024, hard))
+    except (OSError, ValueError) as error:
+        print(f"masklens_kernel: {MEMORY.name} cannot be set here: {error}", file=sys.stderr)
 
 
 def _draw_other_numbers() -> None:

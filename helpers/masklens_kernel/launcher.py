@@ -8,15 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from masklens_kernel import wire
 from masklens_kernel.address import Address, UnsafeFolderError, find_address
+from masklens_kernel.settings import IDLE, MEMORY, backend
 from masklens_kernel.spec import PYTHON_OPTIONS
 
-STARTING = 180  # seconds for the parent to import TensorFlow, on the slowest machine we know
+# Seconds for the parent to be there. Jupyter gives a kernel 60; a plain one must be ready by then.
+PATIENCE = 45
 TRIES = 3
 FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
@@ -34,8 +37,15 @@ def launch(connection_file: str) -> int:
     Returns:
         The exit status of the kernel. One that was ended by a signal ends the launcher likewise.
     """
+    jupyter = os.getppid() if os.environ.get("JPY_PARENT_PID") else None
+    # An interrupt is for what runs in a kernel, and there is none yet. A plain kernel, and the
+    # parent, begin without this.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    for setting in (IDLE, MEMORY):
+        if fault := setting.fault(os.environ):
+            print(f"masklens_kernel: {fault}", file=sys.stderr)
     try:
-        launcher, kernel = _have_forked(connection_file)
+        parent, kernel = _have_forked(connection_file)
     except (NoKernelError, UnsafeFolderError, OSError) as error:
         print(
             f"masklens_kernel: this notebook gets a plain kernel, which imports Keras itself: "
@@ -45,7 +55,7 @@ def launch(connection_file: str) -> int:
         plain = [sys.executable, *PYTHON_OPTIONS, "-m", "ipykernel_launcher", "-f", connection_file]
         sys.stderr.flush()
         os.execv(sys.executable, plain)
-    return _stay(launcher, kernel)
+    return _stay(parent, kernel, jupyter)
 
 
 def warm() -> None:
@@ -63,15 +73,17 @@ def warm() -> None:
 def _check_suitable() -> None:
     if not hasattr(os, "fork"):
         raise NoKernelError("this system cannot fork processes")
-    if (backend := os.environ.get("KERAS_BACKEND") or "tensorflow") != "tensorflow":
-        raise NoKernelError(f"KERAS_BACKEND is {backend}, and only tensorflow is preloaded")
+    if (wanted := backend(os.environ)) != "tensorflow":
+        raise NoKernelError(f"Keras has the backend {wanted}, and only tensorflow is preloaded")
 
 
 def _have_forked(connection_file: str) -> tuple[socket.socket, int]:
     _check_suitable()
     folder, umask = str(Path.cwd()), os.umask(0)
     os.umask(umask)
-    request = wire.Request(connection_file, folder, umask, dict(os.environ))
+    request = wire.Request(
+        connection_file, folder, umask, dict(os.environ), sys.path, _resource_limits()
+    )
     address = find_address(os.environ)
     for _ in range(TRIES):
         parent = _reach(address)
@@ -89,22 +101,30 @@ def _have_forked(connection_file: str) -> tuple[socket.socket, int]:
     raise NoKernelError(f"the parent ended {TRIES} times before there was a kernel: {address.log}")
 
 
+def _resource_limits() -> dict[str, tuple[int, int]]:
+    import resource  # Windows has none, and no fork either
+
+    names = (name for name in dir(resource) if name.startswith("RLIMIT_"))
+    return {name: resource.getrlimit(getattr(resource, name)) for name in names}
+
+
 def _reach(address: Address) -> socket.socket:
     """Connects to the parent, and starts it if there is none."""
     with suppress(OSError):
         return _connect(address)
-    with _locked(address.lock):
+    until = time.monotonic() + PATIENCE
+    with _locked(address.lock, until) as lock:
         # While this launcher waited, another may have started it.
         with suppress(OSError):
             return _connect(address)
-        _start(address)
+        _start(address, lock, until)
         return _connect(address)
 
 
 def _connect(address: Address) -> socket.socket:
     parent = socket.socket(socket.AF_UNIX)
     try:
-        parent.settimeout(STARTING)
+        parent.settimeout(wire.PATIENCE)
         parent.connect(str(address.socket))
         if not wire.is_of_this_user(parent):
             raise UnsafeFolderError(f"somebody else listens at {address.socket}")
@@ -115,45 +135,57 @@ def _connect(address: Address) -> socket.socket:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, until: float) -> Iterator[int]:
     import fcntl  # Windows has none, and no fork either
 
     with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise NoKernelError("the parent is still being started") from None
+                time.sleep(0.05)
+            else:
+                break
+        yield lock.fileno()
 
 
-def _start(address: Address) -> None:
+def _start(address: Address, lock: int, until: float) -> None:
+    """Starts the parent, which holds the lock until it serves, however long that takes."""
     ready, of_parent = os.pipe()
-    command = [sys.executable, *PYTHON_OPTIONS, "-m", "masklens_kernel", "parent", str(of_parent)]
+    held = (str(of_parent), str(lock))
+    command = [sys.executable, *PYTHON_OPTIONS, "-m", "masklens_kernel", "parent", *held]
     try:
         with address.log.open("w") as log:
             # A session of its own: no signal for the notebook's kernel is meant for all of them.
             parent = subprocess.Popen(
                 command,
-                pass_fds=[of_parent],
+                pass_fds=[of_parent, lock],
                 start_new_session=True,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        os.close(of_parent)
-        told = select.select([ready], [], [], STARTING)[0]
-        said = os.read(ready, 4096).decode() if told else f"it took longer than {STARTING} s"
     finally:
-        os.close(ready)
+        os.close(of_parent)
+    with os.fdopen(ready, "rb") as heard:
+        if not select.select([heard], [], [], max(0, until - time.monotonic()))[0]:
+            raise NoKernelError(f"the parent takes more than {PATIENCE} s to import Keras")
+        said = heard.read().decode()
     if said != "ready":
-        parent.kill()
         parent.wait()
         raise NoKernelError(said or f"the parent ended while it was starting: see {address.log}")
 
 
-def _stay(parent: socket.socket, kernel: int) -> int:
+def _stay(parent: socket.socket, kernel: int, jupyter: int | None) -> int:
     """Passes signals on, and ends as the kernel does."""
+    # If this launcher has started the parent, nobody waits for it: it must not stay as a zombie.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for name in FORWARDED:
         signal.signal(getattr(signal, name), lambda number, _: _pass_on(number, kernel))
-    status = _wait_for_end(parent, kernel)
+    status = _wait_for_end(parent, jupyter)
     if status == -signal.SIGKILL:
         print(
             f"masklens_kernel: the system or a user has killed kernel {kernel}. Where memory runs "
@@ -174,9 +206,8 @@ def _pass_on(number: int, kernel: int) -> None:
         os.killpg(kernel, number)
 
 
-def _wait_for_end(parent: socket.socket, kernel: int) -> int:
+def _wait_for_end(parent: socket.socket, jupyter: int | None) -> int:
     """The status with which the kernel ended; 1 if the parent died before it."""
-    jupyter = os.getppid() if os.environ.get("JPY_PARENT_PID") else None
     parent.settimeout(wire.PATIENCE)
     while not select.select([parent], [], [], 1)[0]:
         # As a plain kernel does: without Jupyter nobody could reach it again.

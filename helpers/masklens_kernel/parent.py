@@ -16,13 +16,13 @@ from pathlib import Path
 
 from masklens_kernel import wire
 from masklens_kernel.address import Address
+from masklens_kernel.settings import IDLE, keras_json
 
 PRELOADED = (
     *("numpy", "matplotlib.pyplot", "tensorflow", "keras", "masklens"),
     # What the explorers and the kernel itself need.
     *("anywidget", "ipywidgets", "IPython", "ipykernel.kernelapp", "ipykernel.ipkernel"),
 )
-IDLE = 600  # seconds
 INLINE = "module://matplotlib_inline.backend_inline"
 
 Files = dict[str, int | None]
@@ -37,12 +37,10 @@ class Birth:
     """What a kernel is born with.
 
     Args:
-        request: what its launcher asked for.
         streams: its input and outputs.
-        launcher: open as long as the launcher lives.
+        launcher: says what else it needs; open as long as the launcher lives.
     """
 
-    request: wire.Request
     streams: list[int]
     launcher: socket.socket
 
@@ -86,8 +84,10 @@ class Parent:
         """Listens; `serve` answers."""
         self._address = address
         self._launchers: dict[int, socket.socket] = {}  # of each living kernel
-        self._idle_after = _idle_time(os.environ)
-        self._last_used = time.monotonic()
+        self._waiting: set[socket.socket] = set()  # have connected, and not yet asked
+        self._idle_after = IDLE.read(os.environ)
+        # Whoever has started it is about to connect.
+        self._last_used = time.monotonic() + wire.PATIENCE
         self._loaded = _loaded_files()
         self._selector = selectors.DefaultSelector()
         self._deaths, self._death = socket.socketpair()
@@ -105,18 +105,25 @@ class Parent:
             In a kernel just forked, what it is born with; None in the parent, when it has been idle
             for the time that `MASKLENS_KERNEL_IDLE` sets.
         """
-        while self._launchers or (self._listener and self._idle_for() < self._idle_after):
+        while self._is_needed():
             wait = None if self._launchers else max(0.0, self._idle_after - self._idle_for())
             for key, _ in self._selector.select(wait):
-                if key.fileobj is self._listener:
-                    if birth := self._answer():
-                        return birth
-                elif key.fileobj is self._deaths:
+                if key.fileobj is self._deaths:
                     self._bury()
+                elif key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj in self._waiting:
+                    if birth := self._answer(key.fileobj):
+                        return birth
                 else:
                     self._end_kernel(key.data)
         self._stop_listening()
         return None
+
+    def _is_needed(self) -> bool:
+        listens = bool(self._listener)
+        is_idle = self._idle_for() >= self._idle_after
+        return bool(self._launchers or self._waiting) or (listens and not is_idle)
 
     def _listen(self) -> socket.socket:
         with suppress(FileNotFoundError):
@@ -125,7 +132,7 @@ class Parent:
         listener.bind(str(self._address.socket))
         self._inode = self._address.socket.stat().st_ino
         listener.listen(128)
-        listener.settimeout(wire.PATIENCE)
+        listener.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ)
         return listener
 
@@ -143,56 +150,62 @@ class Parent:
     def _idle_for(self) -> float:
         return time.monotonic() - self._last_used
 
-    def _answer(self) -> Birth | None:
+    def _accept(self) -> None:
+        """Lets a launcher in; others need not wait until it has asked."""
         assert self._listener
         self._last_used = time.monotonic()
-        try:
+        with suppress(OSError):  # it has changed its mind
             launcher, _ = self._listener.accept()
-        except OSError:
-            return None  # it has changed its mind
-        launcher.settimeout(wire.PATIENCE)
-        try:
-            heard = wire.hear_request(launcher) if wire.is_of_this_user(launcher) else None
-            if heard and not self._is_outdated(launcher):
-                return self._fork(Birth(*heard, launcher))
-        except (OSError, ValueError, TypeError) as error:
-            print(f"a launcher could not be served: {error}", file=sys.stderr, flush=True)
-        launcher.close()
+            launcher.settimeout(wire.PATIENCE)
+            if wire.is_of_this_user(launcher):
+                self._waiting.add(launcher)
+                self._selector.register(launcher, selectors.EVENT_READ)
+            else:
+                launcher.close()
+
+    def _answer(self, launcher: socket.socket) -> Birth | None:
+        self._waiting.remove(launcher)
+        self._selector.unregister(launcher)
+        streams: list[int] = []
+        with suppress(OSError):  # it has left
+            streams = wire.hear_streams(launcher)
+        kernel = None
+        if len(streams) == len(wire.STREAMS) and not self._is_outdated():
+            kernel = self._fork(launcher)
+        if kernel == 0:
+            self._leave_to_parent()
+            return Birth(streams, launcher)
+        for stream in streams:
+            os.close(stream)
+        if kernel:
+            self._launchers[kernel] = launcher
+            self._selector.register(launcher, selectors.EVENT_READ, kernel)
+        else:
+            launcher.close()
         return None
 
-    def _is_outdated(self, launcher: socket.socket) -> bool:
-        """Whether another masklens or Keras was installed than is imported here; says so."""
+    def _is_outdated(self) -> bool:
+        """Whether another masklens or Keras was installed than is imported here."""
         if _loaded_files(self._loaded) == self._loaded:
             return False
         self._stop_listening()
-        wire.tell(launcher, outdated=True)
         return True
 
-    def _fork(self, birth: Birth) -> Birth | None:
-        self._idle_after = _idle_time(birth.request.environment)
+    def _fork(self, launcher: socket.socket) -> int | None:
         try:
-            kernel = os.fork()
+            return os.fork()
         except OSError as error:
-            wire.tell(birth.launcher, refused=f"the system makes no new process: {error}")
-            kernel = None
-        if kernel == 0:
-            self._leave_to_parent()
-            return birth
-        for stream in birth.streams:
-            os.close(stream)
-        if kernel:
-            self._launchers[kernel] = birth.launcher
-            self._selector.register(birth.launcher, selectors.EVENT_READ, kernel)
-        else:
-            birth.launcher.close()
-        return None
+            with suppress(OSError):
+                wire.tell(launcher, refused=f"the system makes no new process: {error}")
+            return None
 
     def _leave_to_parent(self) -> None:
         """Closes, in a kernel, what is the parent's."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._selector.close()
-        for end in (self._listener, self._deaths, self._death, *self._launchers.values()):
+        others = (*self._launchers.values(), *self._waiting)
+        for end in (self._listener, self._deaths, self._death, *others):
             if end:
                 end.close()
 
@@ -201,29 +214,28 @@ class Parent:
         with suppress(BlockingIOError):
             while self._deaths.recv(1024):
                 pass
-        while self._launchers:
-            kernel, status = os.waitpid(-1, os.WNOHANG)
-            if not kernel:
-                return
-            self._last_used = time.monotonic()
-            launcher = self._launchers.pop(kernel)
-            with suppress(OSError):
-                wire.tell(launcher, ended=os.waitstatus_to_exitcode(status))
-            with suppress(KeyError, ValueError):
-                self._selector.unregister(launcher)
-            launcher.close()
+        for kernel in tuple(self._launchers):
+            dead, status = os.waitpid(kernel, os.WNOHANG)
+            if dead:
+                self._forget(kernel, status)
 
     def _end_kernel(self, kernel: int) -> None:
         """Ends a kernel whose launcher was killed, and what it has started."""
-        self._selector.unregister(self._launchers[kernel])
+        if kernel not in self._launchers:
+            return  # it has ended by itself at the same moment
         for kill in (os.killpg, os.kill):
             with suppress(ProcessLookupError):
                 kill(kernel, signal.SIGKILL)
+        # Jupyter restarts a kernel at the same ports: they must be free before another is forked.
+        self._forget(*os.waitpid(kernel, 0))
 
-
-def _idle_time(environment: os._Environ[str] | dict[str, str]) -> float:
-    value = environment.get("MASKLENS_KERNEL_IDLE", "")
-    return float(value) if value.isdecimal() else IDLE
+    def _forget(self, kernel: int, status: int) -> None:
+        self._last_used = time.monotonic()
+        launcher = self._launchers.pop(kernel)
+        self._selector.unregister(launcher)
+        with suppress(OSError):
+            wire.tell(launcher, ended=os.waitstatus_to_exitcode(status))
+        launcher.close()
 
 
 def _loaded_files(names: Files | None = None) -> Files:
@@ -233,13 +245,12 @@ def _loaded_files(names: Files | None = None) -> Files:
     change its modules in place.
     """
     if names is None:
-        keras = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
         modules = [
             module.__file__
             for name, module in sys.modules.items()
             if name.split(".")[0] in ("masklens", "masklens_kernel") and module.__file__
         ]
-        names = dict.fromkeys([*modules, *filter(None, sys.path), str(keras / "keras.json")])
+        names = dict.fromkeys([*modules, *filter(None, sys.path), str(keras_json(os.environ))])
     changed: Files = {}
     for name in names:
         changed[name] = None

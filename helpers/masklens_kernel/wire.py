@@ -23,12 +23,16 @@ class Request:
         folder: the working directory.
         umask: the permissions that new files do not get.
         environment: the environment variables.
+        path: where modules are looked for.
+        limits: the soft and the hard limit of each resource that the system limits.
     """
 
     connection_file: str
     folder: str
     umask: int
     environment: dict[str, str]
+    path: list[str]
+    limits: dict[str, tuple[int, int]]
 
 
 def is_of_this_user(connection: socket.socket) -> bool:
@@ -45,20 +49,27 @@ def ask(connection: socket.socket, request: Request) -> None:
     tell(connection, **asdict(request))
 
 
-def hear_request(connection: socket.socket) -> tuple[Request, list[int]] | None:
-    """Receives a request and the kernel's streams.
+def hear_streams(connection: socket.socket) -> list[int]:
+    """Receives a kernel's streams, with which a request begins.
 
     Returns:
-        The request and three open files, or None if the other side only looked whether somebody is
-        there.
+        Three open files, or none if the other side only looked whether somebody is there.
     """
     _, streams, _, _ = socket.recv_fds(connection, 1, len(STREAMS))
-    if len(streams) < len(STREAMS):
-        return None
     for stream in streams:
         os.set_inheritable(stream, False)
-    message = hear(connection)
-    return (Request(**message), streams) if message else None
+    return streams
+
+
+def hear_request(connection: socket.socket) -> Request:
+    """Receives what follows the streams.
+
+    Raises:
+        OSError: the other side has left, or says nothing.
+    """
+    if message := hear(connection):
+        return Request(**message)
+    raise ConnectionResetError("the launcher has left")
 
 
 def tell(connection: socket.socket, **message: Any) -> None:
