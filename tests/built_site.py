@@ -20,7 +20,7 @@ SECTIONS = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solu
 OTHER_PAGES = [path.stem for path in sorted((ROOT / "docs").glob("*.md")) if "." not in path.stem]
 
 # Under this address a project's pages are served: links must not lead above it.
-_HOME = "https://site.invalid/course/"
+HOME = "https://site.invalid/course/"
 _LOADED = {
     "audio": ("src",),
     "embed": ("src",),
@@ -118,17 +118,17 @@ class Link:
     @property
     def address(self) -> str:
         """Where it leads."""
-        return urljoin(_HOME + self.page, self.written)
+        return urljoin(HOME + self.page, self.written)
 
     @property
     def outside(self) -> bool:
         """Whether it leads away from the site, or above its folder."""
-        return not self.address.startswith(_HOME) and self.address + "/" != _HOME
+        return not self.address.startswith(HOME) and self.address + "/" != HOME
 
     @property
     def file(self) -> str:
         """The file of the site that it leads to."""
-        path = unquote(urlsplit(self.address.removeprefix(_HOME)).path)
+        path = unquote(urlsplit(self.address.removeprefix(HOME)).path)
         return f"{path}index.html" if path.endswith("/") or not path else path
 
     @property
@@ -193,7 +193,7 @@ class Page:
 
     def meta(self, name: str) -> str:
         """What a <meta> of its head says, or nothing."""
-        tag = self.soup.find("meta", attrs={"name": name})
+        tag = self.soup.select_one(f'meta[name="{name}"], meta[property="{name}"]')
         return str(tag.get("content", "")).strip() if isinstance(tag, Tag) else ""
 
     def title(self) -> str:

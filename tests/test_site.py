@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Shown, Watch
 from built_site import (
+    HOME,
     LANGUAGES,
     ROOT,
     Built,
@@ -28,6 +30,7 @@ from built_site import (
     read_pages,
     style_links,
 )
+from PIL import Image
 from playwright.sync_api import Browser, expect
 from playwright.sync_api import Page as BrowserPage
 from static_page import saved_states, served, shown_models
@@ -36,6 +39,7 @@ from authoring.layout import AuthoringError
 from authoring.site import build, repository
 
 REPOSITORY = "someone/masklens-course"
+ON_GITHUB = {"MASKLENS_REPOSITORY": REPOSITORY, "MASKLENS_SITE_URL": HOME}
 LESSON = "lessons/01_padding.html"
 
 # What is called the same in every language.
@@ -48,7 +52,7 @@ each_language = pytest.mark.parametrize("language", LANGUAGES)
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The site of this repository, as it is on GitHub."""
     folder = tmp_path_factory.mktemp("site")
-    return make_docs(ROOT, folder / "html", folder / "offline", MASKLENS_REPOSITORY=REPOSITORY)
+    return make_docs(ROOT, folder / "html", folder / "offline", **ON_GITHUB)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +75,7 @@ def test_a_build_is_the_same_elsewhere_and_over_an_older_one(built: Built, tmp_p
         ROOT,
         tmp_path / "elsewhere",
         tmp_path / "offline",
-        MASKLENS_REPOSITORY=REPOSITORY,
+        **ON_GITHUB,
         PYTHONHASHSEED="7",
         TZ="Asia/Seoul",
         LANG="ko_KR.UTF-8",
@@ -226,6 +230,31 @@ def test_no_word_of_the_frame_is_left_in_another_language(language: str, built: 
     assert strange - (NAMES | {"English", "한국어", "Furo"}) == set()
 
 
+def test_a_page_names_its_address_and_a_card_for_social_networks(
+    built: Built, pages: dict[str, Page]
+) -> None:
+    cards = {}
+    for page in pages.values():
+        (canonical,) = page.soup.select("link[rel=canonical]")
+        assert canonical["href"] == page.meta("og:url") == HOME + page.name
+        card = Link(page.meta("og:image"), page.name)
+        assert not card.outside, page.name
+        with Image.open(built.folder / card.file) as image:
+            assert image.size == (1200, 630)
+            cards[page.name] = image.tobytes()
+    # What is shared most is told apart.
+    shared = [name for name in cards if re.search("/(lessons|exercises|index)", name)]
+    assert len({cards[name] for name in shared}) == len(shared) > 30
+
+
+def test_the_site_map_lists_what_one_reads(built: Built) -> None:
+    text = (built.folder / "sitemap.xml").read_text("utf-8")
+    listed = [place.text for place in ElementTree.fromstring(text).iterfind(".//{*}loc")]
+    assert sorted(listed) == sorted(
+        HOME + name for code in LANGUAGES for name in content_pages(code)
+    )
+
+
 # --- The buttons --------------------------------------------------------------------------------
 
 
@@ -249,7 +278,10 @@ def test_every_notebook_has_its_buttons(
         assert any(re.match(f"{source}.*/{path.stem}.(py|po)", link) for link in addresses), name
 
 
-def test_without_a_repository_the_download_remains(tmp_path: Path) -> None:
+def test_without_a_repository_the_download_remains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MASKLENS_SITE_URL", raising=False)
     course = copy_course(tmp_path / "course")
     assert build(course, tmp_path / "html", repository(course, {}), ["ko"]) == []
     built = Built(tmp_path / "html", 0, "", "")
@@ -258,6 +290,10 @@ def test_without_a_repository_the_download_remains(tmp_path: Path) -> None:
     for name, page in pages.items():
         outside = [link.address for link in page.links() if link.outside]
         assert not [link for link in outside if re.search("colab|github.com//", link)], name
+        # Nor can it name addresses, where its own is not known.
+        assert not page.soup.select("link[rel=canonical], meta[property='og:image']"), name
+        written = {link.written for link in page.relations().values()}
+        assert written and not [link for link in written if not link.startswith("../")], name
         if name in notebook_pages("ko"):
             (download,) = page.links(download=True)
             assert (built.folder / download.file).is_file(), name
