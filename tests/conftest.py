@@ -132,14 +132,19 @@ def write_course(root: Path) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def build_course(root: Path) -> None:
+    """Builds a course, with its own library."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(root / "helpers"))
+        assert main(["build", "--root", str(root)]) == 0
+
+
 @pytest.fixture(scope="session")
 def built_course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course that was built, and that no test may change."""
     root = tmp_path_factory.mktemp("built")
     write_course(root)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(root / "helpers"))
-        assert main(["build", "--root", str(root)]) == 0
+    build_course(root)
     return root
 
 

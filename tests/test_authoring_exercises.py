@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import po_text
+from conftest import build_course, po_text
 from hypothesis import given
 from hypothesis import strategies as st
 from nbgrader.preprocessors import (
@@ -123,26 +123,14 @@ def count(mask):
 
 
 @pytest.fixture(scope="module")
-def built(built_course: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The course with exercises, built; no test may change it."""
+def built_course(built_course: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The course, with exercises; `course` is a copy of it."""
     root = tmp_path_factory.mktemp("exercises") / "course"
     shutil.copytree(built_course, root)
     for name, text in ((SOURCE, EXERCISES), (PO, po_text(TRANSLATION))):
         (root / name).parent.mkdir(parents=True)
         (root / name).write_text(text, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(root / "helpers"))
-        assert main(["build", "--root", str(root)]) == 0
-    return root
-
-
-@pytest.fixture
-def course(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the built course, to change."""
-    root = tmp_path / "course"
-    shutil.copytree(built, root)
-    monkeypatch.setenv("PYTHONPATH", str(root / "helpers"))
-    monkeypatch.delenv("MASKLENS_REPOSITORY", raising=False)
+    build_course(root)
     return root
 
 
@@ -164,9 +152,9 @@ def contents(root: Path, pattern: str) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in root.rglob(pattern)}
 
 
-def test_the_learner_gets_stubs_and_the_teacher_everything(built: Path) -> None:
+def test_the_learner_gets_stubs_and_the_teacher_everything(built_course: Path) -> None:
     english = {
-        name: cells(built / name / "en/01_mask.ipynb") for name in ("exercises", "solutions")
+        name: cells(built_course / name / "en/01_mask.ipynb") for name in ("exercises", "solutions")
     }
     assert list(english["exercises"]) == list(english["solutions"])
     assert english["exercises"]["count-answer"].source == STUB
@@ -180,18 +168,18 @@ def test_the_learner_gets_stubs_and_the_teacher_everything(built: Path) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_both_editions_run(built: Path, language: str) -> None:
-    stub = cells(built / f"exercises/{language}/01_mask.ipynb")
-    solved = cells(built / f"solutions/{language}/01_mask.ipynb")
+def test_both_editions_run(built_course: Path, language: str) -> None:
+    stub = cells(built_course / f"exercises/{language}/01_mask.ipynb")
+    solved = cells(built_course / f"solutions/{language}/01_mask.ipynb")
     assert printed(stub["count-check"]) == "count None\n"
     assert printed(stub["mask-check"]) == "mask [Ellipsis]\n"
     assert printed(solved["count-check"]) == "graded\ncount 2\n"
     assert printed(solved["mask-check"]) == "graded\nmask [True, False]\n"
 
 
-def test_one_translation_serves_both_editions(built: Path) -> None:
-    stub = cells(built / "exercises/ko/01_mask.ipynb")
-    solved = cells(built / "solutions/ko/01_mask.ipynb")
+def test_one_translation_serves_both_editions(built_course: Path) -> None:
+    stub = cells(built_course / "exercises/ko/01_mask.ipynb")
+    solved = cells(built_course / "solutions/ko/01_mask.ipynb")
     assert stub["count-answer"].source == "def count(mask):\n    # 마스크에서 시작합니다.\n    ..."
     assert solved["count-answer"].source == (
         "def count(mask):\n    # 마스크에서 시작합니다.\n    ### BEGIN SOLUTION\n"
@@ -201,8 +189,11 @@ def test_one_translation_serves_both_editions(built: Path) -> None:
         assert edition["title"].source.startswith("# 연습 문제: 마스크 쓰기\n\n[강의]")
 
 
-def test_answers_and_checks_carry_what_nbgrader_reads(built: Path) -> None:
-    for path in [*built.glob("exercises/*/*.ipynb"), *built.glob("solutions/*/*.ipynb")]:
+def test_answers_and_checks_carry_what_nbgrader_reads(built_course: Path) -> None:
+    for path in [
+        *built_course.glob("exercises/*/*.ipynb"),
+        *built_course.glob("solutions/*/*.ipynb"),
+    ]:
         found = cells(path)
         shared = {"schema_version": 3, "task": False, "cell_type": "code"}
         assert found["count-answer"].metadata == {
@@ -227,11 +218,11 @@ c.ClearSolutions.code_stub = {"python": "..."}
 """
 
 
-def test_nbgrader_makes_the_same_stubs_of_our_solutions(built: Path, tmp_path: Path) -> None:
+def test_nbgrader_makes_the_same_stubs_of_our_solutions(built_course: Path, tmp_path: Path) -> None:
     (tmp_path / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "source" / "week").mkdir(parents=True)
     for language in ("en", "ko"):
-        solved = built / "solutions" / language / "01_mask.ipynb"
+        solved = built_course / "solutions" / language / "01_mask.ipynb"
         shutil.copy(solved, tmp_path / "source" / "week" / f"{language}.ipynb")
     command = [sys.executable, "-m", "nbgrader", "generate_assignment", "week"]
     # nbgrader runs alembic, which stands beside this Python.
@@ -247,7 +238,7 @@ def test_nbgrader_makes_the_same_stubs_of_our_solutions(built: Path, tmp_path: P
     assert result.returncode == 0, result.stderr
     for language in ("en", "ko"):
         released = cells(tmp_path / "release" / "week" / f"{language}.ipynb")
-        stubs = cells(built / "exercises" / language / "01_mask.ipynb")
+        stubs = cells(built_course / "exercises" / language / "01_mask.ipynb")
         assert {i: cell.source for i, cell in released.items()} == {
             i: cell.source for i, cell in stubs.items()
         }
@@ -298,8 +289,8 @@ def test_without_its_markers_code_is_what_was_written(code: str) -> None:
     assert unmarked(code) == "\n".join(written)
 
 
-def test_the_library_gets_the_solutions_in_each_language(built: Path) -> None:
-    folder = built / "helpers/masklens/questions/solutions"
+def test_the_library_gets_the_solutions_in_each_language(built_course: Path) -> None:
+    folder = built_course / "helpers/masklens/questions/solutions"
     assert sorted(path.name for path in folder.iterdir()) == ["en.json", "ko.json"]
     english, korean = (json.loads((folder / f"{code}.json").read_text()) for code in ("en", "ko"))
     assert list(english.items()) == [
