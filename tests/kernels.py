@@ -149,11 +149,11 @@ class Jupyter:
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 line = process.cmdline()
-                if line[-4:-2] == ["masklens_kernel", "parent"] and self._is_ours(process):
+                is_forked = line[-4:-2] == ["masklens_kernel", "parent"]
+                # A kernel has its parent's command line, but works in the notebook's folder.
+                if is_forked and self._is_ours(process) and process.cwd() == "/":
                     found.append(process)
-        # A kernel still has its parent's command line, but is in a session of its own.
-        pids = {process.pid for process in found}
-        return [process for process in found if process.ppid() not in pids]
+        return found
 
     def _is_ours(self, process: psutil.Process) -> bool:
         return process.environ().get("XDG_RUNTIME_DIR") == str(self.runtime)

@@ -24,8 +24,8 @@ def run_kernel(birth: Birth) -> None:
     Args:
         birth: what it is born with.
     """
+    request = birth.request
     os.setsid()
-    request = wire.hear_request(birth.launcher)
     for stream, of_launcher in zip(wire.STREAMS, birth.streams, strict=True):
         os.dup2(of_launcher, stream)
         os.close(of_launcher)

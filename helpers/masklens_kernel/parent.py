@@ -37,10 +37,12 @@ class Birth:
     """What a kernel is born with.
 
     Args:
+        request: what its launcher asked for.
         streams: its input and outputs.
-        launcher: says what else it needs; open as long as the launcher lives.
+        launcher: open as long as the launcher lives.
     """
 
+    request: wire.Request
     streams: list[int]
     launcher: socket.socket
 
@@ -166,15 +168,18 @@ class Parent:
     def _answer(self, launcher: socket.socket) -> Birth | None:
         self._waiting.remove(launcher)
         self._selector.unregister(launcher)
-        streams: list[int] = []
-        with suppress(OSError):  # it has left
-            streams = wire.hear_streams(launcher)
-        kernel = None
-        if len(streams) == len(wire.STREAMS) and not self._is_outdated():
-            kernel = self._fork(launcher)
+        heard = None
+        with suppress(OSError, ValueError, TypeError):  # it has left, or is none of ours
+            heard = None if self._is_outdated() else wire.hear_request(launcher)
+        if not heard:
+            launcher.close()
+            return None
+        request, streams = heard
+        self._idle_after = IDLE.read(request.environment)
+        kernel = self._fork(launcher)
         if kernel == 0:
             self._leave_to_parent()
-            return Birth(streams, launcher)
+            return Birth(request, streams, launcher)
         for stream in streams:
             os.close(stream)
         if kernel:

@@ -6,8 +6,9 @@ import json
 import os
 import socket
 import struct
+import tempfile
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import IO, Any
 
 STREAMS = (0, 1, 2)  # what a kernel reads from and writes to
 _LENGTH = struct.Struct(">I")  # of the message that follows, in bytes
@@ -45,31 +46,34 @@ def is_of_this_user(connection: socket.socket) -> bool:
 
 def ask(connection: socket.socket, request: Request) -> None:
     """Asks for a kernel that takes over this process's input and outputs."""
-    socket.send_fds(connection, [b"\0"], list(STREAMS))
-    tell(connection, **asdict(request))
+    with _unnamed_file() as letter:
+        letter.write(json.dumps(asdict(request)).encode())
+        letter.flush()
+        socket.send_fds(connection, [b"\0"], [*STREAMS, letter.fileno()])
 
 
-def hear_streams(connection: socket.socket) -> list[int]:
-    """Receives a kernel's streams, with which a request begins.
+def hear_request(connection: socket.socket) -> tuple[Request, list[int]] | None:
+    """Receives a request and the kernel's streams; never waits, as all of it comes at once.
 
     Returns:
-        Three open files, or none if the other side only looked whether somebody is there.
+        The request and three open files, or None if the other side only looked whether somebody is
+        there.
     """
-    _, streams, _, _ = socket.recv_fds(connection, 1, len(STREAMS))
-    for stream in streams:
-        os.set_inheritable(stream, False)
-    return streams
+    _, files, _, _ = socket.recv_fds(connection, 1, len(STREAMS) + 1)
+    if len(files) <= len(STREAMS):
+        return None
+    for file in files:
+        os.set_inheritable(file, False)
+    *streams, letter = files
+    with os.fdopen(letter, "rb") as opened:
+        opened.seek(0)
+        return Request(**json.load(opened)), streams
 
 
-def hear_request(connection: socket.socket) -> Request:
-    """Receives what follows the streams.
-
-    Raises:
-        OSError: the other side has left, or says nothing.
-    """
-    if message := hear(connection):
-        return Request(**message)
-    raise ConnectionResetError("the launcher has left")
+def _unnamed_file() -> IO[bytes]:
+    if hasattr(os, "memfd_create"):  # needs no room on a disk, but there is none on macOS
+        return os.fdopen(os.memfd_create("request"), "wb")
+    return tempfile.TemporaryFile()
 
 
 def tell(connection: socket.socket, **message: Any) -> None:
