@@ -162,6 +162,16 @@ def in_model(layer: Any, *inputs: Masked) -> tuple[Masked, ...]:
     )
 
 
+def first_values(seen: Ran) -> NDArray[Any]:
+    """Gives the values of the first output on arrays."""
+    return seen.outputs[0].values
+
+
+def first_mask(seen: Ran) -> NDArray[Any] | None:
+    """Gives the mask of the first output on arrays, or None."""
+    return seen.outputs[0].mask
+
+
 def values_agree(seen: Ran) -> bool:
     """Says whether the outputs on arrays are as many as they should be, with the right values."""
     pairs = list(zip(seen.outputs, seen.right, strict=False))

@@ -16,6 +16,8 @@ from masklens.exercise.own_layers import (
     Masked,
     Ran,
     error_picture,
+    first_mask,
+    first_values,
     in_a_model,
     in_model,
     make,
@@ -36,14 +38,6 @@ def _sequences(rows: list[str], first: float = 0.1) -> Masked:
     mask = np.array([[step == "1" for step in row] for row in rows])
     values = first + np.arange(2 * mask.size, dtype="float32") / 10
     return Masked(values.reshape(*mask.shape, 2), mask)
-
-
-def _values(seen: Ran) -> NDArray[Any]:
-    return seen.outputs[0].values
-
-
-def _mask(seen: Ran) -> NDArray[Any] | None:
-    return seen.outputs[0].mask
 
 
 def _right(seen: Ran) -> Masked:
@@ -235,12 +229,12 @@ _TEMPORAL_CONCAT = Question(
                 Mistake(
                     "wrong-axis",
                     mark("The sequences are not joined along time. Which axis is time?"),
-                    lambda seen: _values(seen).shape in ((6, 4, 2), (3, 4, 4)),
+                    lambda seen: first_values(seen).shape in ((6, 4, 2), (3, 4, 4)),
                 ),
                 Mistake(
                     "wrong-order",
                     mark("The second sequence stands in front of the first."),
-                    lambda seen: same(_values(seen), _joined(_WORDS, _PROMPT).values),
+                    lambda seen: same(first_values(seen), _joined(_WORDS, _PROMPT).values),
                 ),
             ),
         ),
@@ -249,14 +243,14 @@ _TEMPORAL_CONCAT = Question(
             mark("The mask is not that of the first sequence and, behind it, that of the second."),
             lambda seen: masks_agree(seen.outputs, seen.right),
             (
-                mask_lost(_mask),
+                mask_lost(first_mask),
                 Mistake(
                     "mask-of-one",
                     mark(
                         "The output carries the mask of one of the sequences. It has to cover the "
                         "timesteps of both. Keras hands `compute_mask` a list of two masks."
                     ),
-                    lambda seen: any(same(_mask(seen), g.mask) for g in (_PROMPT, _WORDS)),
+                    lambda seen: any(same(first_mask(seen), g.mask) for g in (_PROMPT, _WORDS)),
                 ),
                 Mistake(
                     "combines-the-masks",
@@ -264,7 +258,7 @@ _TEMPORAL_CONCAT = Question(
                         "The masks are combined step by step, as if both sequences stood at the "
                         "same timesteps. They stand one behind the other."
                     ),
-                    lambda seen: any(same(_mask(seen), both) for both in _combinations()),
+                    lambda seen: any(same(first_mask(seen), both) for both in _combinations()),
                 ),
             ),
             Ran.mask_beside,
@@ -363,7 +357,7 @@ _STACK_PAIRS = Question(
             mark("The values of each pair do not stand side by side, the first frame's in front."),
             values_agree,
             (
-                wrong_shape(_values, lambda seen: _right(seen).values),
+                wrong_shape(first_values, lambda seen: _right(seen).values),
                 Mistake(
                     "stacks-the-halves",
                     mark(
@@ -371,7 +365,7 @@ _STACK_PAIRS = Question(
                         "belong together: frames 0 and 1, 2 and 3, and so on."
                     ),
                     lambda seen: same(
-                        _values(seen), np.concatenate(np.split(_FRAMES.values, 2, 1), axis=2)
+                        first_values(seen), np.concatenate(np.split(_FRAMES.values, 2, 1), axis=2)
                     ),
                 ),
             ),
@@ -381,13 +375,13 @@ _STACK_PAIRS = Question(
             mark("The mask does not say True just where a pair holds a frame to read."),
             lambda seen: masks_agree(seen.outputs, seen.right),
             (
-                mask_lost(_mask),
-                mask_with_features(_mask),
-                mask_of_floats(_mask),
+                mask_lost(first_mask),
+                mask_with_features(first_mask),
+                mask_of_floats(first_mask),
                 Mistake(
                     "hands-on-the-whole-mask",
                     mark("The mask has one True or False per frame. It needs one per pair."),
-                    lambda seen: same(_mask(seen), _FRAMES.mask),
+                    lambda seen: same(first_mask(seen), _FRAMES.mask),
                 ),
                 Mistake(
                     "asks-one-frame",
@@ -395,14 +389,16 @@ _STACK_PAIRS = Question(
                         "Your mask asks only one frame of each pair. That fits as long as all "
                         "padding stands on one side; this time it does not."
                     ),
-                    lambda seen: any(same(_mask(seen), _frames_masks(start)) for start in (0, 1)),
+                    lambda seen: any(
+                        same(first_mask(seen), _frames_masks(start)) for start in (0, 1)
+                    ),
                 ),
                 Mistake(
                     "drops-half-a-pair",
                     mark(
                         "A pair of a real frame and a padded one is skipped, and a frame is lost."
                     ),
-                    lambda seen: same(_mask(seen), _frames_masks(0) & _frames_masks(1)),
+                    lambda seen: same(first_mask(seen), _frames_masks(0) & _frames_masks(1)),
                 ),
             ),
             Ran.mask_beside,

@@ -19,6 +19,8 @@ from masklens.exercise.own_layers import (
     Masked,
     Ran,
     error_picture,
+    first_mask,
+    first_values,
     in_model,
     make,
     mask_lost,
@@ -165,14 +167,6 @@ def _shifted(given: Masked, front: float = 0, read: bool = True) -> Masked:
     return Masked(values, np.pad(given.sure_mask[:, :-1], [(0, 0), (1, 0)], constant_values=read))
 
 
-def _values(seen: Ran) -> NDArray[Any]:
-    return seen.outputs[0].values
-
-
-def _mask(seen: Ran) -> NDArray[Any] | None:
-    return seen.outputs[0].mask
-
-
 _SHIFT_RIGHT = Question(
     name="shift-right",
     title=mark("Shift what the decoder reads"),
@@ -189,12 +183,12 @@ _SHIFT_RIGHT = Question(
                 Mistake(
                     "keeps-the-last",
                     mark("The output is longer than the input. The last timestep falls off."),
-                    lambda seen: _values(seen).shape[1:2] == (5,),
+                    lambda seen: first_values(seen).shape[1:2] == (5,),
                 ),
                 Mistake(
                     "rolls-around",
                     mark("The last timestep comes back in front. Zeros should stand there."),
-                    lambda seen: same(_values(seen), np.roll(_TARGET.values, 1, axis=1)),
+                    lambda seen: same(first_values(seen), np.roll(_TARGET.values, 1, axis=1)),
                 ),
             ),
         ),
@@ -203,15 +197,15 @@ _SHIFT_RIGHT = Question(
             mark("The mask does not move with the values, or is wrong at the start."),
             lambda seen: masks_agree(seen.outputs, seen.right),
             (
-                mask_lost(_mask),
-                mask_of_floats(_mask),
+                mask_lost(first_mask),
+                mask_of_floats(first_mask),
                 Mistake(
                     "mask-stands-still",
                     mark(
                         "The values have moved, and the mask stands where it stood. Whoever hands "
                         "it on unchanged promises that no timestep moves."
                     ),
-                    lambda seen: same(_mask(seen), _TARGET.mask),
+                    lambda seen: same(first_mask(seen), _TARGET.mask),
                 ),
                 Mistake(
                     "mask-rolls-around",
@@ -219,12 +213,12 @@ _SHIFT_RIGHT = Question(
                         "The mask of the last timestep comes back in front, but the values of that "
                         "timestep are gone. What stands in front now?"
                     ),
-                    lambda seen: same(_mask(seen), np.roll(_TARGET.sure_mask, 1, axis=1)),
+                    lambda seen: same(first_mask(seen), np.roll(_TARGET.sure_mask, 1, axis=1)),
                 ),
                 Mistake(
                     "skips-the-start",
                     mark("The start is skipped. A decoder reads it first: its mask is True."),
-                    lambda seen: same(_mask(seen), _shifted(_TARGET, read=False).mask),
+                    lambda seen: same(first_mask(seen), _shifted(_TARGET, read=False).mask),
                 ),
             ),
             Ran.mask_beside,
