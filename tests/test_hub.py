@@ -262,7 +262,7 @@ def test_a_login_is_refused_with_one_message_in_both_languages(lesson: Class, ca
     name, password, korean, english = REFUSED[case]
     answer = Student(lesson.hub, name).login(password)
     assert answer.status_code == 403
-    message = answer.text.partition('<p class="login_error">')[2].partition("</p>")[0]
+    message = answer.content.decode().partition('<p class="login_error">')[2].partition("</p>")[0]
     assert korean in message and english in message
 
 
@@ -306,16 +306,21 @@ def test_an_address_chooses_the_language_and_the_form_remembers_it(
     lesson: Class, later: Student
 ) -> None:
     page = f"{lesson.hub.url}/hub/spawn"
-    wrong = later.session.get(f"{page}?language=fr", timeout=PATIENCE)
-    assert "한국어(ko)와 영어(en)" in wrong.text and "Korean (ko) or English (en)" in wrong.text
+    wrong = _page(later, f"{page}?language=fr")
+    assert "한국어(ko)와 영어(en)" in wrong and "Korean (ko) or English (en)" in wrong
     for language in ("ko", "en"):
-        form = later.session.get(page, headers={"Accept-Language": language}, timeout=PATIENCE).text
+        form = _page(later, page, language)
         assert _chosen(form) == language
         for label in ("한국어", "English"):
             assert f">{label}</label>" in form
     later.session.get(f"{page}?language=ko", timeout=PATIENCE).raise_for_status()
     later.wait_for_server()
     assert later.run("import os; print(os.environ['MASKLENS_LANGUAGE'])") == "ko"
+
+
+def _page(student: Student, url: str, language: str = "en") -> str:
+    headers = {"Accept-Language": language}
+    return student.session.get(url, headers=headers, timeout=PATIENCE).content.decode()
 
 
 def _chosen(form: str) -> str:
@@ -330,7 +335,7 @@ def test_a_server_starts_without_the_course_and_says_so(lesson: Class, later: St
         later.spawn()
     finally:
         away.rename(course)
-    note = later.ask("contents/course-update.md")["content"]
+    note = (lesson.home(later) / "course-update.md").read_text(encoding="utf-8")
     assert str(course) in note
     assert f"not brought up to date for {LATER}" in lesson.hub.log
 
