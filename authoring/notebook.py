@@ -21,7 +21,7 @@ from authoring.layout import AuthoringError, Fault, notebook_path, po_path, rela
 from authoring.source import LANGUAGE_LINE, LINKS
 
 REPOSITORY_SETTING = "MASKLENS_REPOSITORY"
-_BRANCH = "main"
+BRANCH = "main"
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _nbformat: Any = nbformat  # typed as a package, but its functions carry no hints
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -64,12 +64,17 @@ def repository(environment: Mapping[str, str]) -> str | None:
         AuthoringError: the setting has another form.
     """
     value = environment.get(REPOSITORY_SETTING, "")
-    if value and not re.fullmatch(r"[\w-]+/[\w.-]+", value, re.ASCII):
+    if value and not is_repository(value):
         remedy = "write it as owner/name, or leave it out"
         raise AuthoringError(
             [Fault(REPOSITORY_SETTING, "", f"not a repository: {value!r}", remedy)]
         )
     return value or None
+
+
+def is_repository(text: str) -> bool:
+    """Whether a text has the form ``owner/name``."""
+    return re.fullmatch(r"[\w-]+/[\w.-]+", text, re.ASCII) is not None
 
 
 def translate(
@@ -195,9 +200,14 @@ def metadata(notebook: NotebookNode, language: str) -> dict[str, object]:
     }
 
 
-def page(github: str, path: str) -> str:
+def page(github: str, path: str, branch: str = BRANCH) -> str:
     """The address at GitHub of a file of the repository."""
-    return f"https://github.com/{github}/blob/{_BRANCH}/{path}"
+    return f"https://github.com/{github}/blob/{branch}/{path}"
+
+
+def colab_page(github: str, path: str, branch: str = BRANCH) -> str:
+    """The address at which Colab opens a notebook of the repository."""
+    return f"https://colab.research.google.com/github/{github}/blob/{branch}/{path}"
 
 
 def move_links(text: str, folder: Path, place: Callable[[Path], str | None]) -> str:
@@ -237,6 +247,6 @@ def _with_language(code: str, language: str) -> str:
 
 
 def _hosted_links(github: str, path: str) -> str:
-    colab = f"https://colab.research.google.com/github/{github}/blob/{_BRANCH}/{path}"
-    raw = f"https://raw.githubusercontent.com/{github}/{_BRANCH}/{path}"
+    colab = colab_page(github, path)
+    raw = f"https://raw.githubusercontent.com/{github}/{BRANCH}/{path}"
     return f" · [Colab]({colab}) · [GitHub]({page(github, path)}) · [download]({raw})"
