@@ -145,8 +145,9 @@ class StudentSpawner(LocalProcessSpawner):  # type: ignore[misc]  # it has no ty
 
         The server starts whatever happens: what is there already can be worked on.
         """
+        course = home.folder / self.course_folder
         command = [sys.executable, str(PULL), "--strict"]
-        command += [self.course_repository, self.course_branch, str(home.folder / self.course_folder)]
+        command += [self.course_repository, self.course_branch, str(course)]
         done = await asyncio.create_subprocess_exec(
             *command, env=self.get_env(), start_new_session=True, **self.popen_kwargs
         )
