@@ -17,7 +17,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "grading.md").read_text(encoding="utf-8")
 CONFIG = ROOT / "classroom" / "nbgrader_config.py"
 COMMANDS = (
     "nbgrader generate_assignment padding",
@@ -228,7 +228,7 @@ def test_validation_sees_what_is_wrong(english: Class) -> None:
 
 
 def test_the_page_for_teachers_holds_every_command_in_both_languages() -> None:
-    for page in (PAGE, (ROOT / "docs" / "teaching.ko.md").read_text(encoding="utf-8")):
+    for page in (PAGE, (ROOT / "docs" / "grading.ko.md").read_text(encoding="utf-8")):
         assert [command for command in COMMANDS if command not in page] == []
         assert "nbgrader validate" in page
 
