@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import resource
 import signal
@@ -46,15 +47,25 @@ def run_kernel(birth: Birth) -> None:
 def _serve(connection_file: str) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
-    from masklens.late_settings import watch_settings
+    from masklens.late_settings import explain_memory, watch_settings
 
     plain = importlib.import_module("ipykernel_launcher")
     sys.argv = [str(plain.__file__), "-f", connection_file]
     # 1 stands for a parent that never dies: the launcher is watched instead of what forked it.
     app: Any = IPKernelApp.instance(parent_handle=1)
     app.initialize(sys.argv[1:])
+    _let_tensorflow_choose_its_log()
     watch_settings(app.shell)
+    explain_memory(app.shell)
     app.start()
+
+
+def _let_tensorflow_choose_its_log() -> None:
+    """Has TensorFlow's warnings shown below a cell: it chose their stream when it was imported."""
+    from tensorflow.python.platform import tf_logging
+
+    logging.getLogger("tensorflow").handlers.clear()
+    tf_logging._logger = None
 
 
 def _end_with(launcher: socket.socket) -> None:

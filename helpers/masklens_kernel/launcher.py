@@ -183,13 +183,21 @@ def _stay(parent: socket.socket, kernel: int, jupyter: int | None) -> int:
     """Passes signals on, and ends as the kernel does."""
     # If this launcher has started the parent, nobody waits for it: it must not stay as a zombie.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    passed_on: set[int] = set()
+
+    def pass_on(number: int, _: object) -> None:
+        passed_on.add(number)
+        # To what the notebook has started, too, as a terminal would.
+        with suppress(ProcessLookupError):
+            os.killpg(kernel, number)
+
     for name in FORWARDED:
-        signal.signal(getattr(signal, name), lambda number, _: _pass_on(number, kernel))
+        signal.signal(getattr(signal, name), pass_on)
     status = _wait_for_end(parent, jupyter)
-    if status == -signal.SIGKILL:
+    if status < 0 and -status not in passed_on:
         print(
-            f"masklens_kernel: the system or a user has killed kernel {kernel}. Where memory runs "
-            "out, the system kills what takes most of it. Other notebooks go on.",
+            f"masklens_kernel: kernel {kernel} was ended by {signal.Signals(-status).name}. Where "
+            "memory runs out, the system kills what takes most of it. Other notebooks go on.",
             file=sys.stderr,
         )
     if status < 0:
@@ -198,12 +206,6 @@ def _stay(parent: socket.socket, kernel: int, jupyter: int | None) -> int:
         os.kill(os.getpid(), -status)
         signal.pause()
     return status
-
-
-def _pass_on(number: int, kernel: int) -> None:
-    # To what the notebook has started, too, as a terminal would.
-    with suppress(ProcessLookupError):
-        os.killpg(kernel, number)
 
 
 def _wait_for_end(parent: socket.socket, jupyter: int | None) -> int:
