@@ -15,19 +15,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import nbformat
-from nbformat.sign import NotebookNotary
 
 NOTES = "course-update.md"
-PATIENCE = 100  # seconds
+PATIENCE = 45  # seconds
+_PATIENCE_WITH_GIT = 15  # seconds
 # nbgitpuller reads names from git: unquoted, Hangul among them, and each new file as new.
 _GIT_SETTINGS = {"core.quotePath": "false", "diff.renames": "false"}
-_nbformat: Any = nbformat  # typed as a package, but its functions carry no hints
 
 _TEXTS = {
     "en": {
@@ -79,25 +75,26 @@ def pull(url: str, branch: str, folder: Path, texts: Mapping[str, str]) -> list[
     Raises:
         PullError: nothing was merged. What the student wrote is as it was.
     """
-    if folder.exists() and not (folder / ".git").exists():
-        raise PullError(texts["no copy"].format(name=folder.name))
-    before = _git(folder, "rev-parse", "HEAD").strip() if folder.exists() else ""
-    trusted = _trusted(folder) if before else set()
     theirs = f"origin/{branch}"
-    if not before:
+    if not folder.exists():
         # Whole or not at all: what an earlier start left half done is in nobody's way.
         coming = folder.with_name(f".{folder.name}.coming")
         shutil.rmtree(coming, ignore_errors=True)
         _run_nbgitpuller(url, branch, coming, texts)
         coming.rename(folder)
-        _trust(folder, theirs, trusted)
+        names = _git(folder, "ls-files", "-z", "*.ipynb").split("\0")[:-1]
+        _trust(folder, names, theirs)
         return []
+    if not (folder / ".git").exists():
+        raise PullError(texts["no copy"].format(name=folder.name))
+    before = _git(folder, "rev-parse", "HEAD").strip()
     output = _run_nbgitpuller(url, branch, folder, texts)
-    _trust(folder, theirs, trusted)
+    base = _git(folder, "merge-base", before, theirs).strip()
+    news = list(_changes(folder, base, theirs))
+    _trust(folder, [name for _, name in news if name.endswith(".ipynb")], theirs)
     moved = re.findall(rf"Renamed .+ to ({re.escape(str(folder))}/.+) to avoid conflict", output)
     told = [texts["renamed"].format(name=Path(path).relative_to(folder)) for path in moved]
-    base = _git(folder, "merge-base", before, theirs).strip()
-    for status, name in _changes(folder, base, theirs):
+    for status, name in news:
         if status == "D" and (folder / name).exists():
             told.append(texts["deleted"].format(name=name))
         elif status == "M" and name.endswith(".ipynb"):
@@ -145,6 +142,7 @@ def _reason(output: str) -> str:
 def _environment() -> dict[str, str]:
     """Ours, with settings for git behind those that are there; git asks nobody for a password."""
     environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "PYTHONUTF8": "1"}
+    environment |= {"PYTHONUNBUFFERED": "1"}  # its errors come after what it printed
     count = int(environment.get("GIT_CONFIG_COUNT", "0"))
     for number, (key, value) in enumerate(_GIT_SETTINGS.items(), count):
         environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
@@ -160,7 +158,7 @@ def _git(folder: Path, *arguments: str) -> str:
         capture_output=True,
         encoding="utf-8",
         errors="replace",
-        timeout=PATIENCE,
+        timeout=_PATIENCE_WITH_GIT,
     )
     if done.returncode:
         raise PullError(_reason(done.stderr))
@@ -184,7 +182,8 @@ def _kept_cells(
         return  # the student's file is no notebook, so no cell of it can be named
     numbers = {cell: number for number, cell in enumerate(now, 1)}
     for cell, source in new.items():
-        if source not in (old.get(cell), now.get(cell)):
+        deleted = cell in old and cell not in now  # by the student
+        if source not in (old.get(cell), now.get(cell)) and not deleted:
             text = "cell" if cell in now else "new cell"
             first = next(iter(source.splitlines()), "")
             yield texts[text].format(number=numbers.get(cell), first=first)
@@ -195,34 +194,30 @@ def _cells(text: str) -> dict[str, str]:
     return {cell["id"]: "".join(cell["source"]) for cell in json.loads(text)["cells"]}
 
 
-def _trusted(folder: Path) -> set[Path]:
-    """The notebooks of the student's copy whose outputs Jupyter would show."""
+def _trust(folder: Path, names: Iterable[str], theirs: str) -> None:
+    """Lets Jupyter show the outputs of notebooks that are the course's, or were shown before.
+
+    Args:
+        folder: the student's copy.
+        names: the notebooks that came or were merged.
+        theirs: the course's commit.
+    """
+    there = [name for name in names if (folder / name).exists()]
+    if not there:
+        return
+    # Importing them takes longer than a pull without news, and a whole class comes at once.
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
     notary = NotebookNotary()  # type: ignore[no-untyped-call]  # has no hints
-    found = set()
-    for path in folder.rglob("*.ipynb"):
-        book = _read(path)
-        if book is not None and notary.check_signature(book):  # type: ignore[no-untyped-call]
-            found.add(path)
-    return found
-
-
-def _trust(folder: Path, theirs: str, trusted: set[Path]) -> None:
-    """Lets Jupyter show the outputs of the course, and those that it showed before the merge."""
-    changed = {folder / name for _status, name in _changes(folder, theirs, "HEAD")}
-    course = {folder / name for name in _git(folder, "ls-files", "-z", "*.ipynb").split("\0")[:-1]}
-    notary = NotebookNotary()  # type: ignore[no-untyped-call]
-    for path in course - changed | trusted:
-        book = _read(path)
-        if book is not None:
-            notary.sign(book)  # type: ignore[no-untyped-call]
-
-
-def _read(path: Path) -> Any:
-    """A notebook, or None if the file is none."""
-    try:
-        return _nbformat.read(path, as_version=4)
-    except (OSError, ValueError):
-        return None
+    merged = {name for _, name in _changes(folder, theirs, "HEAD")}
+    for name in there:
+        with contextlib.suppress(ValueError, PullError):  # no notebook; or not the student's before
+            if name in merged:
+                mine = nbformat.reads(_git(folder, "show", f"HEAD^1:{name}"), as_version=4)  # type: ignore[no-untyped-call]
+                if not notary.check_signature(mine):  # type: ignore[no-untyped-call]
+                    continue
+            notary.sign(nbformat.read(folder / name, as_version=4))  # type: ignore[no-untyped-call]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -317,11 +318,33 @@ def test_a_student_is_told_where_the_course_changed_the_same_cell(
     assert f"In `{LESSON}` you and the course changed the same place" in told
     assert f"cell {number} (`{first}`). Yours was kept" in told
     assert OTHER not in told
+    # Nothing is new, so nothing is told again.
+    assert student.pull() == ""
     # As it says: with another name on the student's, the course's comes.
     student.path(LESSON).rename(student.path("mine.ipynb"))
     assert student.pull() == ""
     assert student.path(LESSON).read_bytes() == (course.folder / LESSON).read_bytes()
     assert "mine = 1" in student.path("mine.ipynb").read_text(encoding="utf-8")
+
+
+def test_a_cell_that_the_student_deleted_is_not_told(student: Student, course: Course) -> None:
+    student.save(LESSON, lambda book: book.cells.remove(code_cells(book)[-1]))
+    course.change(LESSON, append("theirs = 1"))
+    course.publish()
+    edited = student.book(LESSON)
+    assert student.pull() == ""
+    assert student.book(LESSON) == edited
+
+
+def test_a_cell_that_makes_room_for_the_students_is_told(student: Student, course: Course) -> None:
+    def end_with(text: str) -> Callable[[Any], None]:
+        return lambda book: book.cells.append(nbformat.v4.new_code_cell(text, id=text))
+
+    student.save(LESSON, end_with("mine"))
+    course.change(LESSON, end_with("theirs"))
+    course.publish()
+    assert "a new cell (`theirs`). Yours was kept" in student.pull()
+    assert student.book(LESSON).cells[-1].source == "mine"
 
 
 def test_a_student_is_told_in_korean(student: Student, course: Course) -> None:
@@ -410,6 +433,24 @@ def test_strictly_what_could_not_be_pulled_is_a_failure(student: Student, course
     pull = [sys.executable, PULL, "--strict", course.url]
     assert student.run(*pull, BRANCH, student.copy).returncode == 0
     assert student.run(*pull, "nope", student.copy).returncode == 1
+
+
+def test_while_another_pull_is_at_work_it_does_nothing(at_work: Student) -> None:
+    lock = at_work.copy / ".git" / "index.lock"
+    lock.touch()
+    assert "Try again in a few minutes" in at_work.pull()
+    assert lock.exists()
+
+
+def test_a_lock_that_was_left_behind_is_removed(student: Student, course: Course) -> None:
+    lock = student.copy / ".git" / "index.lock"
+    lock.touch()
+    long_ago = time.time() - 3600
+    os.utime(lock, (long_ago, long_ago))
+    course.change(LESSON, append("news = 1"))
+    course.publish()
+    assert student.pull() == ""
+    assert student.path(LESSON).read_bytes() == (course.folder / LESSON).read_bytes()
 
 
 def test_nobody_is_asked_for_a_password(at_work: Student) -> None:
