@@ -203,9 +203,17 @@ class Page:
     @cached_property
     def prose(self) -> str:
         """What its author wrote: no code, no output, no link of the frame."""
+        return self._article_without(".cell, .highlight, .page-links")
+
+    @cached_property
+    def words(self) -> str:
+        """Its prose without what stands there in code, as a formula, or in a docstring."""
+        return self._article_without(".cell, .highlight, .page-links, .py, code, .math")
+
+    def _article_without(self, unwanted: str) -> str:
         article = copy.copy(self.soup.find("article"))
         assert isinstance(article, Tag), self.name
-        for tag in article.select(".cell, .highlight, .page-links"):
+        for tag in article.select(unwanted):
             tag.extract()
         return article.get_text()
 

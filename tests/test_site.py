@@ -187,6 +187,14 @@ def test_titles_and_descriptions_tell_pages_apart(language: str, pages: dict[str
     assert long == []
 
 
+def test_no_mark_of_markdown_is_left_to_see(pages: dict[str, Page]) -> None:
+    """*Hello!*는 is no emphasis: a particle must not touch marks that close behind a stop."""
+    marks = re.compile(r".{0,20}(?:\*|`|\]\().{0,20}")
+    for code in LANGUAGES:
+        for name in content_pages(code):
+            assert marks.findall(pages[name].words) == [], name
+
+
 @each_language
 def test_what_the_frame_says_is_in_the_language_of_the_page(
     language: str, pages: dict[str, Page]
