@@ -14,7 +14,10 @@ import nbformat
 import pytest
 import yaml
 from jsonschema import Draft7Validator
+from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import Spawner
+from traitlets import TraitError
+from traitlets.config import Config
 
 from authoring import layout
 
@@ -135,6 +138,12 @@ def test_a_teacher_fills_in_these_places_and_no_others() -> None:
         ("singleuser", "image", "tag"),
         ("singleuser", "lifecycleHooks", "postStart", "exec", "command"),
     }
+
+
+def test_a_hub_does_not_start_before_its_teacher_chose_how_to_log_in() -> None:
+    chosen = Config({"JupyterHub": VALUES["hub"]["config"]["JupyterHub"]})
+    with pytest.raises(TraitError, match=f"'{PLACEHOLDER}' could not be imported"):
+        JupyterHub(config=chosen)
 
 
 def test_a_student_chooses_among_the_languages_of_the_course() -> None:
