@@ -193,6 +193,16 @@ def test_the_source_is_unchanged_and_what_is_handed_out_has_no_solution(english:
     )
 
 
+def test_students_of_a_hub_have_what_would_be_handed_out(english: Class) -> None:
+    ours = ROOT / "exercises" / "en" / "01_padding.ipynb"
+    books = [english.folder / "release/padding/01_padding.ipynb", ours]
+    released, given = (
+        [(cell.id, cell.source) for cell in nbformat.read(path, as_version=4).cells]
+        for path in books
+    )
+    assert released == given
+
+
 SENTENCES = {
     "wrong": "Your zeros stand in front of the tokens.",
     "blank": "to fill in.",

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from masklens.exercise.checks import COMMON_MISTAKES
 from masklens.questions import all_questions, question
@@ -93,7 +94,7 @@ def test_each_step_of_the_class_begins_when_the_ones_before_it_end(page: str) ->
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_section_of_a_lesson_that_a_page_names_is_there(page: str) -> None:
-    named = re.findall(r"\b(0[0-7])-(\d)", without_code(read(page)))
+    named = re.findall(r"\b(0[0-7])\.(\d)", without_code(read(page)))
     assert [name for name in named if name[1] not in sections(name[0])] == []
     assert named or page.startswith(("grading", "hub"))
 
@@ -138,7 +139,7 @@ def test_every_setting_of_the_hub_is_one(page: str) -> None:
 def test_what_the_hub_says_when_it_does_not_start_is_what_it_says() -> None:
     says = (ROOT / "classroom" / "checks.py").read_text(encoding="utf-8")
     for page in ("hub.md", "hub.ko.md"):
-        (table,) = tables(read(page))
+        *_, table = tables(read(page))
         quoted = [row[0].strip("`") for row in table if row[0].startswith("`")]
         assert len(quoted) > 4
         for quote in quoted:
@@ -167,7 +168,7 @@ def test_both_languages_say_the_same(name: str) -> None:
     ]
     assert heads[0] == heads[1]
     blocks = [re.findall(r"(?s)```sh\n(.*?)```", text) for text in (english, korean)]
-    assert blocks[0] == [block.replace("solutions/ko", "solutions/en") for block in blocks[1]]
+    assert blocks[0] == [re.sub("(solutions|exercises)/ko", r"\1/en", block) for block in blocks[1]]
     assert [[len(row) for row in table] for table in tables(english)] == [
         [len(row) for row in table] for table in tables(korean)
     ]
@@ -182,7 +183,7 @@ def test_both_languages_name_the_same_sections_and_codes() -> None:
         for one, other in zip(english, korean, strict=True):
             for row, counterpart in zip(one, other, strict=True):
                 named = [
-                    re.findall(r"\b0[0-7]-\d", " ".join(cells)) for cells in (row, counterpart)
+                    re.findall(r"\b0[0-7]\.\d", " ".join(cells)) for cells in (row, counterpart)
                 ]
                 assert named[0] == named[1]
     assert list(recognised("mistakes.md")) == list(recognised("mistakes.ko.md"))
@@ -193,3 +194,13 @@ def test_korean_pages_ask_and_answer_in_korean(page: str) -> None:
     for table in tables(read(page)):
         for row in table:
             assert re.search("[가-힣]", " ".join(row))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_emphasis_is_left_as_a_star(page: str) -> None:
+    # A star behind a closing bracket or a full stop, and before Hangul, ends no emphasis.
+    blocks = MarkdownIt().enable("table").parse(read(page))
+    texts = [
+        part.content for block in blocks for part in block.children or () if part.type == "text"
+    ]
+    assert [text for text in texts if "*" in text] == []
