@@ -46,7 +46,7 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab test test-fresh test-colab docs colab build check catalogs update bench clean
+.PHONY: help lab test test-fresh test-colab docs colab slides links hub build check catalogs update bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,15 @@ docs: .venv/docs  ## build the site of both languages in docs/_build/html
 
 colab: .venv/docs  ## write notebooks that carry the library with them to dist/colab
 	$(RUN) -m authoring.colab
+
+slides: .venv/docs .venv/node  ## make slides of the lessons in docs/_build/slides; SLIDES="03_propagation"
+	$(RUN) -m authoring.slides $(SLIDES)
+
+links: .venv/docs  ## print links that open each notebook; LINKS="--hub https://hub.example.org"
+	@$(RUN) -m authoring.links $(LINKS)
+
+hub: .venv/hub .venv/node  ## serve the course to a class from this machine; sudo make hub
+	@$(RUN) -m jupyterhub -f classroom/jupyterhub_config.py
 
 build: .venv/test  ## build and execute the notebooks whose content changed
 	$(RUN) -m authoring build
@@ -114,7 +123,7 @@ KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
 	@touch $@
 
 # One stamp for each extra of pyproject.toml; a changed lock installs it again.
-.venv/learn .venv/teach .venv/docs .venv/test .venv/bench: .venv/%: pyproject.toml $(LOCK) | .venv/created
+.venv/learn .venv/teach .venv/hub .venv/docs .venv/test .venv/bench: .venv/%: pyproject.toml $(LOCK) | .venv/created
 	@echo "Installing masklens[$*] into .venv; the first time this takes some minutes."
 	@$(RUN) -m pip install -qq --disable-pip-version-check -c $(LOCK) -e '.[$*]'
 	@touch $@

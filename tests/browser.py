@@ -49,26 +49,9 @@ def find_program() -> str | None:
     return next((program for program in found if program), None)
 
 
-def pytest_configure() -> None:
-    if os.environ.get("MASKLENS_BROWSER") == "required" and not find_program():
-        raise pytest.UsageError(f"The browser tests are required, but there is {NO_BROWSER}.")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves out what needs a browser where there is none."""
-    if find_program():
-        return
-    for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says in one line what was left out."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    count = sum(NO_BROWSER in str(report.longrepr) for report in skipped)
-    if count:
-        terminalreporter.write_line(f"left out: {count} browser tests, {NO_BROWSER}")
+def find_fault() -> str | None:
+    """Why no browser can be tested with, if that is so."""
+    return None if find_program() else NO_BROWSER
 
 
 @pytest.fixture(scope="module")

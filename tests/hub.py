@@ -43,29 +43,6 @@ def find_proxy() -> str | None:
     return str(beside) if beside.exists() else shutil.which("configurable-http-proxy")
 
 
-def pytest_configure() -> None:
-    fault = find_fault()
-    if os.environ.get("MASKLENS_HUB") == "required" and fault:
-        raise pytest.UsageError(f"The hub's tests are required, but {fault}.")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves out what needs a hub where none can run."""
-    if fault := find_fault():
-        for item in items:
-            if {"hub", "fresh_hub"} & set(getattr(item, "fixturenames", ())):
-                item.add_marker(pytest.mark.skip(reason=fault))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says in one line what was left out."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    fault = find_fault()
-    count = sum(fault in str(report.longrepr) for report in skipped) if fault else 0
-    if count:
-        terminalreporter.write_line(f"left out: {count} tests, {fault}")
-
-
 def wait_for(what: str, condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
     """Waits until a condition holds, and returns what it returned."""
     deadline = time.monotonic() + patience
