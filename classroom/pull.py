@@ -36,6 +36,8 @@ _TEXTS = {
         "deleted": "`{name}` is no longer in the course. You had changed it, so it was kept.",
         "kept": "In `{name}` you and the course changed the same place: {cells}. Yours was kept. "
         "To see the course's, rename your notebook and start your server again.",
+        "mixed": "In `{name}` you and the course changed the same cell: {cells}. It now holds what "
+        "both of you wrote. Read it before you run it.",
         "cell": "cell {number} (`{first}`)",
         "new cell": "a new cell (`{first}`)",
     },
@@ -50,6 +52,8 @@ _TEXTS = {
         "deleted": "`{name}` 파일은 강의에서 빠졌지만, 고친 내용이 있어 남겨 두었습니다.",
         "kept": "`{name}` 노트북에서 직접 고친 곳을 강의도 고쳤습니다: {cells}. 직접 고친 내용을 "
         "남겼습니다. 강의의 내용을 보려면 노트북의 이름을 바꾸고 서버를 다시 시작하세요.",
+        "mixed": "`{name}` 노트북에서 직접 고친 셀을 강의도 고쳤습니다: {cells}. 이제 두 내용이 한 "
+        "셀에 함께 있습니다. 실행하기 전에 읽어 보세요.",
         "cell": "{number}번째 셀(`{first}`)",
         "new cell": "새 셀(`{first}`)",
     },
@@ -98,9 +102,7 @@ def pull(url: str, branch: str, folder: Path, texts: Mapping[str, str]) -> list[
         if status == "D" and (folder / name).exists():
             told.append(texts["deleted"].format(name=name))
         elif status == "M" and name.endswith(".ipynb"):
-            cells = ", ".join(_kept_cells(folder, name, base, theirs, texts))
-            if cells:
-                told.append(texts["kept"].format(name=name, cells=cells))
+            told += _merged(folder, name, base, theirs, texts)
     return told
 
 
@@ -171,22 +173,29 @@ def _changes(folder: Path, old: str, new: str) -> Iterator[tuple[str, str]]:
     yield from zip(fields[:-1:2], fields[1::2], strict=True)
 
 
-def _kept_cells(
+def _merged(
     folder: Path, name: str, base: str, theirs: str, texts: Mapping[str, str]
 ) -> Iterator[str]:
-    """The cells that the course changed, but that are not as the course has them."""
+    """What became of the cells of a notebook that both sides changed."""
     try:
-        old, new = (_cells(_git(folder, "show", f"{at}:{name}")) for at in (base, theirs))
+        versions = (f"{commit}:{name}" for commit in (base, theirs, "HEAD^1"))
+        old, new, mine = (_cells(_git(folder, "show", version)) for version in versions)
         now = _cells((folder / name).read_text(encoding="utf-8"))
-    except (ValueError, KeyError, OSError):
-        return  # the student's file is no notebook, so no cell of it can be named
+    except (PullError, ValueError, KeyError, TypeError, OSError):
+        return  # the student's was no notebook, so no cell of it can be named
     numbers = {cell: number for number, cell in enumerate(now, 1)}
+    found: dict[str, list[str]] = {"kept": [], "mixed": []}
     for cell, source in new.items():
         deleted = cell in old and cell not in now  # by the student
-        if source not in (old.get(cell), now.get(cell)) and not deleted:
-            text = "cell" if cell in now else "new cell"
-            first = next(iter(source.splitlines()), "")
-            yield texts[text].format(number=numbers.get(cell), first=first)
+        if source in (old.get(cell), now.get(cell)) or deleted:
+            continue
+        text = texts["cell" if cell in now else "new cell"]
+        first = next(iter(source.splitlines()), "")
+        became = "kept" if now.get(cell) == mine.get(cell) else "mixed"
+        found[became].append(text.format(number=numbers.get(cell), first=first))
+    for became, cells in found.items():
+        if cells:
+            yield texts[became].format(name=name, cells=", ".join(cells))
 
 
 def _cells(text: str) -> dict[str, str]:

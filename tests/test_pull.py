@@ -327,6 +327,32 @@ def test_a_student_is_told_where_the_course_changed_the_same_cell(
     assert "mine = 1" in student.path("mine.ipynb").read_text(encoding="utf-8")
 
 
+def test_a_cell_that_holds_what_both_wrote_is_told(student: Student, course: Course) -> None:
+    def start_with(text: str) -> Callable[[Any], None]:
+        def change(book: Any) -> None:
+            cell = max(code_cells(book), key=lambda cell: cell.source.count("\n"))
+            cell.source = f"{text}\n{cell.source}"
+
+        return change
+
+    def end_with(text: str) -> Callable[[Any], None]:
+        def change(book: Any) -> None:
+            cell = max(code_cells(book), key=lambda cell: cell.source.count("\n"))
+            cell.source = f"{cell.source}\n{text}"
+
+        return change
+
+    expected = student.book(LESSON)
+    student.save(LESSON, start_with("mine = 1"))
+    course.change(LESSON, end_with("theirs = 1"))
+    course.publish()
+    told = student.pull()
+    start_with("mine = 1")(expected)
+    end_with("theirs = 1")(expected)
+    assert student.book(LESSON) == expected
+    assert "It now holds what both of you wrote" in told and "Yours was kept" not in told
+
+
 def test_a_cell_that_the_student_deleted_is_not_told(student: Student, course: Course) -> None:
     student.save(LESSON, lambda book: book.cells.remove(code_cells(book)[-1]))
     course.change(LESSON, append("theirs = 1"))
