@@ -100,7 +100,7 @@ class Student:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
 
     def pull(self, url: str | None = None, branch: str = BRANCH, language: str = "en") -> str:
