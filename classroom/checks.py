@@ -10,6 +10,7 @@ from pathlib import Path
 
 LONGEST_FOLDER = 40  # characters; the path of a socket has 107, and the rest is needed for its name
 LEAST_SPACE = 100  # MiB
+PROXY = "configurable-http-proxy"
 
 
 def stop(message: str) -> None:
@@ -29,15 +30,12 @@ def check_machine() -> None:
 
 def find_proxy() -> str:
     """The proxy's program: beside the Python environment, or on the PATH."""
-    beside = Path(sys.prefix) / "node_modules" / ".bin" / "configurable-http-proxy"
-    found = str(beside) if beside.exists() else shutil.which("configurable-http-proxy")
+    beside = Path(sys.prefix) / "node_modules" / ".bin" / PROXY
+    found = str(beside) if beside.exists() else shutil.which(PROXY)
     if not shutil.which("node"):
         stop("there is no Node.js for its proxy (Debian, Ubuntu: apt install nodejs npm).")
     if not found:
-        stop(
-            "there is no proxy: install it with "
-            f"npm install --prefix '{sys.prefix}' configurable-http-proxy"
-        )
+        stop(f"there is no proxy: install it with npm install --prefix '{sys.prefix}' {PROXY}")
     return str(found)
 
 
@@ -74,7 +72,7 @@ def check_students(folder: Path, everybody: bool) -> None:
 
 def check_ports(address: str, ports: Iterable[int], proxy_pid: Path) -> None:
     """The ports must be free, but for a proxy that an earlier hub has left running."""
-    if _is_proxy(proxy_pid):
+    if find_program(proxy_pid, PROXY):
         return
     # Or the hub would end the process that has this pid now.
     proxy_pid.unlink(missing_ok=True)
@@ -90,12 +88,19 @@ def check_ports(address: str, ports: Iterable[int], proxy_pid: Path) -> None:
                 )
 
 
-def _is_proxy(pid_file: Path) -> bool:
+def find_program(pid_file: Path, name: str) -> int | None:
+    """The pid in a file, if the program that wrote it still runs.
+
+    Args:
+        pid_file: may be missing, or older than the last start of the machine.
+        name: what the program's command line holds.
+    """
     try:
-        command = Path(f"/proc/{int(pid_file.read_text())}/cmdline").read_bytes()
+        pid = int(pid_file.read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
-        return False
-    return b"configurable-http-proxy" in command
+        return None
+    return pid if name.encode() in command else None
 
 
 def check_readable(uid: int, repository: str) -> None:

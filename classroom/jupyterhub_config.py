@@ -69,6 +69,8 @@ c.JupyterHub.db_url = f"sqlite:///{folder}/hub/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = str(folder / "hub" / "cookie_secret")
 c.FirstUseAuthenticator.dbm_path = str(folder / "hub" / "passwords")
 
+c.JupyterHub.pid_file = str(folder / "hub" / "hub.pid")
+
 certificate, key = setting("CLASS_CERTIFICATE", ""), setting("CLASS_KEY", "")
 c.JupyterHub.bind_url = f"{'https' if certificate else 'http'}://{address}:{port}"
 c.JupyterHub.ssl_cert, c.JupyterHub.ssl_key = certificate, key
@@ -78,7 +80,8 @@ c.ConfigurableHTTPProxy.command = [proxy]
 c.ConfigurableHTTPProxy.pid_file = str(proxy_pid)
 c.ConfigurableHTTPProxy.log_level = "error"
 
-# Students work on while the hub is restarted. A hub that finds its proxy dead starts another.
+# Students work on while the hub is restarted; stop.py ends everything. A hub that finds its proxy
+# dead starts another.
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.cleanup_proxy = False
 

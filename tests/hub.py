@@ -60,18 +60,21 @@ def opened(paths: list[Path]) -> list[str]:
     A test's interpreter may stand in a home folder that is closed to students. Only the command
     sees it opened: in its own mounts, an empty folder with the path in it lies over the closed one.
     """
-    script = ""
-    for path in paths:
-        closed = next((p for p in [*path.parents][::-1] if not p.stat().st_mode & 0o001), None)
-        if closed and str(path) not in script:
-            script += (
-                f"kept=$(mktemp -d); mount --bind '{path}' $kept; "
-                f"mountpoint -q '{closed}' || mount -t tmpfs -o mode=711 tmpfs '{closed}'; "
-                f"mkdir -p '{path}'; mount --move $kept '{path}'; rmdir $kept; "
-            )
-    if not script:
+    closed = {
+        path: next((p for p in reversed(path.parents) if not p.stat().st_mode & 0o001), None)
+        for path in sorted(paths)
+    }
+    covered = {path: over for path, over in closed.items() if over}
+    if not covered:
         return []
-    return ["unshare", "--mount", "--propagation=private", "sh", "-ec", script + 'exec "$@"', "sh"]
+    keep = [f"k{n}=$(mktemp -d); mount --bind '{p}' $k{n}" for n, p in enumerate(covered)]
+    cover = [f"mount -t tmpfs -o mode=711 tmpfs '{over}'" for over in {*covered.values()}]
+    show = [
+        f"mkdir -p '{path}'; mount --move $k{n} '{path}'; rmdir $k{n}"
+        for n, path in enumerate(covered)
+    ]
+    script = "; ".join([*keep, *cover, *show, 'exec "$@"'])
+    return ["unshare", "--mount", "--propagation=private", "sh", "-ec", script, "sh"]
 
 
 def _free_port(count: int) -> int:
@@ -125,7 +128,7 @@ class Hub:
         return kept | ours | self.settings
 
     def command(self) -> list[str]:
-        needed = [Path(sys.base_prefix), Path(sys.prefix), ROOT]
+        needed = [Path(sys.base_prefix), Path(sys.prefix), ROOT / "helpers", CONFIG.parent]
         hub = [sys.executable, "-m", "jupyterhub", "-f", str(CONFIG)]
         return [*self.before, *opened(needed), *self.after, *hub]
 

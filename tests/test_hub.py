@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -19,7 +20,7 @@ import nbformat
 import pytest
 import requests
 import websocket
-from hub import PASSWORD, PATIENCE, ROOT, Hub, Notebook, Student, wait_for
+from hub import PASSWORD, PATIENCE, ROOT, Hub, Notebook, Student, opened, wait_for
 
 from classroom import checks
 from classroom.students import home_of
@@ -27,6 +28,7 @@ from classroom.students import home_of
 # Of two languages, with spaces, and one whose Hangul a Mac typed in parts.
 NAMES = ["김민지", "alex", "박 도윤", "kim minji", unicodedata.normalize("NFD", "최하은"), "sam"]
 NAMES += ["이서준", "o-neil"]
+TEACHER = "선생님"
 LATER = "later"  # is on the list, but comes only in some tests
 LESSON = "masklens/notebooks/{}/03_propagation.ipynb"
 HALF = 14
@@ -74,7 +76,10 @@ def _go_on(notebook: Notebook) -> None:
 def lesson(hub: Hub) -> Class:
     """Eight students at once; the hub is killed and restarted on the way, then the proxy."""
     (hub.folder / "students.txt").write_text("# class 3-2\n" + "\n".join([*NAMES, LATER]))
-    hub.settings["MASKLENS_CLASS_STUDENTS"] = str(len(NAMES))
+    hub.settings |= {
+        "MASKLENS_CLASS_STUDENTS": str(len(NAMES)),
+        "MASKLENS_CLASS_TEACHER": unicodedata.normalize("NFD", TEACHER),
+    }
     hub.start()
     students = [Student(hub, name, "en" if n % 2 else "ko") for n, name in enumerate(NAMES)]
     with ThreadPoolExecutor(len(students)) as pool:
@@ -276,6 +281,21 @@ def test_a_stranger_leaves_no_password_behind(lesson: Class) -> None:
     assert Student(lesson.hub, "newcomer").login("my own password").status_code == 403
 
 
+def test_a_teacher_lets_a_student_choose_another_password(lesson: Class) -> None:
+    forgetful, teacher = Student(lesson.hub, "forgetful"), Student(lesson.hub, TEACHER)
+    names = lesson.hub.folder / "students.txt"
+    names.write_text(names.read_text() + "\nforgetful\n")
+    for student in (forgetful, teacher):
+        assert student.login().ok
+    user = f"{lesson.hub.url}/hub/api/users/forgetful"
+    for one, allowed in ((forgetful, False), (teacher, True)):
+        headers = {"X-XSRFToken": one._xsrf("/hub/")}
+        deleted = one.session.delete(user, headers=headers, timeout=PATIENCE)
+        assert (deleted.status_code == 204) == allowed
+    assert Student(lesson.hub, "forgetful").login("a new password").ok
+    assert Student(lesson.hub, "forgetful").login().status_code == 403
+
+
 def test_what_the_hub_knows_is_for_root_alone(lesson: Class) -> None:
     for path in (lesson.hub.folder / "hub", lesson.hub.folder / "logs"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
@@ -353,6 +373,21 @@ def test_students_who_come_at_once_share_no_uid(tmp_path: Path, lesson: Class) -
         home_of(names[0], tmp_path, first)
 
 
+def test_closed_folders_are_opened_for_one_command_only(fresh_hub: Hub, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    for name in ("one", "one/two", "three"):
+        (closed / name).mkdir(parents=True)
+        (closed / name / "word").write_text(name)
+    closed.chmod(0o700)
+    nobody = ["setpriv", "--reuid=65534", "--clear-groups"]
+    words = [closed / name / "word" for name in ("one", "one/two", "three")]
+    read = [*nobody, "cat", *map(str, words)]
+    needed = [closed / "three", closed / "one" / "two", closed / "one"]
+    done = subprocess.run([*opened(needed), *read], capture_output=True, text=True, check=True)
+    assert done.stdout == "oneone/twothree"
+    assert subprocess.run(read, capture_output=True).returncode != 0
+
+
 # What it takes to run a command as `opened` does, and git.
 TOOLS = "unshare setpriv sh mount mountpoint mktemp mkdir rmdir git"
 
@@ -410,8 +445,8 @@ def test_only_root_starts_a_hub(fresh_hub: Hub) -> None:
 
 def test_somebody_must_be_on_the_list(fresh_hub: Hub) -> None:
     (fresh_hub.folder / "students.txt").unlink()
-    assert "nobody could log in" in fresh_hub.refused()
-    assert "students.txt" in fresh_hub.refused()
+    refused = fresh_hub.refused()
+    assert "nobody could log in" in refused and "students.txt" in refused
 
 
 def test_students_must_be_able_to_read_the_course(fresh_hub: Hub) -> None:
@@ -432,6 +467,29 @@ def test_a_setting_that_is_no_number_is_named(fresh_hub: Hub) -> None:
 def test_a_long_path_leaves_no_room_for_sockets(fresh_hub: Hub) -> None:
     folder = fresh_hub.folder / ("long" * 10)
     assert "choose a shorter one" in fresh_hub.refused(MASKLENS_CLASS_FOLDER=str(folder))
+
+
+def test_one_command_ends_everything(fresh_hub: Hub) -> None:
+    fresh_hub.settings["MASKLENS_CLASS_OPEN"] = "1"
+    fresh_hub.start()
+    student = Student(fresh_hub, "somebody")
+    student.login().raise_for_status()
+    student.spawn()
+    proxy, process = fresh_hub.proxy(), fresh_hub.process
+    assert process is not None
+    # The hub alone leaves the others to work on.
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=PATIENCE) == 0
+    assert proxy.is_running() and _serves(student)
+    fresh_hub.start()
+    assert _serves(student)
+    stop = [sys.executable, ROOT / "classroom" / "stop.py"]
+    subprocess.run(stop, env=fresh_hub.environment(), check=True, timeout=PATIENCE)
+    assert fresh_hub.process is not None
+    assert fresh_hub.process.wait(timeout=PATIENCE) is not None
+    assert not fresh_hub.running()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(fresh_hub.url, timeout=PATIENCE)
 
 
 def test_idle_servers_are_stopped(fresh_hub: Hub) -> None:
