@@ -130,6 +130,13 @@ def test_every_target_of_make_is_in_the_makefile(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_a_command_takes_is_there(page: str) -> None:
+    commands = "".join(re.findall(r"(?s)```sh\n(.*?)```", read(page)))
+    for path in re.findall(r"(?<![\w./}-])(?:classroom|solutions|exercises)/[\w./]+", commands):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_setting_of_the_hub_is_one(page: str) -> None:
     config = (ROOT / "classroom" / "jupyterhub_config.py").read_text(encoding="utf-8")
     for setting in set(re.findall(r"MASKLENS_[A-Z_]+", read(page))):
