@@ -69,8 +69,16 @@ class Kernel:
         """What goes to the terminal of Jupyter's server."""
         return self._log.read_text(errors="replace")
 
-    def ready(self) -> "Kernel":
+    @property
+    def is_forked(self) -> bool:
+        """Whether a parent has forked it; where none can, what Jupyter started is the kernel."""
+        return self.pid != self.launcher
+
+    def ready(self, *, forked: bool | None = None) -> "Kernel":
+        """Waits until it answers, and looks whether it is of the kind that was asked for."""
         self.client.wait_for_ready(timeout=PATIENCE)
+        expected = self.manager.kernel_name == PRELOADED if forked is None else forked
+        assert self.is_forked == expected, self.log
         return self
 
     def send(self, code: str, **options: Any) -> str:
