@@ -9,6 +9,8 @@ import sphinx.search
 from docutils import nodes
 from sphinx.locale import _
 
+from authoring import notebook
+
 sys.path.insert(0, str(Path(__file__).parent))
 from korean_search import SearchKorean  # stands beside this file
 
@@ -68,7 +70,6 @@ html_context = {
     "other_language": _other,
     "other_name": _NAMES[_other],
     "repository": os.environ["MASKLENS_SITE_REPOSITORY"],
-    "branch": "main",
     "base_url": os.environ.get("MASKLENS_SITE_URL", "").rstrip("/"),
 }
 
@@ -86,8 +87,15 @@ def _tell_solutions_apart(_app: Any, env: Any) -> None:
             title += nodes.Text(f" {_('(solved)')}")
 
 
+def _give_addresses(
+    _app: Any, _page: str, _template: str, context: dict[str, Any], _doctree: Any
+) -> None:
+    context["github_page"], context["colab_page"] = notebook.page, notebook.colab_page
+
+
 def setup(app: Any) -> None:
     """Lets Sphinx search Korean, search in no picture, and call solutions what they are."""
     sphinx.search.languages["ko"] = SearchKorean
     app.connect("doctree-read", _leave_pictures_out)
     app.connect("env-updated", _tell_solutions_apart)
+    app.connect("html-page-context", _give_addresses)
