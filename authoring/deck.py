@@ -18,7 +18,7 @@ from pygments.lexers import PythonLexer
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # How much a slide says itself, in widths of a Latin letter; its speaker notes say everything.
 _PARAGRAPH, _ITEM, _SLIDE = 210, 190, 520
-_SENTENCE_END = re.compile(r"(?<=[.?!:])\s+(?=\S)")
+_SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=\S)")
 _CODE = re.compile(r"`[^`]*`")
 _MARKERS = {"**Predict.**": "predict", "**Why.**": "why"}
 _WIDE = re.compile("[ᄀ-ᇿ⺀-鿿가-힣]")
@@ -161,7 +161,7 @@ def _bodies(group: _Group) -> list[str]:
     steps: list[str] = []
     for part in group.parts:
         if part.kind == "predict":
-            paragraphs.append(f'<div class="predict"><p>{_inline(part.text)}</p></div>')
+            paragraphs.append(f'<div class="prediction"><p>{_inline(part.text)}</p></div>')
         elif part.kind == "why":
             steps += list(_sentences(beginning(part.text, 2 * _PARAGRAPH)))
         elif part.kind == "prose" and part.text:
@@ -180,7 +180,7 @@ def _steps(texts: Sequence[str], kind: str) -> str:
     """Steps, of which the first is there and the others come one by one."""
     first, *others = map(_inline, texts)
     later = "".join(f'<li class="fragment">{step}</li>' for step in others)
-    return f'<ul class="steps {kind}"><li>{first}</li>{later}</ul>'
+    return f'<ul class="steps of-{kind}"><li>{first}</li>{later}</ul>'
 
 
 def _packed(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -79,10 +79,11 @@
   const follow = (output) => {
     const view = output.closest(".view");
     let largest = LARGEST;
-    new ResizeObserver(() => {
-      if (!output.offsetParent || fits(view)) return;
+    const observer = new ResizeObserver(() => {
+      if (!output.offsetParent) return;
       for (; largest > SMALLEST && !fits(view); largest -= 0.05) scale([output], largest);
-    }).observe(output.firstElementChild);
+    });
+    for (const child of output.children) observer.observe(child);
   };
 
   const lay = () => {
