@@ -10,9 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import psutil
 import pytest
+import requests
 from kernels import PATIENCE, PLAIN, PRELOADED, Jupyter, Kernel, gone, start_jupyter, wait_for
 
 from masklens_kernel import wire
@@ -410,6 +413,92 @@ def test_a_launcher_that_says_nothing_keeps_nobody_waiting(jupyter: Jupyter) -> 
         assert time.monotonic() - began < wire.PATIENCE - 1
 
 
+# Jupyter's own programs
+
+
+@pytest.fixture
+def server(jupyter: Jupyter, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """JupyterLab's server, as a function that asks it."""
+    environment = {
+        **jupyter.environment,
+        "JUPYTER_PATH": str(jupyter.prefix / "share/jupyter"),
+        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+        "JUPYTER_CONFIG_DIR": str(tmp_path),
+    }
+    options = ["--no-browser", "--ServerApp.port=0", f"--ServerApp.root_dir={tmp_path}"]
+    options += ["--IdentityProvider.token=secret", *(["--allow-root"] if not os.getuid() else [])]
+    command = [sys.executable, "-m", "jupyterlab", *options]
+    with (tmp_path / "log").open("w") as log:
+        lab = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path)
+    with requests.Session() as session:
+        session.headers["Authorization"] = "token secret"
+
+        def ask(method: str, path: str, **body: str) -> Any:
+            (told,) = (tmp_path / "runtime").glob("jpserver-*.json")
+            url = json.loads(told.read_text())["url"]
+            answer = session.request(method, f"{url}api/{path}", json=body or None, timeout=60)
+            answer.raise_for_status()
+            return answer.json() if answer.content else None
+
+        try:
+            wait_for(
+                lambda: list((tmp_path / "runtime").glob("jpserver-*.json")), "the server starts"
+            )
+            wait_for(lambda: _answers(ask), "the server answers")
+            yield ask
+        finally:
+            lab.terminate()
+            lab.wait(60)
+
+
+def _answers(ask: Callable[..., Any]) -> bool:
+    try:
+        return bool(ask("GET", "status"))
+    except (requests.ConnectionError, ValueError):
+        return False
+
+
+def test_jupyterlab_restarts_a_kernel_that_has_crashed(
+    jupyter: Jupyter, server: Callable[..., Any]
+) -> None:
+    assert server("GET", "kernelspecs")["kernelspecs"][PRELOADED]["spec"]["display_name"] == (
+        "Python 3 (Keras preloaded)"
+    )
+    (parent,) = jupyter.parents() or [None]
+    before = {child.pid for child in parent.children()} if parent else set()
+    name = server("POST", "kernels", name=PRELOADED)["id"]
+
+    def forked() -> set[int]:
+        return {child.pid for each in jupyter.parents() for child in each.children()} - before
+
+    (first,) = wait_for(forked, "a kernel is forked")
+    os.kill(first, signal.SIGKILL)
+    (second,) = wait_for(lambda: forked() - {first}, "another is forked in its place")
+    server("POST", f"kernels/{name}/restart")
+    wait_for(lambda: forked() - {first, second}, "another is forked in its place")
+    server("DELETE", f"kernels/{name}")
+    wait_for(lambda: not forked(), "none is left", 20)
+
+
+def test_nbval_runs_a_notebook_on_a_preloaded_kernel(jupyter: Jupyter, tmp_path: Path) -> None:
+    code = "import sys; print('keras' in sys.modules)"
+    cell = nbformat.v4.new_code_cell(code, execution_count=1)
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="True\n")]
+    kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernelspec})
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "--nbval", "a.ipynb"],
+        env={**jupyter.environment, "JUPYTER_PATH": str(jupyter.prefix / "share/jupyter")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
 # What a notebook or a user sets
 
 
@@ -563,6 +652,42 @@ def test_a_folder_that_others_can_enter_is_refused(own_jupyter: Jupyter) -> None
     own_jupyter.folder.rmdir()
     own_jupyter.folder.symlink_to("/tmp")
     assert "must be a folder of yours" in _told(own_jupyter.start())
+
+
+def test_a_lock_that_is_held_too_long_leaves_a_plain_kernel(own_jupyter: Jupyter) -> None:
+    # In a process of its own, as the launcher's patience is not to be the test's.
+    code = (
+        "import os, time; from masklens_kernel import launcher; "
+        "from masklens_kernel.address import find_address\n"
+        "with launcher._locked(find_address(os.environ).lock, time.monotonic()):\n"
+        "    launcher.PATIENCE = 0.5\n"
+        "    try: launcher.warm()\n"
+        "    except launcher.NoKernelError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=own_jupyter.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "the parent is still being started\n", done.stderr
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", "한글 폴더".encode()], ids=["not UTF-8", "Hangul"])
+def test_any_name_of_a_folder_will_do(jupyter: Jupyter, tmp_path: Path, name: bytes) -> None:
+    folder = tmp_path / os.fsdecode(name)
+    folder.mkdir()
+    kernel = jupyter.start(folder=folder).ready()
+    assert kernel.run("import os; print(os.fsencode(os.getcwd()))").stdout == (
+        f"{os.fsencode(folder)!r}\n"
+    )
+    kernel.shutdown(now=True)
+
+
+def test_without_a_home_a_parent_serves(own_jupyter: Jupyter) -> None:
+    kernel = own_jupyter.start(HOME=None, PYTHONSAFEPATH="1", LONG="x" * 100_000).ready()
+    assert kernel.run("import os; print(len(os.environ['LONG']))").stdout == "100000\n"
 
 
 def test_a_path_too_long_for_a_socket_is_named(own_jupyter: Jupyter) -> None:
