@@ -46,7 +46,7 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab test test-fresh test-colab docs colab slides links hub build check catalogs update bench clean
+.PHONY: help lab test test-fresh test-colab docs colab slides links hub hub-stop build check catalogs update bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -86,6 +86,9 @@ links: .venv/docs  ## print links that open each notebook; LINKS="--hub https://
 
 hub: .venv/hub .venv/node  ## serve the course to a class from this machine; sudo make hub
 	@$(RUN) -m jupyterhub -f classroom/jupyterhub_config.py
+
+hub-stop:  ## end the hub, its proxy and every student's server
+	@$(RUN) classroom/stop.py
 
 build: .venv/test  ## build and execute the notebooks whose content changed
 	$(RUN) -m authoring build

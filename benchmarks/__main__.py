@@ -4,7 +4,9 @@ import sys
 
 from benchmarks.checks import measure_checks
 from benchmarks.explorers import measure_explorers
+from benchmarks.hub import measure_hub
 from benchmarks.imports import measure_imports
+from benchmarks.kernels import measure_kernels, measure_suite
 from benchmarks.lighthouse import measure_lighthouse
 from benchmarks.pictures import measure_pictures
 from benchmarks.site import measure_site
@@ -20,6 +22,9 @@ if __name__ == "__main__":
         measure_checks(),
         measure_site(),
         measure_lighthouse(),
+        measure_kernels(),
+        measure_suite(),
+        measure_hub(),
     ]
     measure_torchlens()
     sys.exit(not all(met))
