@@ -57,11 +57,9 @@ def in_english(target: str) -> str:
 
 
 def codes(question_name: str) -> set[str]:
-    return {
-        fault.code
-        for condition in question(question_name).conditions
-        for fault in (condition, *condition.mistakes)
-    }
+    conditions = question(question_name).conditions
+    mistakes = [mistake for condition in conditions for mistake in condition.mistakes]
+    return {one.code for one in conditions} | {one.code for one in mistakes}
 
 
 def recognised(page: str) -> Iterator[tuple[str, list[str]]]:
