@@ -142,7 +142,7 @@ def _groups(parts: Iterable[Part]) -> Iterator[_Group]:
     group: _Group | None = None
     for part in parts:
         begins = part.kind in ("heading", "predict", "why")
-        if group is None or begins or (group.kind == "predict" and part.kind == "prose"):
+        if group is None or begins or (group.kind != "prose" and part.kind == "prose"):
             if group is not None:
                 yield group
             group = _Group(part.kind if part.kind in ("predict", "why") else "prose")

@@ -16,7 +16,7 @@
   };
 
   // Nothing is cut off: neither here, nor in a part that would scroll by itself.
-  const SCROLLS = ".code pre, .masklens, .masklens-trace, .ask";
+  const SCROLLS = ".code pre, .output.text pre, .masklens, .masklens-trace, .ask";
   const fits = (box) =>
     [box, ...box.querySelectorAll(SCROLLS)].every(
       (one) =>
@@ -39,6 +39,13 @@
     return 0;
   };
 
+  // Lines of text stay whole where that leaves them large enough to read.
+  const breakLines = (output) => {
+    scale([output], COMFORTABLE);
+    const text = output.firstElementChild;
+    output.classList.toggle("broken", text.scrollWidth > text.clientWidth + 1);
+  };
+
   // Outputs come below their code; where there is no room, in its place, one page after another.
   const arrange = (board) => {
     const code = board.querySelector(":scope > .code");
@@ -47,6 +54,7 @@
     const below = make("outputs fragment", ...outputs);
     const view = make("view", code, ...(outputs.length ? [below] : []));
     board.replaceChildren(view);
+    for (const output of outputs) if (output.matches(".text")) breakLines(output);
     if (!outputs.length || (!live && fit(view, outputs, COMFORTABLE))) return;
     below.remove();
     view.classList.add("fragment", "fade-out");
