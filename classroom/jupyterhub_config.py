@@ -92,6 +92,7 @@ c.ClassAuthenticator.everybody = everybody
 c.ClassAuthenticator.any_allow_config = True
 c.ClassAuthenticator.admin_users = {setting("CLASS_TEACHER", "")} - {""}
 c.FirstUseAuthenticator.min_password_length = 8
+c.JupyterHub.template_paths = [str(HERE / "templates")]
 c.JupyterHub.template_vars = {
     "announcement_login": "처음 로그인할 때 입력한 비밀번호가 내 비밀번호가 됩니다. / "
     "The password that you type at your first login becomes yours."

@@ -262,6 +262,12 @@ class Student:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
+    def download(self, path: str) -> str:
+        """The text of a file in the home folder."""
+        answer = self.session.get(f"{self.server}/files/{quote(path)}", timeout=PATIENCE)
+        answer.raise_for_status()
+        return answer.content.decode()
+
     def open(self, path: str) -> "Notebook":
         """Opens a notebook: its contents, and a kernel."""
         content = self.ask(f"contents/{path}")["content"]

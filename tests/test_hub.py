@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import nbformat
 import pytest
@@ -22,6 +22,7 @@ import requests
 import websocket
 from hub import PASSWORD, PATIENCE, ROOT, Hub, Notebook, Student, opened, wait_for
 
+from authoring.links import Course
 from classroom import checks
 from classroom.students import home_of
 
@@ -266,6 +267,7 @@ def test_a_login_is_refused_with_one_message_in_both_languages(lesson: Class, ca
     name, password, korean, english = REFUSED[case]
     answer = Student(lesson.hub, name).login(password)
     assert answer.status_code == 403
+    assert "이름 / Name:" in answer.content.decode()
     message = answer.content.decode().partition('<p class="login_error">')[2].partition("</p>")[0]
     assert korean in message and english in message
 
@@ -330,6 +332,7 @@ def test_an_address_chooses_the_language_and_the_form_remembers_it(
     for language in ("ko", "en"):
         form = _page(later, page, language)
         assert _chosen(form) == language
+        assert "시작 / Start" in form
         for label in ("한국어", "English"):
             assert f">{label}</label>" in form
     later.session.get(f"{page}?language=ko", timeout=PATIENCE).raise_for_status()
@@ -357,6 +360,25 @@ def test_a_server_starts_without_the_course_and_says_so(lesson: Class, later: St
     note = (lesson.home(later) / "course-update.md").read_text(encoding="utf-8")
     assert str(course) in note
     assert f"not brought up to date for {LATER}" in lesson.hub.log
+
+
+def test_a_folder_that_is_no_students_starts_no_server(lesson: Class) -> None:
+    names = lesson.hub.folder / "students.txt"
+    names.write_text(names.read_text() + "\nroots\n")
+    (lesson.hub.folder / "homes" / "roots").mkdir()
+    student = Student(lesson.hub, "roots")
+    assert student.login().ok
+    page = _page(student, f"{lesson.hub.url}/hub/spawn?language=ko")
+    assert "홈 폴더를 만들 수 없습니다" in page and "Your home folder cannot be made" in page
+    assert "belongs to the uid 0" in page
+
+
+def test_a_link_to_a_lesson_leads_to_the_students_own_server(lesson: Class) -> None:
+    student = lesson.students[0]
+    link = Course("owner/name", "main", lesson.hub.url).on_hub("notebooks/ko/01_padding.ipynb")
+    page = student.session.get(link, timeout=PATIENCE)
+    assert page.ok and page.url.startswith(f"{student.server}/git-pull?")
+    assert parse_qs(urlsplit(page.url).query) == parse_qs(urlsplit(link).query)
 
 
 def test_students_who_come_at_once_share_no_uid(tmp_path: Path, lesson: Class) -> None:
@@ -438,9 +460,54 @@ def test_a_full_disk_is_named(fresh_hub: Hub, size: str, message: str) -> None:
     assert message in fresh_hub.refused()
 
 
+def test_no_work_is_lost_when_the_disk_fills_up(fresh_hub: Hub) -> None:
+    homes = fresh_hub.folder / "homes"
+    homes.mkdir(mode=0o711)
+    mount = f"mount -t tmpfs -o size=60m,mode=711 tmpfs '{homes}'; exec \"$@\""
+    fresh_hub.before = ["unshare", "--mount", "--propagation=private", "sh", "-ec", mount, "sh"]
+    fresh_hub.settings |= {"MASKLENS_CLASS_OPEN": "1", "MASKLENS_CLASS_KERNELS": "plain"}
+    fresh_hub.start()
+    student = Student(fresh_hub, "somebody")
+    student.login().raise_for_status()
+    student.spawn()
+    path = LESSON.format("en")
+    before = student.ask(f"contents/{path}")["content"]
+    saved = student.download(path)
+    assert student.run(FILL) == "No space left on device"
+    long = {"cell_type": "raw", "id": "long", "metadata": {}, "source": "all my work " * 10**6}
+    body = {"type": "notebook", "format": "json", "content": before | {"cells": [long]}}
+    with pytest.raises(requests.HTTPError) as refusal:
+        student.ask(f"contents/{path}", "PUT", body)
+    assert "disk is full" in refusal.value.response.text
+    assert student.download(path) == saved
+    # The server of somebody who comes now starts all the same.
+    other = Student(fresh_hub, "somebody else")
+    other.login().raise_for_status()
+    other.spawn()
+    assert "not brought up to date for somebody else" in fresh_hub.log
+    assert student.run("import os; os.remove('full'); print('room')") == "room"
+    student.ask(f"contents/{path}", "PUT", body)
+    assert "all my work" in student.download(path)
+
+
+FILL = """
+with open("full", "wb", buffering=0) as file:
+    try:
+        while file.write(bytes(4096)) == 4096:
+            pass
+    except OSError as error:
+        print(error.strerror)
+"""
+
+
 def test_only_root_starts_a_hub(fresh_hub: Hub) -> None:
     fresh_hub.after = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     assert "it needs root" in fresh_hub.refused()
+
+
+def test_a_folder_that_cannot_be_written_is_named(fresh_hub: Hub) -> None:
+    refused = fresh_hub.refused(MASKLENS_CLASS_FOLDER="/proc/class")
+    assert "/proc/class cannot be written to" in refused
 
 
 def test_somebody_must_be_on_the_list(fresh_hub: Hub) -> None:
