@@ -10,6 +10,9 @@ from pathlib import Path
 
 LONGEST_FOLDER = 40  # characters; the path of a socket has 107, and the rest is needed for its name
 LEAST_SPACE = 100  # MiB
+# Where a class is kept, and whose it is, unless settings say otherwise.
+FOLDER = "/srv/masklens"
+FIRST_UID = 200_000
 PROXY = "configurable-http-proxy"
 
 

@@ -49,9 +49,9 @@ def number(name, default):
     return int(text)
 
 
-folder = Path(setting("CLASS_FOLDER", "/srv/masklens")).resolve()
+folder = Path(setting("CLASS_FOLDER", checks.FOLDER)).resolve()
 address, port = setting("CLASS_ADDRESS", "0.0.0.0"), number("CLASS_PORT", 8000)
-first_uid, idle = number("CLASS_FIRST_UID", 200_000), number("CLASS_IDLE", 3600)
+first_uid, idle = number("CLASS_FIRST_UID", checks.FIRST_UID), number("CLASS_IDLE", 3600)
 everybody = setting("CLASS_OPEN", "") == "1"
 repository = setting("COURSE_REPOSITORY", str(HERE.parent))
 proxy_pid = folder / "hub" / "proxy.pid"

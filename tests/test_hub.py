@@ -1,5 +1,6 @@
 """The hub: a class logs in, works on, keeps its work through restarts, and keeps it to itself."""
 
+import doctest
 import json
 import os
 import shutil
@@ -23,7 +24,7 @@ import websocket
 from hub import PASSWORD, PATIENCE, ROOT, Hub, Notebook, Student, opened, wait_for
 
 from authoring.links import Course
-from classroom import checks
+from classroom import checks, students
 from classroom.students import home_of
 
 # Of two languages, with spaces, and one whose Hangul a Mac typed in parts.
@@ -337,7 +338,9 @@ def test_an_address_chooses_the_language_and_the_form_remembers_it(
             assert f">{label}</label>" in form
     later.session.get(f"{page}?language=ko", timeout=PATIENCE).raise_for_status()
     later.wait_for_server()
-    assert later.run("import os; print(os.environ['MASKLENS_LANGUAGE'])") == "ko"
+    uid = lesson.home(later).stat().st_uid
+    (server,) = [one for one in lesson.hub.running() if one.uids().real == uid]
+    assert server.environ()["MASKLENS_LANGUAGE"] == "ko"
 
 
 def _page(student: Student, url: str, language: str = "en") -> str:
@@ -379,6 +382,11 @@ def test_a_link_to_a_lesson_leads_to_the_students_own_server(lesson: Class) -> N
     page = student.session.get(link, timeout=PATIENCE)
     assert page.ok and page.url.startswith(f"{student.server}/git-pull?")
     assert parse_qs(urlsplit(page.url).query) == parse_qs(urlsplit(link).query)
+
+
+def test_the_examples_of_names_hold() -> None:
+    results = doctest.testmod(students)
+    assert results.attempted >= 3 and not results.failed
 
 
 def test_students_who_come_at_once_share_no_uid(tmp_path: Path, lesson: Class) -> None:
@@ -436,7 +444,7 @@ def test_without_a_proxy_there_is_no_hub(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_port_in_use_is_named(fresh_hub: Hub) -> None:
-    for place in range(3):
+    for place in (0, 2):  # that of the students, and that of the proxy's own interface
         with socket.socket() as other:
             other.bind(("127.0.0.1", fresh_hub.port + place))
             other.listen()
@@ -536,6 +544,11 @@ def test_a_long_path_leaves_no_room_for_sockets(fresh_hub: Hub) -> None:
     assert "choose a shorter one" in fresh_hub.refused(MASKLENS_CLASS_FOLDER=str(folder))
 
 
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
 def test_one_command_ends_everything(fresh_hub: Hub) -> None:
     fresh_hub.settings["MASKLENS_CLASS_OPEN"] = "1"
     fresh_hub.start()
@@ -551,7 +564,12 @@ def test_one_command_ends_everything(fresh_hub: Hub) -> None:
     fresh_hub.start()
     assert _serves(student)
     stop = [sys.executable, ROOT / "classroom" / "stop.py"]
-    subprocess.run(stop, env=fresh_hub.environment(), check=True, timeout=PATIENCE)
+    # Whoever is no student is left alone, whatever folder root has put there.
+    os.chown(_made(fresh_hub.folder / "homes" / "guest"), 999_999, 999_999)
+    with subprocess.Popen(["sleep", str(PATIENCE)], user=999_999) as guest:
+        subprocess.run(stop, env=fresh_hub.environment(), check=True, timeout=PATIENCE)
+        assert guest.poll() is None
+        guest.kill()
     assert fresh_hub.process is not None
     assert fresh_hub.process.wait(timeout=PATIENCE) is not None
     assert not fresh_hub.running()
