@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -408,9 +410,11 @@ def test_a_launcher_that_says_nothing_keeps_nobody_waiting(jupyter: Jupyter) -> 
     (path,) = jupyter.folder.glob("*.sock")
     with socket.socket(socket.AF_UNIX) as silent:
         silent.connect(str(path))
-        began = time.monotonic()
         jupyter.start().ready().shutdown(now=True)
-        assert time.monotonic() - began < wire.PATIENCE - 1
+        # Nor has the parent given it up first.
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.recv(1)
 
 
 # Jupyter's own programs
@@ -497,6 +501,7 @@ def test_nbval_runs_a_notebook_on_a_preloaded_kernel(jupyter: Jupyter, tmp_path:
         timeout=PATIENCE,
     )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert len(jupyter.parents()) == 1
 
 
 # What a notebook or a user sets
@@ -592,6 +597,12 @@ def test_memory_that_runs_out_is_the_notebooks_own_affair(jupyter: Jupyter, fill
         running.shutdown(now=True)
 
 
+def test_little_memory_keeps_no_kernel_from_starting(jupyter: Jupyter) -> None:
+    kernel = jupyter.start(MASKLENS_KERNEL_MEMORY="8").ready()
+    assert kernel.run("hoard = bytearray(10**8)").error == "MemoryError"
+    kernel.shutdown(now=True)
+
+
 @pytest.mark.parametrize("value", ["abc", "-1", "1.5"])
 def test_a_setting_that_is_no_number_is_named(jupyter: Jupyter, value: str) -> None:
     kernel = jupyter.start(MASKLENS_KERNEL_IDLE=value, MASKLENS_KERNEL_MEMORY=value).ready()
@@ -654,24 +665,44 @@ def test_a_folder_that_others_can_enter_is_refused(own_jupyter: Jupyter) -> None
     assert "must be a folder of yours" in _told(own_jupyter.start())
 
 
-def test_a_lock_that_is_held_too_long_leaves_a_plain_kernel(own_jupyter: Jupyter) -> None:
-    # In a process of its own, as the launcher's patience is not to be the test's.
-    code = (
-        "import os, time; from masklens_kernel import launcher; "
-        "from masklens_kernel.address import find_address\n"
-        "with launcher._locked(find_address(os.environ).lock, time.monotonic()):\n"
-        "    launcher.PATIENCE = 0.5\n"
-        "    try: launcher.warm()\n"
-        "    except launcher.NoKernelError as error: print(error)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=own_jupyter.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout == "the parent is still being started\n", done.stderr
+def impatient(jupyter: Jupyter, code: str) -> str:
+    """What a launcher prints that waits for a second where it would for most of a minute."""
+    begin = "import os, time; from masklens_kernel import launcher; launcher.PATIENCE = 1\n"
+    # No pipe: whoever hangs holds it open, as it is sent to what becomes the kernel.
+    with tempfile.TemporaryFile("w+") as said:
+        command = [sys.executable, "-c", begin + code]
+        subprocess.run(command, env=jupyter.environment, stdout=said, stderr=said, timeout=60)
+        said.seek(0)
+        return said.read()
+
+
+ASK = """
+try:
+    launcher._have_forked("connection.json")
+except launcher.NoKernelError as error:
+    print(error)
+"""
+
+
+def test_a_lock_that_is_held_does_not_keep_a_notebook_waiting(own_jupyter: Jupyter) -> None:
+    own_jupyter.folder.mkdir(mode=0o700)
+    hold = """
+from masklens_kernel.address import find_address
+with launcher._locked(find_address(os.environ).lock, time.monotonic()):
+"""
+    said = impatient(own_jupyter, hold + textwrap.indent(ASK, "    "))
+    assert said == "the parent is still being started\n"
+
+
+def test_a_parent_that_hangs_does_not_keep_a_notebook_waiting(jupyter: Jupyter) -> None:
+    jupyter.start().ready().shutdown(now=True)
+    (parent,) = jupyter.parents()
+    parent.suspend()
+    try:
+        assert impatient(jupyter, ASK) == "the parent does not answer\n"
+    finally:
+        parent.resume()
+    jupyter.start().ready().shutdown(now=True)
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe", "한글 폴더".encode()], ids=["not UTF-8", "Hangul"])

@@ -84,7 +84,7 @@ def find_address(environment: Mapping[str, str]) -> Address:
 
 def _folder(environment: Mapping[str, str]) -> Path:
     runtime = environment.get("XDG_RUNTIME_DIR", "")
-    if runtime and Path(runtime).is_dir() and os.access(runtime, os.W_OK):
+    if Path(runtime).is_absolute() and Path(runtime).is_dir() and os.access(runtime, os.W_OK):
         folder = Path(runtime) / "masklens"
     else:
         folder = Path(tempfile.gettempdir()) / f"masklens-{os.getuid()}"
@@ -97,6 +97,7 @@ def _folder(environment: Mapping[str, str]) -> Path:
         or stat.S_IMODE(found.st_mode) & 0o077
     ):
         raise UnsafeFolderError(
-            f"{folder} must be a folder of yours that nobody else can enter; remove it"
+            f"{folder} must be a folder of yours that nobody else can enter; remove it, or "
+            "set XDG_RUNTIME_DIR to a folder of yours"
         )
     return folder

@@ -38,7 +38,6 @@ def run_kernel(birth: Birth) -> None:
     _set_limits(request.limits)
     _end_with(birth.launcher)
     _expect_to_be_ended_first()
-    _limit_memory(MEMORY.read(os.environ))
     _draw_other_numbers()
     wire.tell(birth.launcher, kernel=os.getpid())
     _serve(request.connection_file)
@@ -55,6 +54,7 @@ def _serve(connection_file: str) -> None:
     app: Any = IPKernelApp.instance(parent_handle=1)
     app.initialize(sys.argv[1:])
     _let_tensorflow_choose_its_log()
+    _limit_memory(MEMORY.read(os.environ))
     watch_settings(app.shell)
     explain_memory(app.shell)
     app.start()
@@ -97,7 +97,7 @@ def _set_limits(limits: dict[str, tuple[int, int]]) -> None:
 
 
 def _limit_memory(mebibytes: int | None) -> None:
-    """Sets how much memory a notebook may take besides what it was born with."""
+    """Sets how much memory a notebook may take besides what the kernel has now."""
     if mebibytes is None:
         return
     try:

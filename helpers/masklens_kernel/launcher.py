@@ -90,6 +90,8 @@ def _have_forked(connection_file: str) -> tuple[socket.socket, int]:
         try:
             wire.ask(parent, request)
             reply = wire.hear(parent) or {"died": True}
+        except TimeoutError:
+            raise NoKernelError("the parent does not answer") from None
         except OSError:
             reply = {"died": True}
         if "kernel" in reply:
@@ -124,7 +126,7 @@ def _reach(address: Address) -> socket.socket:
 def _connect(address: Address) -> socket.socket:
     parent = socket.socket(socket.AF_UNIX)
     try:
-        parent.settimeout(wire.PATIENCE)
+        parent.settimeout(PATIENCE)
         parent.connect(str(address.socket))
         if not wire.is_of_this_user(parent):
             raise UnsafeFolderError(f"somebody else listens at {address.socket}")

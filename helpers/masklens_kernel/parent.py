@@ -108,8 +108,9 @@ class Parent:
             for the time that `MASKLENS_KERNEL_IDLE` sets.
         """
         while self._is_needed():
-            wait = None if self._launchers else max(0.0, self._idle_after - self._idle_for())
-            for key, _ in self._selector.select(wait):
+            in_use = self._launchers or self._waiting
+            left = None if in_use else max(0.0, self._idle_after - self._idle_for())
+            for key, _ in self._selector.select(left):
                 if key.fileobj is self._deaths:
                     self._bury()
                 elif key.fileobj is self._listener:
