@@ -194,6 +194,8 @@ def measure_suite(folders: tuple[str, ...] = NOTEBOOKS) -> bool:
         options = ["-q", "-o", "addopts=", "--nbval", "--nbval-cell-timeout=120"]
         preloaded = ["-n", "2", "--dist", "loadscope", *options, *folders]
         fast = _time_suite("as make test", preloaded, environment)
+        if not _parents(folder):
+            raise RuntimeError("no parent was there: the notebooks had plain kernels")
         # The plain kernels of the same prefix, under the name that the notebooks ask for.
         kernels = folder / "share" / "jupyter" / "kernels"
         shutil.rmtree(kernels / "python3")

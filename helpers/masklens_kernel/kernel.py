@@ -66,6 +66,7 @@ def _let_tensorflow_choose_its_log() -> None:
 
     logging.getLogger("tensorflow").handlers.clear()
     tf_logging._logger = None
+    tf_logging.get_logger()
 
 
 def _end_with(launcher: socket.socket) -> None:
