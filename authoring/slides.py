@@ -41,7 +41,6 @@ _WORDS = {
         "number": "{0} of {1}",
         "figure": "Figure",
         "keys": "Space: next · F: full screen · O: overview · S: speaker notes · D: dark",
-        "solved": "Exercises",
     },
     "ko": {
         "language": "한국어",
@@ -57,7 +56,6 @@ _WORDS = {
         "number": "{1}쪽 중 {0}쪽",
         "figure": "그림",
         "keys": "스페이스: 다음 · F: 전체 화면 · O: 한눈에 보기 · S: 발표자 노트 · D: 어둡게",
-        "solved": "연습 문제",
     },
 }
 

@@ -167,15 +167,16 @@ def test_nothing_overflows_a_slide_and_letters_stay_large(
         assert page.evaluate(_WALK, 18) == []
 
 
-@pytest.mark.parametrize(("width", "height", "least"), [(1920, 1080, 18), (390, 844, 16)])
+@pytest.mark.parametrize(
+    ("language", "width", "height", "least"), [("en", 1920, 1080, 18), ("ko", 390, 844, 16)]
+)
 def test_nothing_overflows_a_larger_slide_or_a_phone(
-    made: Path, browser: Browser, width: int, height: int, least: int
+    made: Path, browser: Browser, language: str, width: int, height: int, least: int
 ) -> None:
-    for language in LANGUAGES:
-        with browser.new_context(viewport={"width": width, "height": height}) as context:
-            page = context.new_page()
-            open_slides(page, (made / language / f"{LONG}.html").as_uri())
-            assert page.evaluate(_WALK, least) == []
+    with browser.new_context(viewport={"width": width, "height": height}) as context:
+        page = context.new_page()
+        open_slides(page, (made / language / f"{LONG}.html").as_uri())
+        assert page.evaluate(_WALK, least) == []
 
 
 def test_an_explorer_is_worked_on_its_slide(made: Path, page: Page) -> None:

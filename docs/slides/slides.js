@@ -15,13 +15,11 @@
     return element;
   };
 
-  // Nothing is cut off: neither here, nor in a part that would scroll by itself.
-  const SCROLLS = ".code pre, .output.text pre, .masklens, .masklens-trace, .ask";
+  // Nothing is cut off, nor scrolls by itself.
+  const SCROLLS = ".code pre, .output.text pre, .masklens, .masklens-trace";
+  const isWhole = (one) => one.scrollWidth <= one.clientWidth + 1;
   const fits = (box) =>
-    [box, ...box.querySelectorAll(SCROLLS)].every(
-      (one) =>
-        one.scrollHeight <= one.clientHeight + 1 && one.scrollWidth <= one.clientWidth + 1,
-    );
+    box.scrollHeight <= box.clientHeight + 1 && [box, ...box.querySelectorAll(SCROLLS)].every(isWhole);
 
   const scale = (outputs, factor) => {
     for (const output of outputs) {
@@ -43,7 +41,7 @@
   const breakLines = (output) => {
     scale([output], COMFORTABLE);
     const text = output.firstElementChild;
-    output.classList.toggle("broken", text.scrollWidth > text.clientWidth + 1);
+    output.classList.toggle("broken", !isWhole(text));
   };
 
   // Outputs come below their code; where there is no room, in its place, one page after another.
@@ -83,13 +81,16 @@
     }
   };
 
-  // An explorer is alive only later, and grows with what is chosen.
+  // An explorer is alive only later, and its size changes with what is chosen. It keeps its scale
+  // unless it would be cut off, or could be much larger.
   const follow = (output) => {
     const view = output.closest(".view");
-    let largest = LARGEST;
+    let now = 0;
     const observer = new ResizeObserver(() => {
       if (!output.offsetParent) return;
-      for (; largest > SMALLEST && !fits(view); largest -= 0.05) scale([output], largest);
+      const best = fit(view, [output], SMALLEST) || SMALLEST;
+      if (best < now || best > 1.2 * now) now = best;
+      scale([output], now);
     });
     for (const child of output.children) observer.observe(child);
   };
