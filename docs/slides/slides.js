@@ -96,6 +96,8 @@
   };
 
   const lay = () => {
+    // Within the speaker's window there is room for the slide alone.
+    document.querySelector(".links").hidden = new URLSearchParams(location.search).has("receiver");
     root.classList.toggle("upright", upright.matches);
     document.body.classList.add("measuring");
     for (const slide of document.querySelectorAll(".slide")) {
