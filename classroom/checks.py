@@ -27,8 +27,9 @@ def check_machine() -> None:
         stop(f"it needs Linux, and this is {sys.platform}.")
     if os.geteuid() != 0:
         stop("it needs root, to run each student's server under a uid of its own: use sudo.")
-    if not shutil.which("git"):
-        stop("there is no git, which brings the course (Debian, Ubuntu: apt install git).")
+    for program, package in (("git", "git"), ("setpriv", "util-linux")):
+        if not shutil.which(program):
+            stop(f"there is no {program} (Debian, Ubuntu: apt install {package}).")
 
 
 def find_proxy() -> str:

@@ -140,11 +140,12 @@ c.Spawner.environment = {
 }
 c.Spawner.env_keep = []
 
-# Stops servers that nobody uses.
+# Stops servers that nobody uses. It ends with the hub, however that ends.
 c.JupyterHub.services = [
     {
         "name": "idle-culler",
         "command": [
+            *("setpriv", "--pdeathsig", "TERM"),
             *(sys.executable, "-m", "jupyterhub_idle_culler"),
             *(f"--timeout={idle}", f"--cull-every={max(1, min(300, idle // 10))}"),
         ],

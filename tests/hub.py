@@ -176,6 +176,16 @@ class Hub:
                     found.append(one)
         return found
 
+    def left(self) -> list[psutil.Process]:
+        """What was started with the hub's folder, or its address, in the environment."""
+        found = []
+        for one in psutil.process_iter():
+            with suppress(psutil.Error):
+                values = " ".join(one.environ().values())
+                if str(self.folder) in values or f":{self.port + 1}/hub/api" in values:
+                    found.append(one)
+        return found
+
     def end(self) -> None:
         """Ends everything, and removes it."""
         if self.process is not None and self.process.poll() is None:
@@ -188,7 +198,7 @@ class Hub:
         for one in self.running():
             with suppress(psutil.Error):
                 one.kill()
-        wait_for("the students' processes end", lambda: not self.running(), 20)
+        wait_for("all processes end", lambda: not self.running() and not self.left(), 20)
         shutil.rmtree(self.folder)
 
 

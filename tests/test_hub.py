@@ -87,6 +87,7 @@ def lesson(hub: Hub) -> Class:
     with ThreadPoolExecutor(len(students)) as pool:
         notebooks = list(pool.map(_begin, students))
         hub.kill()
+        wait_for("its culler ends, too", lambda: not _cullers(hub))
         saved = list(pool.map(_save_while_down, notebooks))
         hub.start()
         first = hub.proxy()
@@ -94,6 +95,10 @@ def lesson(hub: Hub) -> Class:
         wait_for("another proxy serves", lambda: hub.proxy() != first and _serves(students[0]))
         list(pool.map(_go_on, notebooks))
     return Class(hub, students, notebooks, saved)
+
+
+def _cullers(hub: Hub) -> list[Any]:
+    return [one for one in hub.left() if "jupyterhub_idle_culler" in one.cmdline()]
 
 
 def _serves(student: Student) -> bool:
