@@ -61,7 +61,7 @@ test: .venv/test .venv/preloaded .venv/node  ## everything that must hold before
 	$(RUN) -m ruff check
 	$(RUN) -m mypy
 	$(RUN) -m authoring check
-	$(PRELOADED) $(RUN) -m pytest $(NOTEBOOK_TESTS)
+	$(PRELOADED) MASKLENS_KERNEL_IDLE=60 $(RUN) -m pytest $(NOTEBOOK_TESTS)
 	$(RUN) -m pytest --ignore=tests/test_notebooks.py tests helpers authoring
 
 test-fresh: .venv/test  ## execute the notebooks in kernels that import everything themselves
