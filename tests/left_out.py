@@ -20,7 +20,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "browser": browser.find_fault,
     "hub": hub.find_fault,
     "fresh_hub": hub.find_fault,
-    "reveal": _find_reveal_fault,
+    "made_slides": _find_reveal_fault,
 }
 _MARK = "left out: "
 

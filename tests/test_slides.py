@@ -22,7 +22,6 @@ from authoring import deck
 pytest_plugins = ["browser"]
 
 ROOT = Path(__file__).parents[1]
-REVEAL = Path(sys.prefix) / "node_modules" / "reveal.js"
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks" / "en").glob("*.ipynb"))
 LONG = "03_propagation"
 LANGUAGES = ("en", "ko")
@@ -75,7 +74,7 @@ def make(target: Path, *arguments: str | Path) -> subprocess.CompletedProcess[st
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all slides."""
     target = tmp_path_factory.mktemp("slides") / "slides"
     done = make(target)
@@ -118,9 +117,9 @@ def go(page: Page, cell: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_space_leads_through_every_cell_of_a_lesson_and_what_it_showed(
-    made: Path, page: Page, language: str
+    made_slides: Path, page: Page, language: str
 ) -> None:
-    open_slides(page, (made / language / f"{LONG}.html").as_uri())
+    open_slides(page, (made_slides / language / f"{LONG}.html").as_uri())
     book = nbformat.read(ROOT / "notebooks" / language / f"{LONG}.ipynb", as_version=4)
     cells = {cell.id: cell for cell in book.cells if cell.cell_type == "code"}
     shown: dict[str, str] = {}
@@ -143,8 +142,8 @@ def test_space_leads_through_every_cell_of_a_lesson_and_what_it_showed(
                 assert set(words) <= set(shown[name].split()), f"{name} does not show {words}"
 
 
-def test_an_output_comes_after_its_code(made: Path, page: Page) -> None:
-    open_slides(page, (made / "en" / f"{LONG}.html").as_uri())
+def test_an_output_comes_after_its_code(made_slides: Path, page: Page) -> None:
+    open_slides(page, (made_slides / "en" / f"{LONG}.html").as_uri())
     for cell in ("sequential", "batches"):  # below its code, and in its place
         go(page, cell)
         slide = page.locator(f'[data-cell="{cell}"]')
@@ -160,10 +159,10 @@ def test_an_output_comes_after_its_code(made: Path, page: Page) -> None:
 
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_nothing_overflows_a_slide_and_letters_stay_large(
-    made: Path, page: Page, lesson: str
+    made_slides: Path, page: Page, lesson: str
 ) -> None:
     for language in LANGUAGES:
-        open_slides(page, (made / language / f"{lesson}.html").as_uri())
+        open_slides(page, (made_slides / language / f"{lesson}.html").as_uri())
         assert page.evaluate(_WALK, 18) == []
 
 
@@ -171,16 +170,16 @@ def test_nothing_overflows_a_slide_and_letters_stay_large(
     ("language", "width", "height", "least"), [("en", 1920, 1080, 18), ("ko", 390, 844, 16)]
 )
 def test_nothing_overflows_a_larger_slide_or_a_phone(
-    made: Path, browser: Browser, language: str, width: int, height: int, least: int
+    made_slides: Path, browser: Browser, language: str, width: int, height: int, least: int
 ) -> None:
     with browser.new_context(viewport={"width": width, "height": height}) as context:
         page = context.new_page()
-        open_slides(page, (made / language / f"{LONG}.html").as_uri())
+        open_slides(page, (made_slides / language / f"{LONG}.html").as_uri())
         assert page.evaluate(_WALK, least) == []
 
 
-def test_an_explorer_is_worked_on_its_slide(made: Path, page: Page) -> None:
-    with served(made) as address:
+def test_an_explorer_is_worked_on_its_slide(made_slides: Path, page: Page) -> None:
+    with served(made_slides) as address:
         open_slides(page, f"{address}/ko/{LONG}.html")
         go(page, "frozen-play")
         at = step(page)
@@ -199,8 +198,8 @@ def test_an_explorer_is_worked_on_its_slide(made: Path, page: Page) -> None:
 
 
 @pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("ko", "dark")])
-def test_slides_are_accessible(made: Path, page: Page, language: str, theme: str) -> None:
-    open_slides(page, (made / language / f"{LONG}.html").as_uri())
+def test_slides_are_accessible(made_slides: Path, page: Page, language: str, theme: str) -> None:
+    open_slides(page, (made_slides / language / f"{LONG}.html").as_uri())
     if theme == "dark":
         page.keyboard.press("d")
     assert page.locator("html").get_attribute("data-theme") == theme
@@ -218,9 +217,9 @@ def test_slides_are_accessible(made: Path, page: Page, language: str, theme: str
 
 
 def test_the_speaker_view_shows_all_of_the_prose_without_a_network(
-    made: Path, browser: Browser
+    made_slides: Path, browser: Browser
 ) -> None:
-    with browser.new_context() as context, served(made) as address:
+    with browser.new_context() as context, served(made_slides) as address:
         page, watch = context.new_page(), Watch()
         watch.attend(page)
         open_slides(page, f"{address}/en/{LONG}.html")
@@ -235,28 +234,32 @@ def test_the_speaker_view_shows_all_of_the_prose_without_a_network(
         assert (watch.outside, watch.errors) == ([], [])
 
 
-def test_print_gives_a_page_for_every_step(made: Path, page: Page) -> None:
-    page.goto((made / "ko" / "00_start.html").as_uri() + "?print-pdf")
+def test_print_gives_a_page_for_every_step(made_slides: Path, page: Page) -> None:
+    page.goto((made_slides / "ko" / "00_start.html").as_uri() + "?print-pdf")
     page.wait_for_function("() => window.slides?.isReady()")
     page.wait_for_selector(".pdf-page")
     count = page.locator(".pdf-page").count()
-    slides = (made / "ko" / "00_start.html").read_text("utf-8").count('<div class="slide">')
+    slides = (made_slides / "ko" / "00_start.html").read_text("utf-8").count('<div class="slide">')
     assert count > slides
     sheet = page.pdf(prefer_css_page_size=True, print_background=True)
     assert sheet.count(b"/Type /Page\n") in (count, count + 1)
 
 
-def test_building_twice_gives_the_same_files(made: Path, tmp_path: Path) -> None:
+def test_building_twice_gives_the_same_files(made_slides: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     assert make(again).returncode == 0
-    files = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
+    files = sorted(
+        path.relative_to(made_slides) for path in made_slides.rglob("*") if path.is_file()
+    )
     assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
-    _same, differing, unreadable = filecmp.cmpfiles(made, again, map(str, files), shallow=False)
+    _same, differing, unreadable = filecmp.cmpfiles(
+        made_slides, again, map(str, files), shallow=False
+    )
     assert (differing, unreadable) == ([], [])
 
 
-def test_pages_link_and_load_only_what_is_there(made: Path) -> None:
-    for path in made.rglob("*.html"):
+def test_pages_link_and_load_only_what_is_there(made_slides: Path) -> None:
+    for path in made_slides.rglob("*.html"):
         soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
         loaded = [
             str(tag[name]) for name in ("src", "href") for tag in soup.find_all(attrs={name: True})
@@ -299,6 +302,7 @@ def test_without_reveal_it_says_how_to_get_it(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.usefixtures("made_slides")
 def test_a_notebook_that_was_not_executed_becomes_no_slides(tmp_path: Path) -> None:
     course = tmp_path / "강의 자료"
     for folder in ("content", "notebooks", "docs/slides"):
@@ -316,7 +320,3 @@ def test_a_notebook_that_was_not_executed_becomes_no_slides(tmp_path: Path) -> N
     fit = make(tmp_path / "슬라이드 모음", "--root", course, "01_padding")
     assert (fit.returncode, fit.stderr) == (0, "")
     assert (tmp_path / "슬라이드 모음" / "ko" / "01_padding.html").exists()
-
-
-def test_reveal_is_where_the_makefile_puts_it() -> None:
-    assert (REVEAL / "dist" / "reveal.js").exists(), f"npm install --prefix {sys.prefix} reveal.js"
