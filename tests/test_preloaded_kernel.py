@@ -372,9 +372,15 @@ def test_a_killed_jupyter_takes_its_kernels_along(jupyter: Jupyter, kind: str) -
     )
 
 
+def waits_for_a_parent(kernel: Kernel) -> bool:
+    files = psutil.Process(kernel.launcher).open_files()
+    return any(file.path.endswith(".lock") for file in files)
+
+
 def test_what_is_sent_to_a_launcher_before_there_is_a_kernel(own_jupyter: Jupyter) -> None:
     first, second = own_jupyter.start(), own_jupyter.start()
-    wait_for(own_jupyter.parents, "a parent is being started")
+    # Before that, they are two Pythons that have not yet read what a signal means to them.
+    wait_for(lambda: all(map(waits_for_a_parent, (first, second))), "both wait for the parent")
     # An interrupt is for a cell, and there is none.
     for kernel in (first, second):
         kernel.manager.interrupt_kernel()
