@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import traitlets
+from IPython.core.completer import IPCompleter, provisionalcompleter
 
 import masklens as ml
 from masklens.explorer import Explorer, front_end
@@ -213,6 +214,34 @@ def test_in_colab_an_explorer_says_where_its_front_end_comes_from() -> None:
 def test_explorers_are_part_of_the_library(name: str) -> None:
     assert name in ml.__all__
     assert issubclass(getattr(ml, name), Explorer)
+
+
+def test_the_names_of_the_library_are_its_api_whatever_has_been_imported() -> None:
+    assert {name for name in dir(ml) if not re.fullmatch("__.+__", name)} == set(ml.__all__)
+    assert {"__all__", "__doc__", "__file__", "__name__", "__spec__"} <= set(dir(ml))
+
+
+@pytest.mark.parametrize("typed", ["Pad", "p", ""])
+def test_the_tab_key_offers_the_api(typed: str) -> None:
+    completer = IPCompleter(namespace={"ml": ml}, use_jedi=False)
+    with provisionalcompleter():
+        offered = [one.text for one in completer.completions(f"ml.{typed}", 3 + len(typed))]
+    assert offered == [f".{name}" for name in ml.__all__ if name.startswith(typed)]
+
+
+def test_without_jupyter_help_lists_what_there_is() -> None:
+    told = run(
+        """
+        import sys
+        sys.modules["traitlets"] = None
+        import masklens as ml
+        print(set(ml.__all__) - set(dir(ml)))
+        help(ml)
+        """
+    )
+    first, text = told.split("\n", 1)
+    assert sorted(eval(first)) == ["PaddingExplorer", "PropagationExplorer", "TimestepExplorer"]
+    assert "plot_mask(" in text
 
 
 def test_another_name_is_no_part_of_the_library() -> None:

@@ -68,3 +68,12 @@ def __getattr__(name: str) -> Any:
 
         message = _("{name} is a widget, and {module} is not installed: pip install anywidget")
         raise ImportError(message.format(name=name, module=error.name)) from error
+
+
+def __dir__() -> list[str]:
+    from importlib.util import find_spec
+
+    # help() asks for each name in turn, and would end at an explorer that cannot be had.
+    left_out = set() if find_spec("traitlets") else set(_EXPLORERS)
+    given = (name for name in globals() if name.startswith("__") and name.endswith("__"))
+    return sorted({*__all__, *given} - left_out)
