@@ -21,7 +21,12 @@ def layer_calls(recorder: Recorder, root: Any = None, symbolic: bool = True) -> 
         The calls, in the order in which they began.
     """
     calls = _without_mask_arithmetic(
-        recorder, [call for call in recorder.calls if symbolic or not call.symbolic]
+        recorder,
+        [
+            call
+            for call in recorder.calls
+            if (symbolic or not call.symbolic) and (not call.plain or call.error)
+        ],
     )
     inside = calls and calls[0].layer is root and any(call.parent is calls[0] for call in calls)
     left_out = calls.pop(0) if inside else None

@@ -27,8 +27,8 @@ class Watcher(Protocol):
         False if no call of this layer has begun: it is an operation of a Functional model.
         """
 
-    def end(self, call: Any, outputs: Any) -> None:
-        """A call has ended."""
+    def end(self, call: Any, outputs: Any) -> Any:
+        """A call has ended. What this returns, the caller gets for its outputs."""
 
     def fail(self, call: Any, error: BaseException) -> None:
         """A call has raised."""
@@ -106,5 +106,4 @@ def _told(
     except BaseException as error:
         watcher.fail(call, error)
         raise
-    watcher.end(call, outputs)
-    return outputs
+    return watcher.end(call, outputs)

@@ -50,6 +50,8 @@ class RawCall:
     entered: bool = False
     ended: bool = False
     operation: bool = False
+    # An operation that met no mask: worth showing only where padding gets in.
+    plain: bool = False
     error: BaseException | None = None
     cleared: frozenset[int] = frozenset()
     cleared_inside: frozenset[int] = frozenset()
@@ -90,7 +92,7 @@ class Recorder:
             # What a layer calls before its own code runs, it calls to be built.
             parent is not None and (parent.symbolic or not parent.entered)
         )
-        if operation and (symbolic or all(mask is None for mask in attached)):
+        if operation and symbolic:
             call = RawCall(-1, parent, "", "", None, symbolic, -1, operation=True, entered=True)
             call.tensors = tuple(map(self._numbers.of, leaves))
             self._open.append((call, leaves, attached, args, kwargs))
@@ -105,6 +107,7 @@ class Recorder:
             last=len(self.calls),
             operation=operation,
             entered=operation,
+            plain=operation and all(mask is None for mask in attached),
         )
         call.shapes_in = tuple(_shape(leaf) for leaf in leaves)
         call.strays = tuple(
@@ -139,20 +142,25 @@ class Recorder:
         self.asleep = isinstance(layer, folded)
         return True
 
-    def end(self, call: RawCall, outputs: Any) -> None:
-        """Keeps what comes out."""
+    def end(self, call: RawCall, outputs: Any) -> Any:
+        """Keeps what comes out, and hands it on as it is."""
+        self._end(call, outputs)
+        return outputs
+
+    def _end(self, call: RawCall, outputs: Any) -> None:
         _, leaves, attached, args, kwargs = self._open.pop()
         self.asleep = False
         results = [leaf for leaf in self._flat(outputs) if is_array(leaf)]
         call.results = tuple(map(self._numbers.of, results))
-        if call.place < 0:
+        call.ended, call.last = True, len(self.calls) - 1
+        call.shapes_out = tuple(map(_shape, results))
+        if call.place < 0 or call.plain:
+            call.masks_out = (None,) * len(results)
             for number in set(call.results) - set(call.tensors):
                 known = next((t for t in call.tensors if self._source(t)), None)
                 if known is not None:
                     self._kin[number] = known
             return
-        call.ended, call.last = True, len(self.calls) - 1
-        call.shapes_out = tuple(map(_shape, results))
         call.masks_out = tuple(
             self._masks.read(attached_mask(leaf), call.symbolic) for leaf in results
         )
