@@ -1,4 +1,5 @@
-"""Measures the time of each check, beside the same check without what guards the notebook."""
+"""Measures the time of each check: of right answers, beside the same check without guards, and of
+answers that miss what is asked for."""
 
 import io
 import json
@@ -13,9 +14,11 @@ from typing import Any
 from benchmarks.table import print_table, verdict
 from masklens.exercise.checks import Question, judge
 from masklens.questions import all_questions
+from tests.clumsy import CLUMSY
 
 RUNS = 9
 GOAL_SECONDS = 0.1
+CLUMSY_GOAL_SECONDS = 2
 SOLUTIONS = Path(__file__).parent.parent / "solutions" / "en"
 
 
@@ -51,6 +54,10 @@ def seconds_of(check: Any, question: Question, answer: Any) -> float:
 
 
 def measure_checks() -> bool:
+    return all([_measure_right(), _measure_clumsy()])
+
+
+def _measure_right() -> bool:
     answers, rows, all_met = right_answers(), [], True
     for question in all_questions():
         print(f"check {question.name}", file=sys.stderr)
@@ -65,6 +72,27 @@ def measure_checks() -> bool:
     print_table(
         f"check of a right answer (median of {RUNS}, goal {1000 * GOAL_SECONDS:.0f} ms)",
         ["question", "ms", "without guards", "ratio", "verdict"],
+        rows,
+    )
+    return all_met
+
+
+def _measure_clumsy() -> bool:
+    rows, all_met = [], True
+    for question in all_questions():
+        print(f"check {question.name}, clumsy answers", file=sys.stderr)
+        times = {}
+        for name, answer in CLUMSY.items():
+            start = perf_counter()
+            judge(question, answer)
+            times[name] = perf_counter() - start
+        slowest = max(times, key=lambda name: times[name])
+        met = times[slowest] <= CLUMSY_GOAL_SECONDS
+        all_met &= met
+        rows.append([question.name, f"{1000 * times[slowest]:.0f}", slowest, verdict(met)])
+    print_table(
+        f"check of {len(CLUMSY)} clumsy answers (the slowest, goal {CLUMSY_GOAL_SECONDS} s)",
+        ["question", "ms", "slowest answer", "verdict"],
         rows,
     )
     return all_met

@@ -161,7 +161,7 @@ class Hub:
         """Ends the hub as a crash would."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=PATIENCE)
 
     def proxy(self) -> psutil.Process:
         """The proxy that the hub started."""
@@ -198,7 +198,7 @@ class Hub:
         for one in self.running():
             with suppress(psutil.Error):
                 one.kill()
-        wait_for("all processes end", lambda: not self.running() and not self.left(), 20)
+        wait_for("all processes end", lambda: not self.running() and not self.left())
         shutil.rmtree(self.folder)
 
 

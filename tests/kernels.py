@@ -198,7 +198,7 @@ class Jupyter:
             for process in self.processes():
                 with suppress(psutil.Error):
                     process.send_signal(signal.SIGKILL)
-            wait_for(lambda: not self.processes(), "the processes end", 20)
+            wait_for(lambda: not self.processes(), "the processes end")
             shutil.rmtree(self.runtime)
 
     def processes(self) -> list[psutil.Process]:

@@ -1,7 +1,6 @@
 """Hostile and clumsy answers get a clear verdict, whatever the question; questions are found."""
 
 import inspect
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from answers import all_answers
+from clumsy import CLUMSY, PassesOn
 
 import masklens as ml
 from masklens.exercise import checks
@@ -22,69 +22,17 @@ OF_KIND = {
     kind: [question for question in QUESTIONS if question.kind == kind]
     for kind in ("value", "function", "class")
 }
-MASK = np.array([[True, True, False], [True, False, False]])
-PATIENCE = 2  # seconds that a verdict may take
-
-
-class PassesOn(keras.layers.Layer):
-    """Does nothing, to timesteps or to masks."""
-
-    def call(self, *inputs: Any, **named: Any) -> Any:
-        return inputs[0]
-
-
-class FailsToBuild(keras.layers.Layer):
-    def build(self, *shape: Any) -> None:
-        raise RuntimeError("no weights today")
-
-    def call(self, *inputs: Any, **named: Any) -> Any:
-        return inputs[0]
-
-
-def flooding(*inputs: Any) -> Any:
-    for _line in range(10_000):
-        print("x" * 1023)
-    return inputs[0]
-
-
-CLUMSY: dict[str, Any] = {
-    "None": None,
-    "a number": 3,
-    "a text": "mask",
-    "a float mask": MASK.astype(float),
-    "a mask with a third axis": MASK[..., None],
-    "a mask of another dtype": MASK.astype("int8"),
-    "complex numbers": MASK.astype(complex),
-    "a symbolic tensor": keras.Input((3,)),
-    "a dictionary": {"mask": MASK},
-    "a function without arguments": lambda: MASK,
-    "a function of anything": lambda *inputs: MASK,
-    "a function that gives its input": lambda *inputs: inputs[0],
-    "a function that gives floats": lambda *inputs: np.ones((2, 3)),
-    "a function that gives a third axis": lambda *inputs: np.ones((2, 3, 1), bool),
-    "a function that gives a text": lambda *inputs: "mask",
-    "a function that gives a tuple": lambda *inputs: (MASK, MASK),
-    "a function that gives a layer": lambda *inputs: keras.layers.Dense(2),
-    "a function that gives an untrained model": lambda *inputs: keras.Sequential(),
-    "a function that prints 10 MB": flooding,
-    "a function that fails": lambda *inputs: inputs[99],
-    "a built-in function": sorted,
-    "a layer": keras.layers.Dense(2),
-    "a class of layers": keras.layers.Dense,
-    "a class that passes on": PassesOn,
-    "a class that fails to build": FailsToBuild,
-    "a class that is no layer": dict,
-    "a class of exceptions": ValueError,
-    "a module": np,
-}
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
-def test_clumsy_answers_get_a_verdict_soon(question: Question) -> None:
+def test_clumsy_answers_get_a_verdict_without_a_wait(
+    question: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Time is up only for what hangs, on however busy a machine.
+    monkeypatch.setattr(checks, "run_guarded", lambda function: run_guarded(function, 120))
     for name, answer in CLUMSY.items():
-        began = time.monotonic()
         verdict = judge(question, answer)
-        assert time.monotonic() - began < PATIENCE, name
+        assert verdict.code != "too-slow", name
         assert verdict.kind in ("wrong", "broken"), (name, verdict)
         assert verdict.sentence and len(verdict.html) < 100_000
 

