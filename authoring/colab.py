@@ -26,6 +26,7 @@ from authoring.layout import EXERCISES, SOLUTIONS, AuthoringError, Fault, relati
 from authoring.source import LINKS
 
 TARGET = Path("dist/colab")
+BRANCH = "colab"  # where .github/workflows/site.yml publishes them
 GOAL = 600_000  # bytes
 # What the library is built from, and what nobody reads of what is built.
 _PARTS = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "helpers/masklens")
@@ -87,15 +88,35 @@ def write(
     ]
     copies = []
     for path in paths:
-        within = path.relative_to(root)  # notebooks/ko/01_padding.ipynb
-        folder = (target or root / TARGET) / within.parts[1]
-        copy = (folder / EXERCISES if within.parts[0] == EXERCISES else folder) / path.name
+        within = path.relative_to(root)
+        copy = (target or root / TARGET) / copy_path(within)
         book = self_contained(root, path, packed, github)
         notebook.write(copy, book)
         copies.append(copy)
         how = "explorers live" if _has_widgets(book) else "no explorer live"
         report(f"{within}: {copy.stat().st_size / 1000:.0f} KB, {how}")
     return copies
+
+
+def copy_path(within: Path) -> Path:
+    """Where the copy of a lesson or of exercises stands, below the target.
+
+    Example:
+        >>> copy_path(Path("exercises/ko/01_padding.ipynb")).as_posix()
+        'ko/exercises/01_padding.ipynb'
+    """
+    edition, language, name = within.parts
+    return Path(language, edition, name) if edition == EXERCISES else Path(language, name)
+
+
+def page(github: str, path: str) -> str:
+    """The address at which Colab opens a lesson or exercises, with masklens in the first cell.
+
+    Args:
+        github: ``owner/name`` of the repository that has published them.
+        path: where the notebook stands in the repository.
+    """
+    return notebook.colab_page(github, copy_path(Path(path)).as_posix(), BRANCH)
 
 
 def wheel(root: Path) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
-from authoring import layout, notebook, site
+from authoring import colab, layout, notebook, site
 from authoring.layout import SOLUTIONS, AuthoringError, Fault, relative
 
 FOLDER = "masklens"  # what a hub calls the course in a home folder
@@ -57,8 +57,8 @@ class Course:
         return f"https://mybinder.org/v2/gh/{self.github}/{quote(self.branch, safe='')}?{query}"
 
     def on_colab(self, path: str) -> str:
-        """Opens a notebook in Colab."""
-        return notebook.colab_page(self.github, path, self.branch)
+        """Opens in Colab a copy of a notebook that brings the library with it."""
+        return colab.page(self.github, path)
 
 
 def address(text: str) -> str:
@@ -91,6 +91,11 @@ def tables(root: Path, course: Course) -> Iterator[str]:
     Raises:
         AuthoringError: a notebook is missing.
     """
+    ways = {"Hub": course.on_hub} if course.hub else {}
+    ways["Binder"] = course.on_binder
+    if course.branch == notebook.BRANCH:
+        ways["Colab"] = course.on_colab
+    print(_about_colab(course), file=sys.stderr)
     for language in layout.languages(root):
         books = {
             relative(root, path): notebook.require(root, path)
@@ -99,13 +104,6 @@ def tables(root: Path, course: Course) -> Iterator[str]:
             if edition != SOLUTIONS
             for path in [layout.notebook_path(root, source, language, edition)]
         }
-        ways = {"Hub": course.on_hub} if course.hub else {}
-        ways["Binder"] = course.on_binder
-        # Colab has no masklens; without its first cell, a notebook stops there at the import.
-        if all(notebook.FIRST in {cell.id for cell in book.cells} for book in books.values()):
-            ways["Colab"] = course.on_colab
-        else:
-            print(_without_colab(course.github, language), file=sys.stderr)
         yield _row([_HEADS.get(language, _HEADS["en"]), *ways])
         yield _row(["---"] * (1 + len(ways)))
         for path, book in books.items():
@@ -118,11 +116,12 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _without_colab(github: str, language: str) -> str:
-    return (
-        f"Left out: Colab in {language}. These notebooks do not bring masklens there; to change "
-        f"that, run `{notebook.REPOSITORY_SETTING}={github} make build` and commit what it changes."
-    )
+def _about_colab(course: Course) -> str:
+    """What a teacher has to know: Colab has no masklens, so it opens copies that bring it along."""
+    copies = f"the branch {colab.BRANCH} of {course.github}, which .github/workflows/site.yml fills"
+    if course.branch == notebook.BRANCH:
+        return f"Colab opens {copies}: it must have run there."
+    return f"Left out: Colab. It opens {copies} from {notebook.BRANCH}, not from {course.branch}."
 
 
 def _course(root: Path, options: argparse.Namespace) -> Course:

@@ -9,7 +9,7 @@ import sphinx.search
 from docutils import nodes
 from sphinx.locale import _
 
-from authoring import notebook
+from authoring import colab, notebook
 
 sys.path.insert(0, str(Path(__file__).parent))
 from korean_search import SearchKorean  # stands beside this file
@@ -90,7 +90,7 @@ def _tell_solutions_apart(_app: Any, env: Any) -> None:
 def _give_addresses(
     _app: Any, _page: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
-    context["github_page"], context["colab_page"] = notebook.page, notebook.colab_page
+    context["github_page"], context["colab_page"] = notebook.page, colab.page
 
 
 def setup(app: Any) -> None:

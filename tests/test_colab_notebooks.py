@@ -13,6 +13,7 @@ from typing import Any
 
 import nbformat
 import pytest
+import yaml
 from fontTools.pens.recordingPen import RecordingPen
 from fontTools.ttLib import TTFont
 from IPython.core.inputtransformer2 import TransformerManager
@@ -43,12 +44,6 @@ assert importlib.util.find_spec("masklens") is None
 """
 
 
-def copy_name(committed: Path) -> Path:
-    """Where the copy of a committed notebook stands: ko/exercises/01_padding.ipynb."""
-    edition, language, name = committed.parts
-    return Path(language, edition, name) if edition == "exercises" else Path(language, name)
-
-
 def read(path: Path) -> NotebookNode:
     return nbformat.read(path, as_version=4)
 
@@ -77,7 +72,7 @@ def first_cell(written: Path) -> str:
 
 @pytest.fixture(scope="module")
 def committed_and_copy(written: Path) -> list[tuple[NotebookNode, NotebookNode]]:
-    return [(read(ROOT / path), read(written / copy_name(path))) for path in COMMITTED]
+    return [(read(ROOT / path), read(written / colab.copy_path(path))) for path in COMMITTED]
 
 
 @pytest.fixture
@@ -108,7 +103,7 @@ def run(code: str, folder: Path, temporary: Path) -> str:
 
 def test_every_lesson_and_exercise_has_its_copy_and_no_solution_has(written: Path) -> None:
     found = {path.relative_to(written) for path in written.rglob("*.ipynb")}
-    assert found == set(map(copy_name, COMMITTED))
+    assert found == set(map(colab.copy_path, COMMITTED))
     assert len(found) > 30
 
 
@@ -326,6 +321,98 @@ def test_the_command_names_every_notebook_with_its_size(
         "exercises/ko/01_padding.ipynb",
     ]
     assert all(re.search(r": \d{3} KB", line) for line in lines)
+
+
+# --- Published ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def jobs() -> dict[str, Any]:
+    workflow = ROOT / ".github" / "workflows" / "site.yml"
+    return dict(yaml.safe_load(workflow.read_text("utf-8"))["jobs"])
+
+
+def step(job: dict[str, Any], word: str) -> dict[str, Any]:
+    """The step of a job that uses an action, or runs something."""
+    (found,) = (one for one in job["steps"] if word in one.get("uses", one.get("run", "")))
+    return dict(found)
+
+
+@pytest.fixture(scope="module")
+def published(
+    written: Path, jobs: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A repository in the place of that on GitHub, after two runs of the workflow."""
+    folder = tmp_path_factory.mktemp("published")
+    repository, push = folder / "repository.git", step(jobs["colab"], "git push")
+    subprocess.run(["git", "init", "--quiet", "--bare", repository], check=True)
+    environment = {name: value for name, value in os.environ.items() if "GIT" not in name}
+    environment |= {
+        "GITHUB_ACTOR": "somebody",
+        "GITHUB_REPOSITORY": "owner/name",
+        "GITHUB_SHA": "a" * 40,
+        "TOKEN": "secret",
+        "HOME": str(folder),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://x-access-token:secret@github.com/owner/name",
+    }
+    for run_name in ("first", "second"):
+        downloaded = folder / run_name / step(jobs["colab"], "download-artifact")["with"]["path"]
+        shutil.copytree(written, downloaded)
+        (downloaded / f"{run_name}.txt").touch()
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", push["run"]]
+        where = folder / run_name / push["working-directory"]
+        subprocess.run(command, cwd=where, env=environment, check=True)
+    return repository
+
+
+def git(repository: Path, *command: str) -> bytes:
+    return subprocess.run(
+        ["git", "-C", repository, *command], check=True, capture_output=True
+    ).stdout
+
+
+@pytest.mark.parametrize("committed", COMMITTED, ids=str)
+def test_a_button_opens_what_is_published(committed: Path, written: Path, published: Path) -> None:
+    address = colab.page("owner/name", committed.as_posix())
+    (branch, path) = re.fullmatch(
+        r"https://colab\.research\.google\.com/github/owner/name/blob/(\w+)/(\S+)", address
+    ).groups()  # type: ignore[union-attr]
+    there = git(published, "show", f"{branch}:{path}")
+    assert there == (written / path).read_bytes()
+    opened = nbformat.reads(there.decode(), as_version=4)
+    assert opened.cells[0].id == notebook.FIRST
+    assert opened.metadata.title == read(ROOT / committed).metadata.title
+
+
+def test_each_run_replaces_what_the_one_before_has_published(
+    written: Path, published: Path
+) -> None:
+    assert git(published, "branch", "--format=%(refname:short)").split() == [b"colab"]
+    assert git(published, "rev-list", "--count", "colab") == b"1\n"
+    there = set(git(published, "ls-tree", "-rz", "--name-only", "colab").decode().split("\0"))
+    ours = {path.relative_to(written).as_posix() for path in written.rglob("*.ipynb")}
+    assert there == {*ours, "second.txt", ""}
+
+
+def test_the_workflow_publishes_what_make_colab_writes_before_the_site(
+    jobs: dict[str, Any],
+) -> None:
+    make = step(jobs["build"], "make ")
+    assert "colab" in make["run"].split()
+    assert make["env"]["MASKLENS_REPOSITORY"] == "${{ github.repository }}"
+    uploaded = step(jobs["build"], "actions/upload-artifact")["with"]
+    assert uploaded["path"] == colab.TARGET.as_posix()
+    assert uploaded["name"] == step(jobs["colab"], "download-artifact")["with"]["name"]
+    assert jobs["colab"]["needs"] == "build"
+    assert set(jobs["deploy"]["needs"]) == {"build", "colab"}
+    # What may write runs nothing of what was installed, or checked out.
+    assert {name for name, job in jobs.items() if "write" in job["permissions"].values()} == {
+        "colab",
+        "deploy",
+    }
+    assert jobs["build"]["permissions"]["contents"] == "read"
 
 
 @pytest.mark.parametrize("setting", ["owner", "owner/name/more", "https://github.com/a/b"])

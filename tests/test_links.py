@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from tornado.escape import parse_qs_bytes
 
-from authoring import layout, links, notebook
+from authoring import links
 from authoring.layout import AuthoringError
 
 ROOT = Path(__file__).parents[1]
@@ -63,9 +63,10 @@ def test_a_link_to_binder_builds_the_branch_and_opens_the_notebook(branch: str) 
     assert unquote(reference) == branch
 
 
-def test_a_link_to_colab_opens_the_notebook() -> None:
-    link = links.Course("owner/name", "fall").on_colab(PATH)
-    assert link == f"https://colab.research.google.com/github/owner/name/blob/fall/{PATH}"
+def test_a_link_to_colab_opens_the_copy_that_brings_the_library() -> None:
+    there = "https://colab.research.google.com/github/owner/name/blob/colab"
+    assert COURSE.on_colab(PATH) == f"{there}/ko/01_padding.ipynb"
+    assert COURSE.on_colab(f"exercises/{PATH[10:]}") == f"{there}/ko/exercises/01_padding.ipynb"
 
 
 # --- The tables -----------------------------------------------------------------------------------
@@ -98,6 +99,7 @@ def test_every_lesson_and_exercise_is_linked_in_every_language(
         }
         (path,) = paths
         assert nbformat.read(ROOT / path, as_version=4).metadata.title == row[0]
+        assert ways["Colab"] == COURSE.on_colab(path)
         found.add(path)
     there = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("[ne]*/??/*.ipynb")}
     assert found == there and len(there) > 30
@@ -105,26 +107,22 @@ def test_every_lesson_and_exercise_is_linked_in_every_language(
 
 def test_without_a_hub_there_are_no_links_to_one(capsys: pytest.CaptureFixture[str]) -> None:
     rows, _ = printed(capsys)
-    assert {tuple(row[1:]) for row in rows if row[0] in {"Notebook", "노트북"}} == {("Binder",)}
+    heads = {tuple(row[1:]) for row in rows if row[0] in {"Notebook", "노트북"}}
+    assert heads == {("Binder", "Colab")}
     assert "git-pull" not in str(rows)
 
 
-def test_colab_is_offered_where_notebooks_bring_the_library(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_colab_is_offered_of_the_branch_that_is_published(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     _, said = printed(capsys)
-    assert "Left out: Colab in ko" in said
-    assert "MASKLENS_REPOSITORY=owner/name make build" in said
-    for part in ("content", "notebooks", "exercises"):
-        shutil.copytree(ROOT / part, tmp_path / part)
-    for path in tmp_path.glob("*/ko/*.ipynb"):
-        book = nbformat.read(path, as_version=4)
-        book.cells.insert(0, notebook.first_cell("pass", "ko"))
-        notebook.write(path, book)
-    rows = [line for line in links.tables(tmp_path, COURSE) if line.startswith("| ")]
-    count = len(rows) // len(layout.languages(ROOT))
-    assert [("[Colab](" in row) for row in rows].count(True) == count - 2
-    assert COURSE.on_colab(PATH) in "".join(rows)
+    assert said == (
+        "Colab opens the branch colab of owner/name, which .github/workflows/site.yml fills: "
+        "it must have run there.\n"
+    )
+    rows, said = printed(capsys, "--branch", "fall")
+    assert "colab" not in str(rows).lower()
+    assert said.startswith("Left out: Colab.") and "from main, not from fall" in said
 
 
 def test_a_missing_notebook_is_named(tmp_path: Path) -> None:
