@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from masklens.command import main
+from masklens.tracing.command import main
 
 IDS = np.array([[7, 3, 0, 0], [5, 1, 2, 0]])
 

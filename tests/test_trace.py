@@ -17,7 +17,7 @@ from keras import layers
 from models import CASES, FEATURES, IDS, MASKS, Block, Case, Chain, Unmasked, words
 
 import masklens as ml
-from masklens.calls import Mask
+from masklens.tracing.calls import Mask
 
 pytestmark = pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 

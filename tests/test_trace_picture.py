@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import masklens as ml
-from masklens.calls import LayerCall
+from masklens.tracing.calls import LayerCall
 from masklens.picture import Picture
 from masklens.rail import Joint, lay_rail
 from masklens.table import terminal_width

@@ -3,18 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 from masklens.attention import plot_attention
-from masklens.calls import LayerCall
+from masklens.tracing.calls import LayerCall
 from masklens.exercise.progress import progress
 from masklens.figure import plot_mask
 from masklens.growth import plot_growth
-from masklens.guard import assert_no_mask_lost
+from masklens.tracing.assertion import assert_no_mask_lost
 from masklens.language import get_language, languages, set_language
 from masklens.mask import mask_of
 from masklens.padding import PaddedBatch, pad
 from masklens.picture import Picture, show
 from masklens.questions import question
 from masklens.states import plot_states
-from masklens.trace import Trace, record, trace
+from masklens.tracing.trace import Trace, record, trace
 
 if TYPE_CHECKING:
     from masklens.padding_explorer import PaddingExplorer

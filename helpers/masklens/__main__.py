@@ -2,7 +2,7 @@
 
 import sys
 
-from masklens.command import main
+from masklens.tracing.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

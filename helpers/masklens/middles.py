@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from masklens.probe import undisturbed
+from masklens.tracing.probe import undisturbed
 
 _WIDTH = 8
 _WIDEST = 88  # letters in a line of code

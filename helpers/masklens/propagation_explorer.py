@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from masklens.calls import LayerCall
+from masklens.tracing.calls import LayerCall
 from masklens.explorer import Explorer
 from masklens.grid import Axis, Question, State, Value
 from masklens.growth import Growth, measure_growth
@@ -16,8 +16,8 @@ from masklens.language import get_language
 from masklens.language import translate as _
 from masklens.middles import MIDDLES, Middle, build_middle, middle_code
 from masklens.padding import PaddedBatch, Side, pad
-from masklens.probe import undisturbed
-from masklens.trace import Trace, check_model, trace_until_error
+from masklens.tracing.probe import undisturbed
+from masklens.tracing.trace import Trace, check_model, trace_until_error
 from masklens.trace_picture import draw, error_words
 from masklens.trace_rows import trace_rows
 

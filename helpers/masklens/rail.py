@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from masklens.calls import Effect
+from masklens.tracing.calls import Effect
 from masklens.trace_rows import Row
 
 Line = Literal["", "solid", "dotted"]

@@ -6,7 +6,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from masklens.calls import LayerCall, Mask, Shape
+from masklens.tracing.calls import LayerCall, Mask, Shape
 from masklens.language import get_language
 from masklens.language import translate as _
 from masklens.picture import Picture

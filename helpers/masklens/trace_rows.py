@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from masklens.calls import LayerCall, Mask
+from masklens.tracing.calls import LayerCall, Mask
 
 Part = Literal["call", "around", "inside"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from masklens.calls import LayerCall
+from masklens.tracing.calls import LayerCall
 from masklens.language import translate as _
 
 # A sentence names so many layers, and says that there are more.

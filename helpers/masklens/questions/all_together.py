@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.calls import LayerCall
+from masklens.tracing.calls import LayerCall
 from masklens.exercise.answer import (
     DiagnosedError,
     Raised,
@@ -25,7 +25,7 @@ from masklens.exercise.own_layers import error_picture
 from masklens.language import mark
 from masklens.mask import mask_of
 from masklens.picture import Picture
-from masklens.trace import trace_until_error
+from masklens.tracing.trace import trace_until_error
 from masklens.trace_picture import draw
 
 _LESSON = "99_all_together"

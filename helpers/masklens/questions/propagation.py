@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.calls import LayerCall
+from masklens.tracing.calls import LayerCall
 from masklens.exercise.answer import DiagnosedError, Raised, call, numbers, same, trying
 from masklens.exercise.beside import beside
 from masklens.exercise.checks import Condition, Mistake, Question
@@ -17,7 +17,7 @@ from masklens.exercise.mistakes import wrong_shape
 from masklens.language import mark
 from masklens.mask import mask_of
 from masklens.picture import Picture
-from masklens.trace import trace, trace_until_error
+from masklens.tracing.trace import trace, trace_until_error
 from masklens.trace_picture import draw
 
 _LESSON = "03_propagation"

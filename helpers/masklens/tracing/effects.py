@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from masklens.calls import Effect, LayerCall, Mask, Shape
+from masklens.tracing.calls import Effect, LayerCall, Mask, Shape
 from masklens.language import translate as _
-from masklens.recording import RawCall, Recorder
+from masklens.tracing.record import RawCall, Recorder
 
 
 def layer_calls(recorder: Recorder, root: Any = None, symbolic: bool = True) -> list[LayerCall]:

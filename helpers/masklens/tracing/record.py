@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from masklens.calls import Mask, Shape
+from masklens.tracing.calls import Mask, Shape
 from masklens.mask import attached_mask
 
 # Stands for the mask of a symbolic tensor, whose values do not exist yet.

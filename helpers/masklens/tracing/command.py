@@ -148,7 +148,7 @@ def _trace(options: argparse.Namespace) -> int:
     arrays = _read_arrays(options.batch)
     _check_model_file(options.model)
     _tell(_("loading Keras ..."))
-    from masklens.trace import trace
+    from masklens.tracing.trace import trace
 
     for module in options.modules:
         _import(module)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from masklens.trace import Trace, trace
+from masklens.tracing.trace import Trace, trace
 from masklens.trace_words import explain_loss
 
 

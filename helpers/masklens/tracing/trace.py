@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from masklens.calls import LayerCall
-from masklens.effects import layer_calls
-from masklens.hooks import watching
+from masklens.tracing.calls import LayerCall
+from masklens.tracing.effects import layer_calls
+from masklens.tracing.hooks import watching
 from masklens.language import translate as _
 from masklens.padding import PaddedBatch
 from masklens.picture import Picture
-from masklens.recording import Recorder, is_symbolic
+from masklens.tracing.record import Recorder, is_symbolic
 from masklens.trace_picture import draw
 
 
@@ -217,7 +217,7 @@ def trace_until_error(
 
 
 def _probe() -> Any:
-    from masklens.probe import depends_on_mask
+    from masklens.tracing.probe import depends_on_mask
 
     return depends_on_mask
 
