@@ -7,7 +7,7 @@ from masklens.tracing.calls import LayerCall
 from masklens.exercise.progress import progress
 from masklens.figure import plot_mask
 from masklens.growth import plot_growth
-from masklens.tracing.assertion import assert_no_mask_lost
+from masklens.tracing.assertion import assert_padding_ignored
 from masklens.language import get_language, languages, set_language
 from masklens.mask import mask_of
 from masklens.padding import PaddedBatch, pad
@@ -29,7 +29,7 @@ __all__ = [
     "PropagationExplorer",
     "TimestepExplorer",
     "Trace",
-    "assert_no_mask_lost",
+    "assert_padding_ignored",
     "get_language",
     "languages",
     "mask_of",

@@ -1,42 +1,35 @@
-"""A guard for people's own tests: it fails where a model loses its mask."""
+"""An assertion for people's own tests: it fails where padding gets into a model's answer."""
 
 from typing import Any
 
-from masklens.tracing.trace import Trace, trace
-from masklens.trace_words import explain_loss
+from masklens.tracing.trace import trace
 
 
-def assert_no_mask_lost(model: Any, inputs: Any) -> None:
-    """Fails if a call in the model loses the mask; meant for your own tests.
+def assert_padding_ignored(model: Any, batch: Any, mask: Any = None) -> None:
+    """Fails if padding gets into the answer of a model; meant for your own tests.
 
-    Runs `model(inputs)` once, as `masklens.trace` does. A mask that ends where a layer used it is
-    not lost; a model that makes no mask has none to lose.
+    Measures as `masklens.trace` does. It fails, too, if padding gets in only once weights that
+    are all 0 or 1 have other values, and if there is no verdict.
 
     Args:
         model: A Keras model or layer.
-        inputs: What to call it on, with some padding: an array, a `PaddedBatch`, or a list, tuple
+        batch: What to call it on, with some padding: an array, a `PaddedBatch`, or a list, tuple
             or dict of arrays.
+        mask: Which timesteps are tokens, where the lens cannot know; as for `masklens.trace`.
 
     Raises:
-        AssertionError: If a mask is lost. The message names each call that loses one by its path
-            and type, and the layers that read the padding as data because of it; it says what to
-            do, and shows the trace.
+        AssertionError: If padding gets in, or nothing could be measured. The message says by how
+            much the answer moves, names each call at which padding gets in with the reason and a
+            way out, and shows the trace.
 
     Example:
         >>> import keras, numpy as np
-        >>> ids = np.array([[7, 3, 0]])
+        >>> ids = np.array([[7, 3, 0], [4, 5, 6]])
         >>> embedding = keras.layers.Embedding(10, 4, mask_zero=True)
-        >>> assert_no_mask_lost(keras.Sequential([embedding, keras.layers.LSTM(2)]), ids)
+        >>> assert_padding_ignored(keras.Sequential([embedding, keras.layers.LSTM(2)]), ids)
     """
-    # pytest shows the lines of a test, not those of the guard that it calls.
+    # pytest shows the lines of a test, not those of the assertion that it calls.
     __tracebackhide__ = True
-    found = trace(model, inputs)
-    if found.lost:
-        raise AssertionError(_message(found))
-
-
-def _message(found: Trace) -> str:
-    losses = [
-        f"{call.path} ({call.layer_type}): {explain_loss(found.calls, call)}" for call in found.lost
-    ]
-    return "\n".join([*losses, "", str(found)])
+    found = trace(model, batch, mask)
+    if found.moves != 0.0:
+        raise AssertionError(str(found))

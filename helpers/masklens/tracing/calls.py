@@ -11,6 +11,21 @@ Shape = tuple[int | None, ...]
 Effect = Literal["creates", "passes", "changes", "ends", "drops", "none"]
 
 
+@dataclass(frozen=True)
+class Reason:
+    """Why padding gets in at a call, and what to do.
+
+    Attributes:
+        kind: A name for the reason, such as `"operator"`.
+        why: One sentence, with code in backticks.
+        way_out: Code that keeps padding out; empty where there is none.
+    """
+
+    kind: str
+    why: str
+    way_out: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class LayerCall:
     """One call of a layer, and what happened to the mask.
@@ -28,6 +43,9 @@ class LayerCall:
         masks_out: The mask of each tensor that came out.
         receives_mask: Whether Keras, or the caller, handed the layer a mask argument that is not
             None.
+        mask_arguments: The mask arguments that the layer got, from Keras or from the caller, each with
+            its name, such as `("attention_mask", mask)` of shape (batch, query, key).
+        causal: Whether it was called with `use_causal_mask=True`.
         uses_mask: Whether the values that come out depend on the mask, found by changing it and
             running the call again; None where that was not tried.
         effect: What became of the mask.
@@ -42,7 +60,15 @@ class LayerCall:
             of, or None if it came from outside.
         lost_to: If the call cost later layers their mask, the indices in the trace of the calls
             that take the tensor without it; else empty.
-        costs_a_mask: Whether this call is one of the trace's `lost`.
+        costs_a_mask: Whether this call is one of the trace's `lost`: what it did to the mask is why
+            padding gets in later.
+        leak: How far valid values behind this call move when padding does, relative to the largest
+            of them; 0.0 if they do not, None where nothing was or could be compared.
+        gets_in: Whether this call is one of the trace's `leaks`.
+        between: For a leak that no layer made but code between layers: the paths of the calls
+            before and after it, empty for the inputs and the output of that code.
+        hidden: Whether the leak shows only once weights that are all 0 or 1 have other values.
+        reason: Why padding gets in here, and what to do; None where it does not.
     """
 
     name: str
@@ -55,9 +81,16 @@ class LayerCall:
     masks_out: tuple[Mask | None, ...]
     receives_mask: bool
     effect: Effect
+    mask_arguments: tuple[tuple[str, Mask], ...] = ()
+    causal: bool = False
     uses_mask: bool | None = None
     note: str | None = None
     symbolic: bool = False
     sources: tuple[int | None, ...] = ()
     lost_to: tuple[int, ...] = ()
     costs_a_mask: bool = False
+    leak: float | None = None
+    gets_in: bool = False
+    between: tuple[str, str] | None = None
+    hidden: bool = False
+    reason: Reason | None = None

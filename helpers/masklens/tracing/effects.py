@@ -1,7 +1,8 @@
 """What became of the mask in each recorded call: effects, losses and notes."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from masklens.tracing.calls import Effect, LayerCall, Mask, Shape
@@ -9,32 +10,47 @@ from masklens.language import translate as _
 from masklens.tracing.record import RawCall, Recorder
 
 
-def layer_calls(recorder: Recorder, root: Any = None, symbolic: bool = True) -> list[LayerCall]:
+def layer_calls(
+    recorder: Recorder,
+    root: Any = None,
+    symbolic: bool = True,
+    measured: Mapping[int, Mapping[str, Any]] | None = None,
+) -> list[tuple[int, LayerCall]]:
     """Turns what a recorder saw into calls with their effects.
 
     Args:
         recorder: What was recorded; it may still be recording.
         root: A model whose own call is left out where calls inside it were recorded.
         symbolic: Whether to keep calls with symbolic tensors.
+        measured: What was measured of calls, as fields of `LayerCall`, by the place of the call.
 
     Returns:
-        The calls, in the order in which they began.
+        The calls, in the order in which they began, each with its place in the recording.
+        Operations that met no mask are left out where no padding gets in.
     """
+    measured = measured or {}
+    leaks = {place for place, fields in measured.items() if fields.get("gets_in")}
     calls = _without_mask_arithmetic(
         recorder,
         [
             call
             for call in recorder.calls
-            if (symbolic or not call.symbolic) and (not call.plain or call.error)
+            if (symbolic or not call.symbolic)
+            and (not call.plain or call.error or call.place in leaks)
         ],
+        leaks,
     )
     inside = calls and calls[0].layer is root and any(call.parent is calls[0] for call in calls)
     left_out = calls.pop(0) if inside else None
     verdicts = _Verdicts(recorder, calls, left_out)
-    return [verdicts.of(call) for call in calls]
+    return [
+        (call.place, replace(verdicts.of(call), **measured.get(call.place, {}))) for call in calls
+    ]
 
 
-def _without_mask_arithmetic(recorder: Recorder, calls: list[RawCall]) -> list[RawCall]:
+def _without_mask_arithmetic(
+    recorder: Recorder, calls: list[RawCall], leaks: Collection[int]
+) -> list[RawCall]:
     """Leaves out operations that no layer takes the result of.
 
     A Functional model also holds the operations that compute its masks; they end in a mask
@@ -43,7 +59,7 @@ def _without_mask_arithmetic(recorder: Recorder, calls: list[RawCall]) -> list[R
     taken: set[int] = set()
     kept = []
     for call in reversed(calls):
-        if call.operation and taken.isdisjoint(call.results):
+        if call.operation and taken.isdisjoint(call.results) and call.place not in leaks:
             continue
         kept.append(call)
         for number in call.tensors if call.operation else call.tensors + call.results:
@@ -62,7 +78,6 @@ class _Verdicts:
         for call in calls:
             self._siblings[call.parent.place if call.parent else -1].append(call)
         self._effects = {call.place: self._effect(call) for call in calls}
-        self._costs: set[int] = set()
         self._lost_to: dict[int, tuple[int, ...]] = {}
         for call in calls:
             self._judge(call)
@@ -80,6 +95,8 @@ class _Verdicts:
             masks_out=call.masks_out,
             receives_mask=call.receives_mask,
             effect=self._effects[call.place],
+            mask_arguments=tuple(call.arguments),
+            causal=call.causal,
             uses_mask=call.uses_mask,
             note=" ".join(self._notes(call)) or None,
             symbolic=call.symbolic,
@@ -87,7 +104,6 @@ class _Verdicts:
                 self._index.get(source.place) if source else None for source in call.sources
             ),
             lost_to=self._lost_to.get(call.place, ()),
-            costs_a_mask=call.place in self._costs,
         )
 
     def _around(self, call: RawCall) -> list[RawCall]:
@@ -139,26 +155,11 @@ class _Verdicts:
         if not call.ended or call.symbolic:
             return
         hurt = set(self._hurt(call, call.cleared - call.cleared_inside))
-        dropped = False
-        if self._effects[call.place] == "drops":
+        effect = self._effects[call.place]
+        if effect == "drops" or (effect == "ends" and _keeps_time(call)):
             hurt.update(self._hurt(call, call.results))
-            dropped = not self._seen_to(call)
-        elif self._effects[call.place] == "ends" and _keeps_time(call):
-            hurt.update(self._hurt(call, call.results))
-        if dropped or hurt:
-            self._costs.add(call.place)
+        if hurt:
             self._lost_to[call.place] = tuple(sorted(hurt))
-
-    def _seen_to(self, call: RawCall) -> bool:
-        """Whether a layer around the call, of its own code, does something about the mask.
-
-        The projections inside an attention layer drop its mask, and that layer hands it on.
-        """
-        return any(
-            self._effects[outer.place] in ("passes", "changes", "ends")
-            and not _has_graph(outer.layer)
-            for outer in self._around(call)
-        )
 
     def _hurt(self, call: RawCall, numbers: Iterable[int]) -> list[int]:
         """The outermost calls that take one of these tensors, unmasked, after the call."""

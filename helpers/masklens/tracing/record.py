@@ -44,6 +44,8 @@ class RawCall:
     # Which of the tensors in were made between layers, by an operator or a function.
     strays: tuple[bool, ...] = ()
     receives_mask: bool = False
+    arguments: list[tuple[str, Mask]] = field(default_factory=list)
+    causal: bool = False
     by_hand: bool = False
     uses_mask: bool | None = None
     inconclusive: bool = False
@@ -132,11 +134,17 @@ class Recorder:
         for number, (_name, leaf), original in zip(call.tensors, inside, leaves, strict=False):
             if leaf is not original:
                 self._kin[self._numbers.of(leaf)] = number
-        for name, value in _mask_arguments(layer, args, kwargs):
+        for name, value in mask_arguments(layer, args, kwargs):
             masks = self._flat(value)
             if any(is_array(mask) for mask in masks):
                 call.receives_mask = True
+                call.arguments += [
+                    (name, read)
+                    for mask in masks
+                    if (read := self._masks.read(mask, call.symbolic)) is not None
+                ]
                 self._place(call, name, masks, inside)
+        call.causal = kwargs.get("use_causal_mask") is True
         # These call what is in them once per timestep; it is part of the layer.
         folded = self._keras.layers.RNN, self._keras.layers.TimeDistributed
         self.asleep = isinstance(layer, folded)
@@ -346,9 +354,10 @@ def _tensor_arguments(
                     yield name, leaf
 
 
-def _mask_arguments(
+def mask_arguments(
     layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterator[tuple[str, Any]]:
+    """Yields the mask arguments of a call that are not None, with their names."""
     for name, value in named_arguments(layer, args, kwargs):
         if value is not None and is_mask_argument(name):
             yield name, value

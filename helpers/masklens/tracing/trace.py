@@ -1,30 +1,55 @@
 """Tracing: every call of a layer while a model, or a block of code, runs, and its masks."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from masklens.tracing.calls import LayerCall
-from masklens.tracing.effects import layer_calls
-from masklens.tracing.hooks import watching
 from masklens.language import translate as _
 from masklens.padding import PaddedBatch
 from masklens.picture import Picture
-from masklens.tracing.record import Recorder, is_symbolic
 from masklens.trace_picture import draw
+from masklens.tracing.calls import LayerCall
+from masklens.tracing.comparison import TOLERANCES, Question
+from masklens.tracing.effects import layer_calls
+from masklens.tracing.hooks import watching
+from masklens.tracing.measurement import QUESTIONS, Measurement, measure_padding
+from masklens.tracing.record import Recorder, is_symbolic
+from masklens.tracing.runs import Player, put_back
+from masklens.tracing.scores import check_compiled, measure_scores
+from masklens.tracing.sequences import Input, KnownFrom, named_inputs
+from masklens.tracing.verdict import Verdict
 
 
 class Trace:
-    """The calls of layers that were recorded, with the mask before and after each.
+    """The calls of layers that were recorded, and whether padding gets into the answer.
 
-    Iterating yields the calls in the order in which they began. `trace["lstm"]` is the call of the
+    Iterating yields the calls in the order in which they began. `found["lstm"]` is the call of the
     layer of that name; of a layer that was called several times, the first call. A path such as
-    `trace["encoder/mha"]`, or the end of one, tells layers of one name apart.
+    `found["encoder/mha"]`, or the end of one, tells layers of one name apart.
 
     Shown in a notebook it is a picture, and printed it is text.
+
+    Attributes:
+        calls: The calls, in the order in which they began; while recording, those so far.
+        moves_by: How far the answer moves when what stands in the padding changes (`"content"`),
+            how much of it there is (`"amount"`), and what the other rows hold (`"rows"`): each the
+            largest difference over all outputs and valid timesteps, relative to the largest valid
+            value. 0.0 for rounding, None where the question could not be put.
+        tolerance: What counts as 0.0, for the coarsest dtype that the model computes with.
+        leaks: The calls at which padding first gets into valid values. Empty exactly when `moves`
+            is 0.0 or None.
+        known_from: What told which timesteps are tokens: `"argument"` (`mask=`), `"batch"` (a
+            `PaddedBatch`), `"model"` (the mask that it makes), `"input"` (an input called
+            `*mask*`), `"zeros"` (at the ends of rows), `"added"` (the batch had no padding); None
+            without a measurement.
+        hidden: Whether padding gets in only once weights that hold nothing but 0 and 1 have other
+            values, as they will after training.
+        why_no_verdict: Why `moves` is None; empty where it is not.
+        scores: For the loss and each metric of a compiled model that was given targets, how far
+            padded timesteps move it, relative to its value; empty without targets.
     """
 
     def __init__(self, recorder: Recorder, root: Any = None, symbolic: bool = True) -> None:
@@ -33,21 +58,40 @@ class Trace:
         self._root, self._symbolic = root, symbolic
         self._finished: tuple[LayerCall, ...] = ()
         self._error: BaseException | None = None
+        self.moves_by: dict[Question, float | None] = dict.fromkeys(QUESTIONS)
+        self.tolerance = TOLERANCES["float32"]
+        self.leaks: tuple[LayerCall, ...] = ()
+        self.known_from: KnownFrom | None = None
+        self.hidden = False
+        self.why_no_verdict = _("Nothing was measured: calls were only recorded.")
+        self.scores: dict[str, float] = {}
+        self._not_a_number = False
 
     @property
     def calls(self) -> tuple[LayerCall, ...]:
         """The calls, in the order in which they began; while recording, those so far."""
         if self._recorder is None:
             return self._finished
-        return tuple(layer_calls(self._recorder, self._root, self._symbolic))
+        calls = layer_calls(self._recorder, self._root, self._symbolic)
+        return tuple(call for _place, call in calls)
+
+    @property
+    def moves(self) -> float | None:
+        """The largest figure of `moves_by`, NaN for an answer that is no number.
+
+        0.0: padding is ignored. None: there is no verdict, and `why_no_verdict` says why.
+        """
+        if self._not_a_number:
+            return float("nan")
+        figures = [figure for figure in self.moves_by.values() if figure is not None]
+        return max(figures, default=None)
 
     @property
     def lost(self) -> tuple[LayerCall, ...]:
-        """The calls that cost a later layer its mask.
+        """The calls that cost a later leak its mask: the cause, where there is one.
 
-        These are each call that drops a mask; each that takes a mask and ends it while its output
-        still has the timesteps and a later call takes it; and each that clears the mask of its own
-        input where a later call takes that tensor.
+        A call that loses a mask which nothing needs is not among them, and nothing is where nothing
+        was measured.
         """
         return tuple(call for call in self.calls if call.costs_a_mask)
 
@@ -101,6 +145,22 @@ class Trace:
         self._finished, self._recorder, self._root = self.calls, None, None
         self._error = error
 
+    def _judge(self, found: Measurement) -> None:
+        """Takes over what was measured."""
+        recorder = found.run.recorder
+        assert recorder is not None
+        self.moves_by, self.tolerance = found.moves, found.tolerance
+        self.why_no_verdict, self.hidden = found.why_none, found.hidden
+        self._not_a_number = found.not_a_number
+        if found.sequences:
+            self.known_from = "added" if found.added else found.sequences[0].known_from
+        verdict = Verdict(found, self._root)
+        fields = {} if found.why_none else verdict.fields()
+        calls = layer_calls(recorder, self._root, symbolic=False, measured=fields)
+        self._finished, self._recorder = tuple(call for _place, call in calls), None
+        if not found.why_none:
+            self.leaks = verdict.leaks(dict(calls))
+
 
 @contextmanager
 def record() -> Iterator[Trace]:
@@ -137,79 +197,133 @@ def record() -> Iterator[Trace]:
         recorded._finish(failed)
 
 
-def trace(model: Any, inputs: Any, probe: bool = False) -> Trace:
-    """Runs `model(inputs)` once and records every call of a layer, and the masks around it.
+def trace(
+    model: Any,
+    inputs: Any,
+    mask: Any = None,
+    *,
+    measure: bool = True,
+    targets: Any = None,
+    sample_weight: Any = None,
+    training: bool = False,
+    probe: bool = False,
+) -> Trace:
+    """Shows where masks go in a model, and measures whether padding gets into its answer.
 
-    The model runs as at inference (`training=False`). Its own call is left out, so that paths
-    begin with its layers; that of a bare layer is kept. A model that is not built yet is built by
-    this, as by any first call.
+    The model runs a few times, eagerly, with one thing changed each time: what stands at padded
+    timesteps, how many of them there are, and what the other rows hold. If the answer at valid
+    timesteps moves, the first calls that moved are the leaks. Weights, random state, losses and
+    the model's own state are as before afterwards. The model's own call is left out of the calls,
+    so that paths begin with its layers; that of a bare layer is kept. A model that is not built
+    yet is built by this, as by any first call.
 
     Args:
         model: A Keras model or layer.
         inputs: What to call it on, with some padding: an array, a `PaddedBatch`, or a list, tuple
             or dict of them.
+        mask: Which timesteps are tokens, booleans of shape (batch, time), where the model makes no
+            mask and the inputs do not tell; for several inputs in their structure.
+        measure: False only records where masks go, in one run, and gives no verdict.
+        targets: What a compiled model is trained on. Then `scores` says of the loss and of each
+            metric whether it reads padding.
+        sample_weight: The weights that the loss is given with these targets.
+        training: Runs the model as in training, and changes only what stands in the padding.
         probe: Also finds out whether each call that meets a mask uses it (`uses_mask`): the call
-            is run again with other masks. Weights, random state and the model's own state stay as
-            they are.
+            is run again with other masks.
 
     Returns:
         The trace. Print it, or let a notebook show it.
 
     Raises:
         TypeError: If `model` is no Keras model or layer, or `inputs` are symbolic or no numbers.
+        ValueError: If `mask` does not fit the inputs, or targets are given for a model that is not
+            compiled.
         RuntimeError: If another trace is being recorded.
         Exception: What the model raises; the trace so far is in the notes of the error.
 
     Example:
-        >>> import keras, numpy as np, warnings
+        >>> import keras, numpy as np
         >>> model = keras.Sequential([
         ...     keras.layers.Embedding(10, 4, mask_zero=True, name="words"),
-        ...     keras.layers.Conv1D(4, 2, name="conv"), keras.layers.LSTM(2, name="lstm")])
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("ignore")
-        ...     found = trace(model, np.array([[7, 3, 0]]))
-        >>> [call.name for call in found.lost]
-        ['conv']
+        ...     keras.layers.RMSNormalization(name="norm"), keras.layers.LSTM(2, name="lstm")])
+        >>> found = trace(model, np.array([[7, 3, 0], [4, 5, 6]]))
+        >>> found.moves > 0, [call.name for call in found.leaks], [call.name for call in found.lost]
+        (True, ['lstm'], ['norm'])
     """
-    found, error = trace_until_error(model, inputs, probe)
+    found, error = trace_until_error(
+        model,
+        inputs,
+        mask,
+        measure=measure,
+        targets=targets,
+        sample_weight=sample_weight,
+        training=training,
+        probe=probe,
+    )
     if error is not None:
         raise error
     return found
 
 
 def trace_until_error(
-    model: Any, inputs: Any, probe: bool = False
+    model: Any,
+    inputs: Any,
+    mask: Any = None,
+    *,
+    measure: bool = True,
+    targets: Any = None,
+    sample_weight: Any = None,
+    training: bool = False,
+    probe: bool = False,
 ) -> tuple[Trace, Exception | None]:
     """Traces a model, and if it raises, returns the trace so far beside the error.
 
     Args:
         model: As for `trace`.
         inputs: As for `trace`.
+        mask: As for `trace`.
+        measure: As for `trace`.
+        targets: As for `trace`.
+        sample_weight: As for `trace`.
+        training: As for `trace`.
         probe: As for `trace`.
 
     Returns:
         The trace, and what the model raised.
 
     Raises:
-        TypeError: If `model` is no Keras model or layer, or `inputs` are symbolic or no numbers.
+        TypeError: As `trace`.
+        ValueError: As `trace`.
         RuntimeError: If another trace is being recorded.
     """
     import keras
 
     check_model(model)
-    inputs = _concrete(inputs)
-    recorder = Recorder(_probe() if probe else None)
+    named, pack = _named_inputs(model, inputs, mask)
+    if targets is not None:
+        check_compiled(model)
+    player = Player(model, training, _probe() if probe else None)
     root = model if isinstance(model, keras.Model) else None
-    found = Trace(recorder, root, symbolic=False)
+    found = Trace(Recorder(), root, symbolic=False)
     failed: Exception | None = None
-    with watching(recorder):
-        try:
-            model(inputs, training=False)
-        except Exception as error:
-            failed = error
-    if failed is not None and all(call.name == model.name for call in found.calls):
-        # It failed while it was being built, so the calls of that are the trace so far.
-        found._symbolic = True
+    try:
+        arrays = pack([one.array for one in named])
+        player.build(arrays)
+        with put_back(model):
+            if measure:
+                found._judge(measure_padding(player, model, named, pack))
+            else:
+                found._recorder = player.recorded(arrays).recorder
+            if targets is not None:
+                found.scores = measure_scores(player, model, named, pack, targets, sample_weight)
+    except Exception as error:
+        if error is not player.error:
+            raise
+        failed = error
+    if failed is not None and player.recorder is not None:
+        found._recorder = player.recorder
+        # If it failed while it was being built, the calls of that are the trace so far.
+        found._symbolic = all(call.name == model.name for call in found.calls)
     found._finish(failed)
     if failed is not None:
         failed.add_note(_context(model, inputs, found))
@@ -246,12 +360,28 @@ def check_model(model: Any) -> None:
     raise TypeError(f"{message} {hint}")
 
 
+def _named_inputs(
+    model: Any, inputs: Any, mask: Any
+) -> tuple[list[Input], Callable[[Sequence[Any]], Any]]:
+    """Lists the arrays among the inputs, and what puts arrays back into the same structure."""
+    import keras
+
+    structure = _concrete(inputs)
+    names = [tensor.name for tensor in getattr(model, "inputs", None) or []]
+    named = named_inputs(structure, mask, names)
+
+    def pack(arrays: Sequence[Any]) -> Any:
+        return keras.tree.pack_sequence_as(structure, list(arrays))
+
+    return named, pack
+
+
 def _concrete(inputs: Any) -> Any:
-    """Turns what a user passes into what a model takes, or says why it cannot be."""
+    """Turns what a user passes into arrays and `PaddedBatch`es, or says why it cannot be."""
     import keras
 
     if isinstance(inputs, PaddedBatch):
-        return inputs.ids
+        return inputs
     if isinstance(inputs, dict):
         return {name: _concrete(value) for name, value in inputs.items()}
     if isinstance(inputs, list | tuple):
@@ -265,14 +395,31 @@ def _concrete(inputs: Any) -> Any:
                 "Pass a batch, such as the one that you would pass to predict."
             ).format(inputs=getattr(inputs, "name", inputs))
         )
+    _refuse_what_is_no_array(inputs)
+    return np.asarray(keras.ops.convert_to_numpy(inputs))
+
+
+def _refuse_what_is_no_array(inputs: Any) -> None:
+    kind = type(inputs).__name__
+    if kind == "RaggedTensor":
+        raise TypeError(
+            _("trace takes one length per batch, and these rows are ragged: {fix}").format(
+                fix="trace(model, ml.pad(ragged.to_list()))"
+            )
+        )
+    if kind.endswith("Dataset") or kind == "DataLoader":
+        raise TypeError(
+            _("trace takes one batch, not a data set: {fix}").format(
+                fix="x, y = next(iter(dataset)); trace(model, x)"
+            )
+        )
     if not hasattr(inputs, "shape"):
         raise TypeError(
             _(
                 "trace takes an array, or a list, tuple or dict of arrays; got {type}. "
                 "For sequences of words, look up the id of each token first."
-            ).format(type=type(inputs).__name__)
+            ).format(type=kind)
         )
-    return inputs
 
 
 def _array(rows: Any) -> Any:
@@ -293,7 +440,9 @@ def _array(rows: Any) -> Any:
 def _context(model: Any, inputs: Any, found: Trace) -> str:
     import keras
 
-    shapes = keras.tree.map_structure(lambda value: tuple(value.shape), inputs)
+    shapes = keras.tree.map_structure(
+        lambda value: tuple(getattr(value, "ids", value).shape), _concrete(inputs)
+    )
     return _(
         "This came up while masklens traced {model} on inputs of shape {shapes}. "
         "The trace so far:\n{trace}"

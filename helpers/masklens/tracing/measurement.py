@@ -1,0 +1,359 @@
+"""Measuring whether padding gets into a model's answer: three questions, put to the model itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from masklens.tracing.calls import Mask
+from masklens.language import translate as _
+from masklens.mask import attach_mask, attached_mask
+from masklens.tracing.comparison import TOLERANCES, Comparison, Question
+from masklens.tracing.leaks import Leak, Moves, OpaqueTypes, find_leaks, first_not_a_number
+from masklens.tracing.runs import Array, Node, Player, Run, all_layers
+from masklens.tracing.sequences import (
+    Input,
+    Sequences,
+    find_sequences,
+    lengthened,
+    other_content,
+    with_other_content,
+    with_other_rows,
+)
+
+QUESTIONS: tuple[Question, ...] = ("content", "amount", "rows")
+# More than most strides, so that the added timesteps make another window; one for short tables.
+_AMOUNTS = 5, 1
+# Fewer numbers than this may by chance all be smaller than what a maximum takes.
+_FEW_NUMBERS = 32
+
+
+@dataclass(eq=False)
+class Measurement:
+    """What was found of a model and a batch.
+
+    Attributes:
+        run: The run without any change; its recorder holds the calls.
+        sequences: Where tokens stand in the inputs.
+        moves: For each question, how far the answer moves; None where it could not be put.
+        leaks: Where padding first gets in.
+        hidden: Whether it was seen only with other values for weights that are 0 or 1.
+        figures: For each question that was put, what moves.
+        tolerance: At most this is rounding.
+        why_none: Why there is no verdict; empty if there is one.
+        added: How many timesteps of padding were added to a batch that had none.
+        not_a_number: Whether the answer is not a number before anything is changed.
+    """
+
+    run: Run
+    sequences: list[Sequences] = field(default_factory=list)
+    moves: dict[Question, float | None] = field(default_factory=lambda: dict.fromkeys(QUESTIONS))
+    leaks: list[Leak] = field(default_factory=list)
+    hidden: bool = False
+    hidden_leaks: list[Leak] = field(default_factory=list)
+    figures: list[Moves] = field(default_factory=list)
+    tolerance: float = TOLERANCES["float32"]
+    why_none: str = ""
+    added: int = 0
+    not_a_number: bool = False
+
+    @property
+    def largest(self) -> float | None:
+        """The largest of the three figures; None if no question could be put."""
+        if self.not_a_number:
+            return float("nan")
+        return max((figure for figure in self.moves.values() if figure is not None), default=None)
+
+
+def measure_padding(
+    player: Player, model: Any, inputs: Sequence[Input], pack: Callable[[Sequence[Array]], Any]
+) -> Measurement:
+    """Puts the three questions to a model.
+
+    Args:
+        player: Runs the model.
+        model: The model.
+        inputs: What it is called on.
+        pack: Puts arrays into the structure that the model takes.
+
+    Returns:
+        What was found.
+
+    Raises:
+        Exception: What the model raises on the inputs as they are.
+    """
+    lent = at_their_start(model)
+    found = _Examination(player, model, inputs, pack).run(lent)
+    if lent and found.largest:
+        as_it_is = _Examination(player, model, inputs, pack).run([])
+        if as_it_is.largest:
+            places = {leak.node.place for leak in as_it_is.leaks}
+            as_it_is.hidden_leaks = [
+                leak
+                for leak in found.leaks
+                if leak.node.place not in places and not _moves_at(as_it_is, leak.node)
+            ]
+            return as_it_is
+        found.hidden = not as_it_is.why_none
+        found.hidden_leaks = found.leaks
+        if as_it_is.why_none:
+            return as_it_is
+    return found
+
+
+def _moves_at(found: Measurement, node: Node) -> bool:
+    return any(moves.moved(node.outputs) for moves in found.figures)
+
+
+class _Examination:
+    """The runs with one set of weights."""
+
+    def __init__(
+        self,
+        player: Player,
+        model: Any,
+        inputs: Sequence[Input],
+        pack: Callable[[Sequence[Array]], Any],
+    ) -> None:
+        self._player, self._model, self._pack = player, model, pack
+        self._inputs = list(inputs)
+        self._opaque = OpaqueTypes()
+
+    def run(self, lent: Sequence[tuple[Any, Any]]) -> Measurement:
+        self._player.lend(lent)
+        base = self._player.recorded(self._pack([one.array for one in self._inputs]))
+        found = Measurement(base)
+        found.sequences = find_sequences(self._inputs, masks_made(base))
+        found.tolerance = _tolerance(base)
+        if not found.sequences:
+            found.why_none = _("Nothing in the inputs runs along time, so nothing is padding.")
+            return found
+        if all(sequences.per_step.all() for sequences in found.sequences):
+            self._add_padding(found)
+        if not found.why_none:
+            self._put_questions(found)
+        return found
+
+    def _play(self, arrays: Sequence[Array], **how: Any) -> Run:
+        return self._player.run(self._pack(arrays), **how)
+
+    def _add_padding(self, found: Measurement) -> None:
+        """Gives a batch that has no padding some, and begins with that."""
+        for amount in _AMOUNTS:
+            arrays, longer = lengthened(
+                self._inputs, found.sequences, [amount] * len(found.sequences)
+            )
+            base = self._attempt(arrays, recorder=self._player.new_recorder())
+            if base is not None:
+                self._inputs = [
+                    Input(array, one.name) for one, array in zip(self._inputs, arrays, strict=True)
+                ]
+                found.run, found.sequences, found.added = base, longer, amount
+                return
+        found.why_none = _(
+            "The batch has no padding, and the model takes no longer one: "
+            "pass a batch with some padding."
+        )
+
+    def _attempt(self, arrays: Sequence[Array], **how: Any) -> Run | None:
+        try:
+            return self._play(arrays, **how)
+        except Exception:
+            # Whatever a model raises on another length or batch: this question cannot be put.
+            return None
+
+    def _put_questions(self, found: Measurement) -> None:
+        base = found.run
+        random = np.random.default_rng(0)
+        fixed = base.draws_numbers or self._player.training
+        more, longer = (None, []) if fixed else self._longer(found)
+        comparison = Comparison(base, found.sequences, more, longer)
+        root = base.nodes[0]
+        broken = first_not_a_number(root, comparison)
+        if broken:
+            found.leaks, found.not_a_number = broken, True
+            return
+        runs: list[tuple[Question, Run | None, Mask | None]] = [("amount", more, None)]
+        runs += [("content", run, None) for run in self._other_content(found, random)]
+        if not fixed:
+            arrays, kept = with_other_rows(self._inputs, found.sequences, random)
+            runs.append(("rows", self._attempt(arrays), kept))
+        for question, run, kept in runs:
+            if run is None:
+                continue
+            moves = Moves(comparison, base, run, question, kept, found.tolerance)
+            figure = moves.largest(root.outputs)
+            if figure is None:
+                continue
+            found.moves[question] = max(figure, found.moves[question] or 0.0)
+            found.figures.append(moves)
+            if figure:
+                leaks = find_leaks(root, moves, self._opaque)
+                found.leaks += [leak for leak in leaks if not _among(leak, found.leaks)]
+        if found.largest is None:
+            found.why_none = _(
+                "No question could be put to the model: it takes no other length, "
+                "no other rows, and nothing makes vectors of ids whose padding could be changed."
+            )
+        elif found.largest and self._differs_from_itself(found, comparison):
+            found.moves = dict.fromkeys(QUESTIONS)
+            found.leaks = []
+            found.why_none = _(
+                "The model is random: two runs on the same batch give different answers."
+            )
+
+    def _longer(self, found: Measurement) -> tuple[Run | None, list[Sequences]]:
+        """Runs with more padding; sequences grow by different amounts where the model takes it."""
+        if any(sequences.side is None for sequences in found.sequences):
+            return None, []
+        count = len(found.sequences)
+        for amount in _AMOUNTS:
+            for amounts in dict.fromkeys([tuple(range(amount, amount + count)), (amount,) * count]):
+                arrays, longer = lengthened(self._inputs, found.sequences, amounts)
+                run = self._attempt(arrays)
+                if run is not None and run.agrees_with(found.run):
+                    return run, longer
+        return None, []
+
+    def _other_content(self, found: Measurement, random: np.random.Generator) -> list[Run]:
+        arrays = with_other_content(self._inputs, found.sequences, random)
+        runs = []
+        for sign in (1.0, -1.0):
+            exchange = _Exchange(self._inputs, found.sequences, sign)
+            run = self._attempt(
+                arrays or [one.array for one in self._inputs], replace=exchange.replace
+            )
+            if run is None or (arrays is None and not exchange.numbers):
+                break
+            if not _same_masks(found.run, run):
+                # The mask is made of the very values that were changed.
+                break
+            runs.append(run)
+            if arrays is not None or exchange.numbers >= _FEW_NUMBERS:
+                break
+        return runs
+
+    def _differs_from_itself(self, found: Measurement, comparison: Comparison) -> bool:
+        again = self._attempt([one.array for one in self._inputs])
+        if again is None:
+            return True
+        moves = Moves(comparison, found.run, again, "content", None, found.tolerance)
+        return bool(moves.largest(found.run.nodes[0].outputs))
+
+
+class _Exchange:
+    """Writes noise to the padded timesteps of each tensor of vectors that a layer makes of ids."""
+
+    def __init__(
+        self, inputs: Sequence[Input], found: Sequence[Sequences], sign: float = 1.0
+    ) -> None:
+        self._known = [
+            (inputs[place].array, sequences.valid)
+            for sequences in found
+            for place in sequences.places
+            if not (inputs[place].is_mask or inputs[place].holds_features)
+        ]
+        self._random = np.random.default_rng(1)
+        self._sign = sign
+        self._done: set[int] = set()
+        self.numbers = 0
+
+    def replace(self, node: Node, leaves: Sequence[Any], output: Any) -> Any:
+        import keras
+
+        if any(inner.place in self._done for inner in node.inside):
+            self._done.add(node.place)
+            return output
+        valid = self._valid(leaves, tuple(output.shape))
+        if valid is None or valid.all() or not keras.backend.is_float_dtype(output.dtype):
+            return output
+        values = np.asarray(keras.ops.convert_to_numpy(output)).astype("float32")
+        changed = other_content(values, valid, self._random)
+        changed[~valid] *= self._sign
+        tensor = keras.ops.convert_to_tensor(changed, dtype=output.dtype)
+        mask = attached_mask(output)
+        if mask is not None:
+            attach_mask(tensor, mask)
+        self._done.add(node.place)
+        self.numbers += changed[~valid].size
+        return tensor
+
+    def _valid(self, leaves: Sequence[Any], shape: tuple[int, ...]) -> Mask | None:
+        """Where tokens stand in what was made of ids; None if it was made of something else."""
+        import keras
+
+        for leaf in leaves:
+            size = tuple(leaf.shape)
+            if len(size) < 2 or len(shape) != len(size) + 1 or shape[: len(size)] != size:
+                continue
+            for array, valid in self._known:
+                if len(size) != array.ndim or size[0] != len(array) or size[1] > array.shape[1]:
+                    continue
+                ids = np.asarray(keras.ops.convert_to_numpy(leaf))
+                for start in range(array.shape[1] - size[1] + 1):
+                    if np.array_equal(ids, array[:, start : start + size[1]]):
+                        return valid[:, start : start + size[1]]
+        return None
+
+
+def at_their_start(model: Any) -> list[tuple[Any, Any]]:
+    """Other values for weights that hold nothing but 0 and 1, as they do before training.
+
+    Such weights hide what gets in: a bias of zero leaves a state of zero at zero.
+
+    Args:
+        model: A Keras model or layer.
+
+    Returns:
+        Trainable float variables, each with values near its own.
+    """
+    import keras
+
+    random = np.random.default_rng(2)
+    lent = []
+    for variable in model.trainable_variables:
+        if not keras.backend.is_float_dtype(variable.dtype):
+            continue
+        values = np.asarray(keras.ops.convert_to_numpy(variable)).astype("float32")
+        if np.isin(values, (0.0, 1.0)).all():
+            noise = random.uniform(-0.3, 0.3, values.shape).astype("float32")
+            lent.append((variable, keras.ops.convert_to_tensor(values + noise, variable.dtype)))
+    return lent
+
+
+def masks_made(run: Run) -> list[tuple[Array, Mask]]:
+    """The masks that calls made, each with the tensor that it was made of."""
+    made = []
+    for node in run.nodes:
+        if node.raw is None or any(run.mask(number) is not None for number in node.inputs):
+            continue
+        for number in node.outputs:
+            mask = run.mask(number)
+            if mask is not None and mask.ndim > 1:
+                made += [(run.value(place), mask) for place in node.inputs]
+    return made
+
+
+def _same_masks(one: Run, two: Run) -> bool:
+    return all(
+        (before := one.mask(number)) is None
+        or ((after := two.mask(number)) is not None and np.array_equal(before, after))
+        for number in one.masks
+    )
+
+
+def _among(leak: Leak, leaks: Sequence[Leak]) -> bool:
+    return any(leak.node is other.node and leak.between == other.between for other in leaks)
+
+
+def _tolerance(run: Run) -> float:
+    """The tolerance of the coarsest numbers that the model computes with."""
+    import keras
+
+    kinds = {
+        keras.backend.standardize_dtype(run.tensors[number].dtype)
+        for node in run.nodes
+        for number in node.outputs
+    }
+    return max((TOLERANCES[kind] for kind in kinds if kind in TOLERANCES), default=1e-5)

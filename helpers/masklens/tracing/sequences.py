@@ -1,0 +1,407 @@
+"""Which timesteps of a batch are tokens, and the batches that put a question to a model."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masklens.tracing.calls import Mask
+from masklens.language import translate as _
+from masklens.padding import PaddedBatch
+
+Array = NDArray[Any]
+Side = Literal["pre", "post"]
+KnownFrom = Literal["argument", "batch", "model", "input", "zeros", "added"]
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """One array among the inputs of a model.
+
+    Attributes:
+        array: The array, batch first.
+        name: The name of the model's input, or the key in a dict; empty where there is none.
+        given: The mask that the caller gave for it, (batch, time).
+        batch: The `PaddedBatch` that it came as, if it did.
+    """
+
+    array: Array
+    name: str = ""
+    given: Mask | None = None
+    batch: PaddedBatch | None = None
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether it is a mask by its name, such as `padding_mask`."""
+        return "mask" in self.name.lower() and self.array.ndim == 2
+
+    @property
+    def holds_ids(self) -> bool:
+        """Whether it holds ids, one integer for each timestep."""
+        return self.array.dtype.kind in "iu" and self.array.ndim >= 2 and not self.is_mask
+
+    @property
+    def holds_features(self) -> bool:
+        """Whether it holds a vector for each timestep."""
+        return self.array.dtype.kind == "f" and self.array.ndim == 3
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """Inputs that share their timesteps, such as ids and the mask for them.
+
+    Attributes:
+        places: Where these inputs stand among all of them.
+        valid: (batch, time) booleans: True where a token stands.
+        known_from: What told which timesteps are tokens.
+        side: The side on which padding stands; None if it stands in between only.
+    """
+
+    places: tuple[int, ...]
+    valid: Mask
+    known_from: KnownFrom
+    side: Side | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Finds the side."""
+        object.__setattr__(self, "side", _side(self.valid))
+
+    @property
+    def time(self) -> int:
+        """The number of timesteps."""
+        return int(self.valid.shape[1])
+
+    @property
+    def per_step(self) -> Mask:
+        """(batch, time) booleans, also where a timestep holds several ids."""
+        return self.valid.reshape(*self.valid.shape[:2], -1).any(-1)
+
+
+def find_sequences(inputs: Sequence[Input], made: Sequence[tuple[Array, Mask]]) -> list[Sequences]:
+    """Finds which inputs run along time, and which of their timesteps are tokens.
+
+    The padded timesteps are known from, in this order: a mask that the caller gave, a
+    `PaddedBatch`, a mask that the model makes, an input called `*mask*`; else zeros at the ends.
+
+    Args:
+        inputs: The inputs of the model.
+        made: The masks that the model made, each with the tensor that it was made of.
+
+    Returns:
+        One entry for each kind of padding. Inputs of one length share one, unless their masks
+        differ. Empty if nothing runs along time.
+    """
+    found: list[Sequences] = []
+    for place, one in enumerate(inputs):
+        told = _told(one, inputs, made)
+        if told is not None:
+            found.append(Sequences((place,), *told))
+    for place, one in enumerate(inputs):
+        if any(place in sequences.places for sequences in found) or not _runs_along_time(one):
+            continue
+        shape = one.array.shape[:2]
+        kin = [i for i, sequences in enumerate(found) if sequences.valid.shape[:2] == shape]
+        if kin:
+            best = max(kin, key=lambda i: _likeness(one, [inputs[p] for p in found[i].places]))
+            found[best] = replace_places(found[best], (*found[best].places, place))
+        elif one.holds_ids or one.holds_features:
+            zeros = _zeros_at_ends(one)
+            valid = np.ones(shape, dtype=bool) if zeros is None else zeros
+            found.append(Sequences((place,), valid, "zeros"))
+    return _joined(found)
+
+
+def replace_places(sequences: Sequences, places: tuple[int, ...]) -> Sequences:
+    """Gives sequences other places among the inputs."""
+    return Sequences(places, sequences.valid, sequences.known_from)
+
+
+def lengthened(
+    inputs: Sequence[Input], found: Sequence[Sequences], amounts: Sequence[int]
+) -> tuple[list[Array], list[Sequences]]:
+    """Adds padding to a batch.
+
+    Args:
+        inputs: The inputs of the model.
+        found: What runs along time.
+        amounts: How many timesteps to add to each, on the side where its padding stands.
+
+    Returns:
+        The longer arrays, and where tokens stand in them.
+    """
+    arrays = [one.array for one in inputs]
+    longer = []
+    for sequences, amount in zip(found, amounts, strict=True):
+        side = sequences.side or "post"
+        for place in sequences.places:
+            filler = _filler(inputs[place], sequences.valid)
+            block = np.broadcast_to(
+                filler, (len(arrays[place]), amount, *arrays[place].shape[2:])
+            ).astype(arrays[place].dtype)
+            parts = [block, arrays[place]] if side == "pre" else [arrays[place], block]
+            arrays[place] = np.concatenate(parts, axis=1)
+        padding = np.zeros((len(sequences.valid), amount, *sequences.valid.shape[2:]), dtype=bool)
+        parts = [padding, sequences.valid] if side == "pre" else [sequences.valid, padding]
+        valid = np.concatenate(parts, axis=1)
+        longer.append(Sequences(sequences.places, valid, sequences.known_from))
+    return arrays, longer
+
+
+def with_other_rows(
+    inputs: Sequence[Input], found: Sequence[Sequences], random: np.random.Generator
+) -> tuple[list[Array], Mask]:
+    """Gives every second row other tokens and another length; a single row gets company.
+
+    Args:
+        inputs: The inputs of the model.
+        found: What runs along time.
+        random: Where chance comes from.
+
+    Returns:
+        The arrays, and (batch,) booleans: True where a row stayed as it was.
+    """
+    rows = len(inputs[0].array)
+    if rows == 1:
+        inputs = [replace(one, array=np.repeat(one.array, 2, axis=0)) for one in inputs]
+        valids = [np.repeat(sequences.valid, 2, axis=0) for sequences in found]
+    else:
+        valids = [sequences.valid for sequences in found]
+    # The longest row stays: what another row does to its later timesteps is seen in it alone.
+    longest = int(valids[0].reshape(len(valids[0]), -1).sum(-1).argmax()) if valids else 0
+    kept = np.arange(len(inputs[0].array)) % 2 == longest % 2
+    if rows == 1:
+        kept = np.array([True, False])
+    changed = np.flatnonzero(~kept)
+    source = np.arange(len(kept))
+    source[changed] = np.roll(changed, 1) if len(changed) > 1 else np.flatnonzero(kept)[:1]
+    arrays = [one.array[source] for one in inputs]
+    for sequences, valid in zip(found, valids, strict=True):
+        for row in changed:
+            _change_row(row, inputs, arrays, sequences, valid[source], random)
+    return arrays, kept
+
+
+def with_other_content(
+    inputs: Sequence[Input], found: Sequence[Sequences], random: np.random.Generator
+) -> list[Array] | None:
+    """Puts other vectors at the padded timesteps of feature vectors.
+
+    Args:
+        inputs: The inputs of the model.
+        found: What runs along time.
+        random: Where chance comes from.
+
+    Returns:
+        The arrays; None if there are no feature vectors at padded timesteps.
+    """
+    arrays = [one.array for one in inputs]
+    changed = False
+    for sequences in found:
+        padded = ~sequences.per_step
+        for place in sequences.places:
+            if inputs[place].holds_features and padded.any():
+                arrays[place] = other_content(arrays[place], sequences.per_step, random)
+                changed = True
+    return arrays if changed else None
+
+
+def other_content(values: Array, valid: Mask, random: np.random.Generator) -> Array:
+    """Writes noise to the padded timesteps, larger than what stands at the valid ones.
+
+    Args:
+        values: (batch, time, ...) numbers.
+        valid: Booleans of the leading axes: True where a token stands.
+        random: Where chance comes from.
+
+    Returns:
+        A copy; valid timesteps are as they were.
+
+    Example:
+        >>> values = np.ones((1, 2, 1))
+        >>> other = other_content(values, np.array([[True, False]]), np.random.default_rng(0))
+        >>> (other == values)[..., 0]
+        array([[ True, False]])
+    """
+    known = values[valid].astype("float64")
+    size = float(np.sqrt(np.mean(np.square(known)))) if known.size else 0.0
+    noise = random.normal(0.0, 3.0 * size if 0 < size < np.inf else 1.0, values[~valid].shape)
+    changed = values.copy()
+    changed[~valid] = noise.astype(values.dtype)
+    return changed
+
+
+def _change_row(
+    row: int,
+    inputs: Sequence[Input],
+    arrays: list[Array],
+    sequences: Sequences,
+    valid: Mask,
+    random: np.random.Generator,
+) -> None:
+    """Shuffles the tokens of a row, and turns the half that is next to the padding into padding."""
+    if valid.ndim > 2:
+        return
+    steps = np.flatnonzero(valid[row])
+    order = random.permutation(steps)
+    fewer = len(steps) // 2
+    gone = steps[:fewer] if sequences.side == "pre" else steps[len(steps) - fewer :]
+    for place in sequences.places:
+        one, array = inputs[place], arrays[place]
+        if not one.is_mask:
+            array[row, steps] = array[row, order]
+        array[row, gone] = _filler(one, sequences.valid)
+
+
+def _told(
+    one: Input, inputs: Sequence[Input], made: Sequence[tuple[Array, Mask]]
+) -> tuple[Mask, KnownFrom] | None:
+    if one.given is not None:
+        return one.given, "argument"
+    if one.batch is not None and not one.batch.mask.all():
+        return one.batch.mask, "batch"
+    if one.is_mask:
+        return None
+    fitting = [
+        (source, mask) for source, mask in made if mask.shape == one.array.shape[: mask.ndim]
+    ]
+    # Ids may come as floats: then only the layer that makes a mask of them tells.
+    own = [mask for source, mask in fitting if _same(source, one.array)]
+    for mask in (*own, *(() if one.array.ndim < 3 else [mask for _source, mask in fitting])):
+        if mask.ndim > 1 and not mask.all():
+            return mask, "model"
+    masks = [
+        other for other in inputs if other.is_mask and other.array.shape == one.array.shape[:2]
+    ]
+    if masks:
+        nearest = max(masks, key=lambda other: _likeness(one, [other]))
+        if not np.asarray(nearest.array, dtype=bool).all():
+            return np.asarray(nearest.array, dtype=bool), "input"
+    return None
+
+
+def _runs_along_time(one: Input) -> bool:
+    return one.is_mask or one.holds_features or (one.holds_ids and one.array.shape[1] > 1)
+
+
+def _same(source: Array, array: Array) -> bool:
+    return source.shape == array.shape and bool(np.array_equal(source, array))
+
+
+def _likeness(one: Input, others: Sequence[Input]) -> int:
+    """How many letters the names have in common at the beginning."""
+    return max(len(os.path.commonprefix([one.name, other.name])) for other in others)
+
+
+def _joined(found: Sequence[Sequences]) -> list[Sequences]:
+    """Joins what is padded alike."""
+    joined: list[Sequences] = []
+    for sequences in found:
+        for at, other in enumerate(joined):
+            if np.array_equal(other.valid, sequences.valid):
+                joined[at] = replace_places(other, (*other.places, *sequences.places))
+                break
+        else:
+            joined.append(sequences)
+    return joined
+
+
+def _side(valid: Mask) -> Side | None:
+    ends = valid.reshape(*valid.shape[:2], -1).any(-1)
+    if ends.all() or not ends.size:
+        return "post"
+    after, before = (~ends[:, -1]).sum(), (~ends[:, 0]).sum()
+    if not after and not before:
+        return None
+    return "pre" if before > after else "post"
+
+
+def _zeros_at_ends(one: Input) -> Mask | None:
+    """True up to the zeros at the end of each row, or from those at its beginning."""
+    zero = one.array == 0
+    if zero.ndim > 2:
+        zero = zero.reshape(*zero.shape[:2], -1).all(-1)
+    after = np.logical_and.accumulate(zero[:, ::-1], axis=1)[:, ::-1]
+    before = np.logical_and.accumulate(zero, axis=1)
+    padded = before if before.sum() > after.sum() else after
+    return ~padded if padded.any() and not padded.all() else None
+
+
+def _filler(one: Input, valid: Mask) -> Any:
+    """What stands at a padded timestep."""
+    if one.is_mask:
+        return np.zeros((), dtype=one.array.dtype)
+    padded = ~valid.reshape(*valid.shape[:2], -1).any(-1)
+    if padded.shape == one.array.shape[:2] and padded.any():
+        return one.array[padded][0]
+    return 0 if one.batch is None else one.batch.value
+
+
+def named_inputs(inputs: Any, mask: Any, names: Sequence[str]) -> list[Input]:
+    """Lists the arrays among the inputs, each with its name and the mask that was given for it.
+
+    Args:
+        inputs: What the model is called on, arrays and `PaddedBatch`es in any structure.
+        mask: The masks in the same structure, or one mask for a single input; None for none.
+        names: The names of the model's inputs in order, if it has any.
+
+    Returns:
+        The inputs, in the order in which `keras.tree` flattens them.
+
+    Raises:
+        ValueError: If a mask does not have the shape of its input's leading axes, or masks stand
+            where there are no inputs.
+    """
+    import keras
+
+    leaves = keras.tree.flatten_with_path(inputs)
+    masks = _masks_by_path(mask, leaves)
+    found = []
+    for place, (path, leaf) in enumerate(leaves):
+        key = str(path[-1]) if path and isinstance(path[-1], str) else ""
+        name = key or (names[place] if len(names) == len(leaves) else "")
+        batch = leaf if isinstance(leaf, PaddedBatch) else None
+        array = np.asarray(batch.ids if batch is not None else leaf)
+        given = masks.get(path)
+        if given is not None:
+            given = _checked_mask(given, array, name)
+        found.append(Input(array, name, given, batch))
+    return found
+
+
+def _masks_by_path(mask: Any, leaves: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    import keras
+
+    if mask is None:
+        return {}
+    if isinstance(mask, list) and len(leaves) == 1:
+        mask = np.asarray(mask)
+    masks = {path: one for path, one in keras.tree.flatten_with_path(mask) if one is not None}
+    if len(leaves) == 1 and len(masks) == 1:
+        return {leaves[0][0]: next(iter(masks.values()))}
+    if not masks.keys() <= {path for path, _leaf in leaves}:
+        raise ValueError(
+            _(
+                "mask= has another structure than the inputs: give it one mask for each input that "
+                "has padding, in the same dict or list."
+            )
+        )
+    return masks
+
+
+def _checked_mask(given: Any, array: Array, name: str) -> Mask:
+    import keras
+
+    if isinstance(given, PaddedBatch):
+        given = given.mask
+    mask = np.asarray(keras.ops.convert_to_numpy(given))
+    if mask.ndim < 2 or mask.shape != array.shape[: mask.ndim]:
+        raise ValueError(
+            _(
+                "mask= has the shape {mask}, but the input {name} has {shape}: "
+                "a mask has one value for each timestep, (batch, time)."
+            ).format(mask=mask.shape, name=name, shape=array.shape)
+        )
+    return mask.astype(bool)

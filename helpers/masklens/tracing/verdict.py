@@ -1,0 +1,97 @@
+"""What was measured, written to the calls of a trace: figures, leaks, reasons, causes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from masklens.tracing.calls import LayerCall
+from masklens.tracing.leaks import Leak
+from masklens.tracing.measurement import Measurement
+from masklens.tracing.reasons import explain
+from masklens.tracing.record import RawCall
+from masklens.tracing.runs import Node
+
+
+class Verdict:
+    """What was measured, by call.
+
+    Args:
+        found: The measurement.
+        root: A model whose own call is left out of the trace.
+    """
+
+    def __init__(self, found: Measurement, root: Any) -> None:
+        """Explains each leak."""
+        self._found, self._root = found, root
+        leaks = {leak.node.place: leak for leak in reversed(found.leaks)}
+        hidden = {
+            leak.node.place: leak for leak in found.hidden_leaks if leak.node.place not in leaks
+        }
+        self._hidden = set(hidden) if not found.hidden else set(leaks)
+        self._leaks = dict(sorted({**leaks, **hidden}.items()))
+        self._explained = {place: explain(leak, found) for place, leak in self._leaks.items()}
+
+    def fields(self) -> dict[int, dict[str, Any]]:
+        """The fields of `LayerCall` that were measured, by the place of the recorded call."""
+        fields: dict[int, dict[str, Any]] = {}
+        for node in self._found.run.nodes:
+            if node.raw is not None and node.raw.place >= 0:
+                fields[node.raw.place] = self._fields_of(node)
+        for explained in self._explained.values():
+            if explained.cause is not None and explained.cause.place in fields:
+                fields[explained.cause.place]["costs_a_mask"] = True
+        return fields
+
+    def leaks(self, calls: Mapping[int, LayerCall]) -> tuple[LayerCall, ...]:
+        """The calls at which padding gets in; that of the model, where no call inside did it.
+
+        Args:
+            calls: The calls of the trace, by the place of the recorded call.
+        """
+        nodes = [leak.node for leak in self._leaks.values()]
+        return tuple(calls.get(node.raw.place) or self._call_of_root(node) for node in nodes)
+
+    def _fields_of(self, node: Node) -> dict[str, Any]:
+        figures = [
+            figure
+            for moves in self._found.figures
+            if (figure := moves.largest(node.outputs)) is not None
+        ]
+        fields: dict[str, Any] = {"leak": max(figures, default=None)}
+        leak = self._leaks.get(node.place)
+        if leak is not None:
+            fields |= {
+                "gets_in": True,
+                "hidden": node.place in self._hidden,
+                "reason": self._explained[node.place].reason,
+                "between": self._between(leak),
+            }
+        return fields
+
+    def _between(self, leak: Leak) -> tuple[str, str] | None:
+        if leak.between is None:
+            return None
+        before, after = leak.between
+        return self._path(before), self._path(after)
+
+    def _path(self, node: Node | None) -> str:
+        names = []
+        while node is not None and node.layer is not self._root:
+            names.append(node.layer.name)
+            node = node.parent
+        return "/".join(reversed(names))
+
+    def _call_of_root(self, node: Node) -> LayerCall:
+        raw: RawCall = node.raw
+        return LayerCall(
+            name=raw.name,
+            path=raw.name,
+            layer_type=raw.layer_type,
+            depth=0,
+            shapes_in=raw.shapes_in,
+            shapes_out=raw.shapes_out,
+            masks_in=tuple(raw.masks_in),
+            masks_out=raw.masks_out,
+            receives_mask=raw.receives_mask,
+            effect="none",
+            **self._fields_of(node),
+        )
