@@ -1,6 +1,9 @@
 """`pad` equals Keras's own padding, remembers where tokens came from, and refuses what is wrong."""
 
+import subprocess
+import sys
 import warnings
+from fractions import Fraction
 from typing import Any
 
 import keras
@@ -16,6 +19,15 @@ NUMBERS = {
     "int32": st.integers(-5, 5000),
     "int64": st.floats(-50, 50, width=32),
     "float32": st.floats(-50, 50, width=32) | st.just(float("nan")),
+    "uint64": st.booleans() | st.integers(0, 2**64 - 1),
+    "bool": st.booleans(),
+    "bfloat16": st.integers(0, 5),
+}
+
+VALUES: dict[str, list[Any]] = {
+    "uint64": [0, 0.0, True, 2**64 - 1],
+    "bool": [0, 1, False, True],
+    "float32": [0, -0.0, 1e-7, 7.5, Fraction(1, 3), np.float32(0.1), float("nan"), -float("inf")],
 }
 
 
@@ -32,7 +44,7 @@ def calls(draw: st.DrawFn) -> tuple[list[Any], dict[str, Any]]:
         "dtype": dtype,
         "padding": draw(SIDES),
         "truncating": draw(SIDES),
-        "value": draw(st.sampled_from([0, 0.0, -1, 7.5])),
+        "value": draw(st.sampled_from(VALUES.get(dtype, [0, 0.0, -1, 7.5]))),
     }
     return sequences, arguments
 
@@ -49,7 +61,7 @@ def test_ids_equal_what_keras_returns(call: tuple[list[Any], dict[str, Any]]) ->
     expected = keras.utils.pad_sequences(sequences, **arguments)
     ids = padded_in_silence(sequences, **arguments).ids
     assert ids.dtype == expected.dtype
-    np.testing.assert_array_equal(ids, expected)
+    assert ids.tobytes() == expected.tobytes()
 
 
 @given(calls())
@@ -72,13 +84,37 @@ def test_padding_stands_on_the_side_that_was_asked_for() -> None:
     assert ml.pad(sequences, padding="pre").mask[0].tolist() == [False] * 2 + [True] * 3
 
 
-def test_the_call_can_be_read_and_run_again() -> None:
-    sequences = [[1, 2, 3], [4]]
-    batch = ml.pad(sequences, 2, "float32", "post", "pre", -1)
-    again = eval(batch.call, {"ml": ml, "sequences": sequences})
-    np.testing.assert_array_equal(again.ids, batch.ids)
+@given(calls())
+def test_the_call_can_be_read_and_run_again(call: tuple[list[Any], dict[str, Any]]) -> None:
+    """Bit for bit, though the value be as small as 1e-7, as large as 2**64 - 1, -0.0 or NaN."""
+    sequences, arguments = call
+    batch = padded_in_silence(sequences, **arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        again = eval(batch.call, {"ml": ml, "sequences": sequences})
+    assert again.ids.dtype == batch.ids.dtype
+    assert again.ids.tobytes() == batch.ids.tobytes()
     assert again.call == batch.call
     assert repr(batch).startswith(batch.call)
+
+
+def test_padding_needs_numpy_only() -> None:
+    code = "import masklens as ml, sys; ml.pad([[1], [2, 3]]); sys.exit('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "int32", "uint32", "int64", "uint64"])
+def test_an_integer_type_holds_its_bounds_and_no_number_beyond_them(dtype: str) -> None:
+    """The bounds of 64 bits are no floats, and the nearest float lies beyond them."""
+    least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+    ids = padded_in_silence([[int(least)], [int(most), 1]], dtype=dtype, value=int(most)).ids
+    assert ids.tolist() == [[most, least], [most, 1]]
+    for beyond in (int(most) + 1, float(most) + 1, 2 * int(least) - 1, 2**70, float("inf")):
+        for sequences in ([[beyond]], [np.array([beyond], dtype="float64")]):
+            with pytest.raises(ValueError, match=dtype):
+                ml.pad(sequences, dtype=dtype)
+        with pytest.raises(ValueError, match=dtype):
+            ml.pad([[1]], dtype=dtype, value=beyond)
 
 
 # What is wrong, the arguments, the exception, and what its message must say in each language.
@@ -96,6 +132,24 @@ WRONG: list[tuple[str, Any, dict[str, Any], type[Exception], str, str]] = [
     ("NaN", [[1, float("nan")]], {}, ValueError, "nan, which int32", "nan"),
     ("NaN as value", [[1]], {"value": float("nan")}, ValueError, "padding value", "패딩 값"),
     ("a large id", [[3_000_000_000]], {}, ValueError, "3000000000", "3000000000"),
+    ("too large a value", [[1]], {"value": 2.0**63, "dtype": "int64"}, ValueError, "e+18", "e+18"),
+    ("beyond float16", [[1e6]], {"dtype": "float16"}, ValueError, "1000000.0, which", "없습니다"),
+    ("beyond all", [[10**400]], {"dtype": "float64"}, ValueError, "too large", "큰 수"),
+    ("a value beyond", [[1]], {"value": 10**400}, ValueError, "too large", "큰 수"),
+    ("two as a boolean", [[2]], {"dtype": "bool"}, ValueError, "2, which bool", "토큰 2: bool"),
+    ("NaN as a boolean", [[float("nan")]], {"dtype": "bool"}, ValueError, "nan", "nan"),
+    ("complex", [[1]], {"dtype": "complex64"}, ValueError, "'complex64'", "'complex64'"),
+    ("a complex token", [[1j]], {}, TypeError, "1j at timestep 0", "1j"),
+    ("a complex value", [[1]], {"value": 1j}, TypeError, "got 1j", "1j"),
+    ("objects", [[1]], {"dtype": "object"}, ValueError, "'object'", "'object'"),
+    ("text", [[1]], {"dtype": "str"}, ValueError, "'str'", "'str'"),
+    ("dates", [[1]], {"dtype": "datetime64[s]"}, ValueError, "'datetime64[s]'", "'datetime64[s]'"),
+    ("no type", [[1]], {"dtype": "int33"}, ValueError, "'int33'", "'int33'"),
+    ("an array of no axis", [np.array(3)], {}, TypeError, "Sequence 0 is array(3)", "array(3)"),
+    ("words as objects", np.array([["a"]], object), {}, TypeError, "'a' at timestep 0", "'a'"),
+    ("two sides", [[1]], {"padding": np.array(["pre"])}, ValueError, "array(['pre']", "array(["),
+    ("no memory", [[1]], {"maxlen": 10**13}, MemoryError, "10000000000000 timesteps", "메모리"),
+    ("no address", [[1]], {"maxlen": 10**30}, MemoryError, "do not fit into memory", "메모리"),
     ("a word as value", [[1]], {"value": "x"}, TypeError, "'x'", "'x'"),
     ("negative", [[1]], {"maxlen": -1}, ValueError, "got -1", "-1입니다"),
     ("zero", [[1]], {"maxlen": 0}, ValueError, "at least 1", "1 이상"),
@@ -157,6 +211,13 @@ def test_sequences_without_a_collision_give_no_warning() -> None:
         warnings.simplefilter("error")
         ml.pad([[1, 2], [3]])
         ml.pad([[[0, 1]], [[2, 0], [3, 0]]], padding="post")
+
+
+def test_an_array_of_objects_is_padded_as_the_list_of_them_is() -> None:
+    rows = np.array([[1, 2], [3, 4]], dtype=object)
+    np.testing.assert_array_equal(ml.pad(rows).ids, [[1, 2], [3, 4]])
+    ragged = np.array([[1, 2], [3]], dtype=object)
+    np.testing.assert_array_equal(ml.pad(ragged).ids, [[1, 2], [0, 3]])
 
 
 def test_input_is_left_as_it_was() -> None:

@@ -1,10 +1,13 @@
 """Padding sequences to one length, and remembering which token came from where."""
 
 import difflib
+import math
 import numbers
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -48,8 +51,8 @@ class PaddedBatch:
         parts = ["sequences", f'padding="{self.padding}"']
         if self.maxlen is not None:
             parts += [f'truncating="{self.truncating}"', f"maxlen={self.maxlen}"]
-        if self.value != 0:
-            parts.append(f"value={self.value:g}")
+        if (value := _as_code(self.value)) != "0":
+            parts.append(f"value={value}")
         if self.ids.dtype != np.int32:
             parts.append(f'dtype="{self.ids.dtype}"')
         return f"ml.pad({', '.join(parts)})"
@@ -91,7 +94,8 @@ def pad(
     Args:
         sequences: One list of ids, or of feature vectors, per row of the batch.
         maxlen: The number of timesteps; None for that of the longest sequence.
-        dtype: The type of the result. Integers cut fractions off: 0.6 becomes 0.
+        dtype: The type of the result, one of real numbers. Integers cut fractions off: 0.6
+            becomes 0.
         padding: Pads before (`"pre"`, Keras's default) or after (`"post"`) the tokens.
         truncating: Cuts tokens too many from the beginning (`"pre"`) or the end (`"post"`).
         value: What to write at padded timesteps. `mask_zero=True` of an Embedding masks 0 only.
@@ -100,9 +104,10 @@ def pad(
         The padded batch; its `ids` equal what Keras returns.
 
     Raises:
-        ValueError: If there are no sequences, a value or a mode is not valid, ids and vectors
-            are mixed, or a number does not fit `dtype`.
+        ValueError: If there are no sequences, a value, a type or a mode is not valid, ids and
+            vectors are mixed, or a number does not fit `dtype`.
         TypeError: If sequences hold something else than numbers.
+        MemoryError: If the batch is too large.
 
     Example:
         >>> batch = pad([[711, 632, 71], [73, 8]], padding="post")
@@ -116,19 +121,36 @@ def pad(
     _check_side("padding", padding)
     _check_side("truncating", truncating)
     _check_maxlen(maxlen)
+    kind = _checked_dtype(dtype)
+    value = _checked_value(value)
     rows = _checked_sequences(sequences)
-    _check_numbers(rows, value, dtype)
+    _check_numbers(rows, value, kind)
     length = max(len(row) for row in rows) if maxlen is None else int(maxlen)
     if length == 0:
         raise ValueError(_("Every sequence is empty, so there is no length; give maxlen."))
-    import keras  # not at the top: see mask_of
-
-    ids = keras.utils.pad_sequences(rows, length, dtype, padding, truncating, value)
+    step = next((row.shape[1:] for row in rows if len(row)), ())
+    ids = _filled((len(rows), length, *step), value, kind)
     origin = np.stack([_origin(len(row), length, padding, truncating) for row in rows])
+    for place, row in enumerate(rows):
+        kept = origin[place] >= 0
+        ids[place, kept] = row[origin[place, kept]]
     batch = PaddedBatch(ids, origin, tuple(rows), padding, truncating, maxlen, value)
     _warn_of_empty_rows(rows)
     _warn_of_collision(batch)
     return batch
+
+
+def _filled(shape: tuple[int, ...], value: float, dtype: np.dtype[Any]) -> NDArray[Any]:
+    try:
+        return np.full(shape, value, dtype)
+    except (ValueError, OverflowError, MemoryError) as error:
+        # NumPy's own words differ with the size; the cause is one.
+        raise MemoryError(
+            _(
+                "{rows} sequences of {length} timesteps do not fit into memory; "
+                "give a smaller maxlen."
+            ).format(rows=shape[0], length=shape[1])
+        ) from error
 
 
 def _origin(tokens: int, length: int, padding: Side, truncating: Side) -> NDArray[np.int64]:
@@ -141,7 +163,7 @@ def _origin(tokens: int, length: int, padding: Side, truncating: Side) -> NDArra
 
 
 def _check_side(name: str, side: object) -> None:
-    if side in ("pre", "post"):
+    if isinstance(side, str) and side in ("pre", "post"):
         return
     near = difflib.get_close_matches(str(side), ["pre", "post"], n=1)
     hint = _(' Did you mean "{near}"?').format(near=near[0]) if near else ""
@@ -189,18 +211,21 @@ def _checked_sequences(sequences: Iterable[Any]) -> list[NDArray[Any]]:
 
 
 def _checked_row(place: int, row: Any) -> NDArray[Any]:
-    if isinstance(row, str | bytes) or not isinstance(row, Iterable):
+    scalar = isinstance(row, np.ndarray) and row.ndim == 0
+    if isinstance(row, str | bytes) or not isinstance(row, Iterable) or scalar:
         raise TypeError(
             _(
                 "Sequence {place} is {row!r}, which is no list of numbers; "
                 "pad takes a list of sequences, such as [[711, 632], [73]]."
             ).format(place=place, row=row)
         )
-    tokens = row if isinstance(row, np.ndarray) else list(row)
+    # An array of objects shows what it holds once it is a list.
+    plain = isinstance(row, np.ndarray) and row.dtype.kind != "O"
+    tokens: Any = row if plain else list(row)
     if len(tokens) == 0:
         return np.zeros(0, dtype=int)
     try:
-        array = np.asarray(tokens)
+        array = _as_array(tokens)
     except ValueError as error:
         raise ValueError(
             _(
@@ -208,10 +233,8 @@ def _checked_row(place: int, row: Any) -> NDArray[Any]:
                 "each must be one number, or a vector of one length."
             ).format(place=place)
         ) from error
-    if array.dtype.kind not in "biuf":
-        step = next(
-            i for i, token in enumerate(tokens) if np.asarray(token).dtype.kind not in "biuf"
-        )
+    if not _holds_numbers(array):
+        step = next(i for i, token in enumerate(tokens) if not _holds_numbers(np.asarray(token)))
         raise TypeError(
             _(
                 "Sequence {place} has {token!r} at timestep {step}; pad takes numbers. "
@@ -219,27 +242,110 @@ def _checked_row(place: int, row: Any) -> NDArray[Any]:
                 "and give the words to show(batch, tokens=...)."
             ).format(place=place, token=tokens[step], step=step)
         )
+    return _without_objects(array, _("A token of sequence {place}").format(place=place))
+
+
+def _holds_numbers(array: NDArray[Any]) -> bool:
+    return _is_real(array.dtype) or (
+        array.dtype.kind == "O" and all(isinstance(token, numbers.Real) for token in array.flat)
+    )
+
+
+def _is_real(dtype: np.dtype[Any]) -> bool:
+    # bfloat16 has no letter of its own in NumPy.
+    return dtype.kind in "biuf" or "float" in dtype.name
+
+
+def _as_array(tokens: Any) -> NDArray[Any]:
+    array = np.asarray(tokens)
+    if array.dtype.kind == "f" and array.size and array.max() >= 2**63:
+        # Of integers with and without a 64th bit, NumPy makes floats, which are no ids.
+        exact = np.array(tokens, dtype=object)
+        if all(isinstance(token, numbers.Integral) for token in exact.flat):
+            return exact
     return array
 
 
-def _check_numbers(rows: list[NDArray[Any]], value: object, dtype: str) -> None:
+def _without_objects(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Turns numbers that NumPy keeps as objects, such as large integers, into a type of its own."""
+    if array.dtype.kind != "O":
+        return array
+    with suppress(OverflowError):
+        unsigned = array.astype(np.uint64)
+        if (unsigned == array).all():
+            return unsigned
+    try:
+        return array.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(
+            _("{where} is too large a number for NumPy.").format(where=name)
+        ) from error
+
+
+def _checked_dtype(dtype: Any) -> np.dtype[Any]:
+    # Once it is imported, as Keras does, NumPy knows "bfloat16".
+    import_module("ml_dtypes")
+    try:
+        kind: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype(object)
+    if not _is_real(kind):
+        raise ValueError(
+            _(
+                'dtype must be a type of real numbers, such as "int32" or "float32"; got {dtype!r}.'
+            ).format(dtype=dtype)
+        )
+    return kind
+
+
+def _checked_value(value: Any) -> float:
     if not isinstance(value, numbers.Real):
         raise TypeError(_("value must be a number; got {value!r}.").format(value=value))
-    if not np.issubdtype(np.dtype(dtype), np.integer):
-        return
-    least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
-    where = {_("The padding value"): np.asarray(value)}
+    _without_objects(np.asarray(value), _("The padding value"))
+    return int(value) if isinstance(value, numbers.Integral) else float(value)
+
+
+def _as_code(value: float) -> str:
+    """Writes a number so that Python reads the very same one."""
+    if not math.isfinite(value):
+        return f'float("{value}")'
+    short = abs(value) < 2**53 and value == int(value) and str(value) != "-0.0"
+    return repr(int(value) if short else value)
+
+
+def _check_numbers(rows: list[NDArray[Any]], value: float, dtype: np.dtype[Any]) -> None:
+    name = _("The padding value")
+    where = {name: _without_objects(np.asarray(value), name)}
     where |= {_("A token of sequence {place}").format(place=i): row for i, row in enumerate(rows)}
     for name, array in where.items():
-        # Written so that NaN, which compares as False with everything, does not fit either.
-        fits = (array >= least) & (array <= most)
-        if not fits.all():
-            raise ValueError(
-                _(
-                    '{where} is {number}, which {dtype} cannot hold; pass dtype="float32", '
-                    "or replace it with a number from {least} to {most}."
-                ).format(where=name, number=array[~fits][0], dtype=dtype, least=least, most=most)
-            )
+        fits = _fits(array, dtype)
+        if fits.all():
+            continue
+        known = {"where": name, "number": array[~fits][0], "dtype": dtype}
+        if dtype.kind not in "iu":
+            raise ValueError(_("{where} is {number}, which {dtype} cannot hold.").format(**known))
+        bounds = np.iinfo(dtype)
+        raise ValueError(
+            _(
+                '{where} is {number}, which {dtype} cannot hold; pass dtype="float32", '
+                "or replace it with a number from {least} to {most}."
+            ).format(**known, least=bounds.min, most=bounds.max)
+        )
+
+
+def _fits(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[np.bool_]:
+    """Says of each number whether a type can hold it, apart from fractions and rounding."""
+    if dtype.kind == "b":
+        return np.asarray((array == 0) | (array == 1))
+    if dtype.kind not in "iu":
+        with np.errstate(all="ignore"):
+            stored = array.astype(dtype)
+        return np.asarray(np.isfinite(stored) | ~np.isfinite(array))
+    # NumPy compares no boolean with a bound of 64 bits, and a short float cannot hold the bounds.
+    wide = {"b": "int64", "f": "float64", "V": "float64"}.get(array.dtype.kind, array.dtype)
+    array, bounds = array.astype(wide), np.iinfo(dtype)
+    # Written so that NaN, which compares as False with everything, does not fit either.
+    return np.asarray((array >= bounds.min) & (array < int(bounds.max) + 1))
 
 
 def _warn_of_empty_rows(rows: list[NDArray[Any]]) -> None:
@@ -269,10 +375,10 @@ def _warn_of_collision(batch: PaddedBatch) -> None:
     place = int(batch.origin[rows[0], steps[0]])
     warnings.warn(
         _(
-            "The padding value {value:g} also occurs as a token (sequence {row}, token {place}: "
+            "The padding value {value} also occurs as a token (sequence {row}, token {place}: "
             "{token}): {effect}. Use a padding value that no token has."
         ).format(
-            value=batch.value,
+            value=_as_code(batch.value),
             row=rows[0],
             place=place,
             token=batch.sequences[rows[0]][place],
