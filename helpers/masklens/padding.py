@@ -132,8 +132,9 @@ def pad(
     ids = _filled((len(rows), length, *step), value, kind)
     origin = np.stack([_origin(len(row), length, padding, truncating) for row in rows])
     for place, row in enumerate(rows):
-        kept = origin[place] >= 0
-        ids[place, kept] = row[origin[place, kept]]
+        if len(row):
+            kept = origin[place] >= 0
+            ids[place, kept] = row[origin[place, kept]]
     batch = PaddedBatch(ids, origin, tuple(rows), padding, truncating, maxlen, value)
     _warn_of_empty_rows(rows)
     _warn_of_collision(batch)
