@@ -26,11 +26,13 @@ class Axes:
         batch: Whether the first axis is the batch.
         time: For each axis that is one of timesteps, the places of the sequences it may be.
         changed: Whether an axis has another number of timesteps than any input.
+        nested: The place of the sequences of sequences whose axes are the first ones.
     """
 
     batch: bool
     time: tuple[tuple[int, tuple[int, ...]], ...] = ()
     changed: bool = False
+    nested: int | None = None
 
 
 class Comparison:
@@ -51,13 +53,15 @@ class Comparison:
         longer: Sequence[Sequences] = (),
     ) -> None:
         """Reads no values yet."""
-        self._base, self._found = base, [sequences.per_step for sequences in found]
+        self._base, self._found = base, [sequences.valid for sequences in found]
         self._more = more
-        self._longer = [sequences.per_step for sequences in longer]
+        self._longer = [sequences.valid for sequences in longer]
+        # Nothing tells which timesteps of an answer of another length are valid: all count.
+        self._answers = set(base.nodes[0].outputs)
         self._sides = [sequences.side for sequences in found]
         self._rows = len(self._found[0]) if self._found else 0
         # A row without any token has no answer of its own.
-        full = [mask.any(axis=1) for mask in self._found]
+        full = [mask.reshape(len(mask), -1).any(axis=1) for mask in self._found]
         self._full: Mask = np.logical_and.reduce(full) if full else np.ones(0, dtype=bool)
         self._known: dict[int, Axes] = {}
 
@@ -109,9 +113,12 @@ class Comparison:
             two = two[: self._rows]
         if axes.changed:
             return self._changed(one, two, masks, question, rows)
-        if not axes.time:
+        if not axes.time and axes.nested is None:
             return (one[rows], two[rows]) if one.shape == two.shape else None
         tokens = self._longer if question == "amount" else self._found
+        if axes.nested is not None:
+            pair = self._found[axes.nested], tokens[axes.nested]
+            return _gather_nested(one, pair[0], rows), _gather_nested(two, pair[1], rows)
         return _gather(one, axes, self._found, rows), _gather(two, axes, tokens, rows)
 
     def _changed(
@@ -150,34 +157,41 @@ class Comparison:
             if self._more is None:
                 self._known[number] = self._axes_of_one(number, shape)
             else:
-                self._known[number] = self._axes_of_two(shape, self._more.value(number).shape)
+                longer = self._more.value(number).shape
+                self._known[number] = self._axes_of_two(number, shape, longer)
         return self._known[number]
 
-    def _axes_of_two(self, shape: tuple[int, ...], longer: tuple[int, ...]) -> Axes:
+    def _axes_of_two(self, number: int, shape: tuple[int, ...], longer: tuple[int, ...]) -> Axes:
         """Tells axes of timesteps from others by how much they grew."""
-        if not shape or len(shape) != len(longer) or shape[0] != longer[0]:
+        if not shape or len(shape) != len(longer) or not shape[0] == longer[0] == self._rows:
             return Axes(batch=False)
-        if shape[0] != self._rows:
-            return Axes(batch=False)
+        masks = list(zip(self._found, self._longer, strict=True))
+        for place, (mask, more) in enumerate(masks):
+            if mask.ndim > 2 and _begins(shape, mask) and _begins(longer, more):
+                return Axes(batch=True, nested=place)
         time = []
-        for axis, sizes in enumerate(zip(shape, longer, strict=True)):
-            if axis == 0 or sizes[0] == sizes[1]:
+        for axis, (size, grown) in enumerate(zip(shape, longer, strict=True)):
+            if axis == 0 or size == grown:
                 continue
-            places = tuple(
-                place
-                for place, (mask, more) in enumerate(zip(self._found, self._longer, strict=True))
-                if (mask.shape[1], more.shape[1]) == sizes
-            )
+            sizes = [(mask.shape[-1], more.shape[-1]) for mask, more in masks if mask.ndim == 2]
+            places = [at for at, pair in enumerate(sizes) if pair == (size, grown)]
+            if not places and number not in self._answers:
+                # Something stands before or behind the timesteps, such as a token for all.
+                grew = [at for at, (one, two) in enumerate(sizes) if two - one == grown - size]
+                places = [at for at in grew if sizes[at][0] < size][:1]
             if not places:
                 return Axes(batch=True, changed=True)
-            time.append((axis, places))
+            time.append((axis, tuple(places)))
         return Axes(batch=True, time=tuple(time))
 
     def _axes_of_one(self, number: int, shape: tuple[int, ...]) -> Axes:
         """Takes an axis for one of timesteps if it is as long, where that is all there is."""
         if not shape or shape[0] != self._rows:
             return Axes(batch=False)
-        lengths = [mask.shape[1] for mask in self._found]
+        for place, mask in enumerate(self._found):
+            if mask.ndim > 2 and _begins(shape, mask):
+                return Axes(batch=True, nested=place)
+        lengths = [mask.shape[1] if mask.ndim == 2 else -1 for mask in self._found]
 
         def places(axis: int) -> tuple[int, ...]:
             return tuple(place for place, length in enumerate(lengths) if length == shape[axis])
@@ -192,6 +206,9 @@ class Comparison:
         mask = self._base.mask(number)
         if mask is not None and mask.shape == shape[:2]:
             return Axes(batch=True, changed=True)
+        before = [place for place, length in enumerate(lengths) if 0 < shape[1] - length <= 2]
+        if len(shape) > 2 and before and number not in self._answers:
+            return Axes(batch=True, time=((1, (before[0],)),))
         time = tuple((axis, places(axis)) for axis in range(2, len(shape)) if places(axis))
         return Axes(batch=True, time=time)
 
@@ -203,9 +220,32 @@ def _gather(values: Array, axes: Axes, masks: Sequence[Mask], rows: Mask) -> Arr
     for axis, (_, places) in enumerate(axes.time):
         # Where two sequences are as long, a timestep is valid if it is in both.
         mask = np.logical_and.reduce([masks[place] for place in places])
+        if mask.shape[1] < moved.shape[axis + 1]:
+            mask = _certain(mask, moved.shape[axis + 1] - mask.shape[1])
         valid = valid[..., None] & mask.reshape(len(mask), *(1,) * axis, mask.shape[1])
     gathered: Array = moved[valid]
     return gathered
+
+
+def _certain(mask: Mask, more: int) -> Mask:
+    """Where a token stands however many of some more timesteps stand before the sequence."""
+    shifted = [np.pad(mask, [(0, 0), (before, more - before)]) for before in range(more + 1)]
+    certain: Mask = np.logical_and.reduce(shifted)
+    return certain
+
+
+def _begins(shape: tuple[int, ...], mask: Mask) -> bool:
+    """Whether the first axes are those of sequences of sequences, all or all but the last."""
+    return shape[: mask.ndim] == mask.shape or (
+        len(shape) == mask.ndim and shape[: mask.ndim - 1] == mask.shape[:-1]
+    )
+
+
+def _gather_nested(values: Array, mask: Mask, rows: Mask) -> Array:
+    """Lists the values at valid places of sequences of sequences."""
+    if values.shape[: mask.ndim] != mask.shape:
+        mask = mask.any(-1)
+    return values[mask & rows.reshape(-1, *(1,) * (mask.ndim - 1))]
 
 
 def relative_difference(one: Array, two: Array) -> float:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from masklens.tracing.calls import Mask
 from masklens.language import translate as _
 from masklens.mask import attach_mask, attached_mask
+from masklens.tracing.calls import Mask
 from masklens.tracing.comparison import TOLERANCES, Comparison, Question
 from masklens.tracing.leaks import Leak, Moves, OpaqueTypes, find_leaks, first_not_a_number
-from masklens.tracing.runs import Array, Node, Player, Run, all_layers
+from masklens.tracing.runs import Array, Node, Player, Run
 from masklens.tracing.sequences import (
     Input,
     Sequences,
@@ -129,7 +129,7 @@ class _Examination:
         if not found.sequences:
             found.why_none = _("Nothing in the inputs runs along time, so nothing is padding.")
             return found
-        if all(sequences.per_step.all() for sequences in found.sequences):
+        if all(sequences.valid.all() for sequences in found.sequences):
             self._add_padding(found)
         if not found.why_none:
             self._put_questions(found)
@@ -177,8 +177,7 @@ class _Examination:
         runs: list[tuple[Question, Run | None, Mask | None]] = [("amount", more, None)]
         runs += [("content", run, None) for run in self._other_content(found, random)]
         if not fixed:
-            arrays, kept = with_other_rows(self._inputs, found.sequences, random)
-            runs.append(("rows", self._attempt(arrays), kept))
+            runs.append(("rows", *self._other_rows(found, random)))
         for question, run, kept in runs:
             if run is None:
                 continue
@@ -220,7 +219,13 @@ class _Examination:
         arrays = with_other_content(self._inputs, found.sequences, random)
         runs = []
         for sign in (1.0, -1.0):
-            exchange = _Exchange(self._inputs, found.sequences, sign)
+            known = [
+                (self._inputs[place].array, sequences.valid)
+                for sequences in found.sequences
+                for place in sequences.places
+                if not (self._inputs[place].is_mask or self._inputs[place].holds_features)
+            ]
+            exchange = _Exchange(known, sign)
             run = self._attempt(
                 arrays or [one.array for one in self._inputs], replace=exchange.replace
             )
@@ -234,6 +239,19 @@ class _Examination:
                 break
         return runs
 
+    def _other_rows(
+        self, found: Measurement, random: np.random.Generator
+    ) -> tuple[Run | None, Mask]:
+        """Runs with other ids in some rows, and with vectors in their place that no id has."""
+        arrays, kept = with_other_rows(self._inputs, found.sequences, random)
+        unchanged = [
+            (arrays[place], np.broadcast_to(kept.reshape(-1, 1), arrays[place].shape[:2]))
+            for sequences in found.sequences
+            for place in sequences.places
+            if self._inputs[place].holds_ids and arrays[place].ndim == 2
+        ]
+        return self._attempt(arrays, replace=_Exchange(unchanged).replace), kept
+
     def _differs_from_itself(self, found: Measurement, comparison: Comparison) -> bool:
         again = self._attempt([one.array for one in self._inputs])
         if again is None:
@@ -243,17 +261,15 @@ class _Examination:
 
 
 class _Exchange:
-    """Writes noise to the padded timesteps of each tensor of vectors that a layer makes of ids."""
+    """Writes noise to timesteps of each tensor of vectors that a layer makes of ids.
 
-    def __init__(
-        self, inputs: Sequence[Input], found: Sequence[Sequences], sign: float = 1.0
-    ) -> None:
-        self._known = [
-            (inputs[place].array, sequences.valid)
-            for sequences in found
-            for place in sequences.places
-            if not (inputs[place].is_mask or inputs[place].holds_features)
-        ]
+    Args:
+        known: Ids, and booleans of the same shape: False where noise goes.
+        sign: -1.0 for the opposite of the noise.
+    """
+
+    def __init__(self, known: Sequence[tuple[Array, Mask]], sign: float = 1.0) -> None:
+        self._known = known
         self._random = np.random.default_rng(1)
         self._sign = sign
         self._done: set[int] = set()
@@ -280,7 +296,7 @@ class _Exchange:
         return tensor
 
     def _valid(self, leaves: Sequence[Any], shape: tuple[int, ...]) -> Mask | None:
-        """Where tokens stand in what was made of ids; None if it was made of something else."""
+        """Where no noise goes in what was made of ids; None if it was made of something else."""
         import keras
 
         for leaf in leaves:
@@ -326,7 +342,11 @@ def masks_made(run: Run) -> list[tuple[Array, Mask]]:
     """The masks that calls made, each with the tensor that it was made of."""
     made = []
     for node in run.nodes:
+        inside = [number for inner in node.inside for number in inner.outputs]
         if node.raw is None or any(run.mask(number) is not None for number in node.inputs):
+            continue
+        if any(run.mask(number) is not None for number in inside):
+            # A call inside made it, of what came in there.
             continue
         for number in node.outputs:
             mask = run.mask(number)

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.tracing.calls import Mask
 from masklens.language import translate as _
 from masklens.padding import PaddedBatch
+from masklens.tracing.calls import Mask
 
 Array = NDArray[Any]
 Side = Literal["pre", "post"]
@@ -55,7 +55,8 @@ class Sequences:
 
     Attributes:
         places: Where these inputs stand among all of them.
-        valid: (batch, time) booleans: True where a token stands.
+        valid: (batch, time) booleans: True where a token stands. For ids of a higher rank, such as
+            (batch, sentences, words), they have its shape, and padding is added along the last axis.
         known_from: What told which timesteps are tokens.
         side: The side on which padding stands; None if it stands in between only.
     """
@@ -105,11 +106,18 @@ def find_sequences(inputs: Sequence[Input], made: Sequence[tuple[Array, Mask]]) 
         shape = one.array.shape[:2]
         kin = [i for i, sequences in enumerate(found) if sequences.valid.shape[:2] == shape]
         if kin:
-            best = max(kin, key=lambda i: _likeness(one, [inputs[p] for p in found[i].places]))
+            best = max(
+                kin,
+                key=lambda i: (
+                    one.is_mask and np.array_equal(one.array != 0, found[i].valid),
+                    _likeness(one, [inputs[p] for p in found[i].places]),
+                ),
+            )
             found[best] = replace_places(found[best], (*found[best].places, place))
         elif one.holds_ids or one.holds_features:
             zeros = _zeros_at_ends(one)
-            valid = np.ones(shape, dtype=bool) if zeros is None else zeros
+            rank = 2 if one.holds_features else one.array.ndim
+            valid = np.ones(one.array.shape[:rank], dtype=bool) if zeros is None else zeros
             found.append(Sequences((place,), valid, "zeros"))
     return _joined(found)
 
@@ -138,14 +146,15 @@ def lengthened(
         side = sequences.side or "post"
         for place in sequences.places:
             filler = _filler(inputs[place], sequences.valid)
-            block = np.broadcast_to(
-                filler, (len(arrays[place]), amount, *arrays[place].shape[2:])
-            ).astype(arrays[place].dtype)
+            axis = sequences.valid.ndim - 1
+            shape = list(arrays[place].shape)
+            shape[axis] = amount
+            block = np.broadcast_to(filler, shape).astype(arrays[place].dtype)
             parts = [block, arrays[place]] if side == "pre" else [arrays[place], block]
-            arrays[place] = np.concatenate(parts, axis=1)
-        padding = np.zeros((len(sequences.valid), amount, *sequences.valid.shape[2:]), dtype=bool)
+            arrays[place] = np.concatenate(parts, axis=axis)
+        padding = np.zeros((*sequences.valid.shape[:-1], amount), dtype=bool)
         parts = [padding, sequences.valid] if side == "pre" else [sequences.valid, padding]
-        valid = np.concatenate(parts, axis=1)
+        valid = np.concatenate(parts, axis=-1)
         longer.append(Sequences(sequences.places, valid, sequences.known_from))
     return arrays, longer
 
@@ -250,7 +259,11 @@ def _change_row(
     gone = steps[:fewer] if sequences.side == "pre" else steps[len(steps) - fewer :]
     for place in sequences.places:
         one, array = inputs[place], arrays[place]
-        if not one.is_mask:
+        if one.holds_features:
+            array[row, steps] = other_content(array, np.arange(len(array)) != row, random)[
+                row, steps
+            ]
+        elif not one.is_mask:
             array[row, steps] = array[row, order]
         array[row, gone] = _filler(one, sequences.valid)
 
@@ -276,7 +289,7 @@ def _told(
         other for other in inputs if other.is_mask and other.array.shape == one.array.shape[:2]
     ]
     if masks:
-        nearest = max(masks, key=lambda other: _likeness(one, [other]))
+        nearest = max(masks, key=lambda other: (_explains(other, one), _likeness(one, [other])))
         if not np.asarray(nearest.array, dtype=bool).all():
             return np.asarray(nearest.array, dtype=bool), "input"
     return None
@@ -288,6 +301,15 @@ def _runs_along_time(one: Input) -> bool:
 
 def _same(source: Array, array: Array) -> bool:
     return source.shape == array.shape and bool(np.array_equal(source, array))
+
+
+def _explains(mask: Input, one: Input) -> bool:
+    """Whether one value stands where a mask is False, and nowhere else."""
+    valid = mask.array != 0
+    padding = one.array[~valid]
+    return bool(len(padding) and (padding == padding[0]).all()) and not bool(
+        (one.array[valid] == padding[0]).reshape(int(valid.sum()), -1).all(-1).any()
+    )
 
 
 def _likeness(one: Input, others: Sequence[Input]) -> int:
@@ -309,10 +331,10 @@ def _joined(found: Sequence[Sequences]) -> list[Sequences]:
 
 
 def _side(valid: Mask) -> Side | None:
-    ends = valid.reshape(*valid.shape[:2], -1).any(-1)
-    if ends.all() or not ends.size:
+    """The side on which padding stands, along the last axis."""
+    if valid.all() or not valid.size:
         return "post"
-    after, before = (~ends[:, -1]).sum(), (~ends[:, 0]).sum()
+    after, before = (~valid[..., -1]).sum(), (~valid[..., 0]).sum()
     if not after and not before:
         return None
     return "pre" if before > after else "post"
@@ -320,12 +342,12 @@ def _side(valid: Mask) -> Side | None:
 
 def _zeros_at_ends(one: Input) -> Mask | None:
     """True up to the zeros at the end of each row, or from those at its beginning."""
-    zero = one.array == 0
-    if zero.ndim > 2:
-        zero = zero.reshape(*zero.shape[:2], -1).all(-1)
-    after = np.logical_and.accumulate(zero[:, ::-1], axis=1)[:, ::-1]
-    before = np.logical_and.accumulate(zero, axis=1)
-    padded = before if before.sum() > after.sum() else after
+    zero: Mask = np.asarray(one.array == 0)
+    if one.holds_features:
+        zero = np.asarray(zero.all(-1))
+    after = np.logical_and.accumulate(zero[..., ::-1], axis=-1)[..., ::-1]
+    before = np.logical_and.accumulate(zero, axis=-1)
+    padded: Mask = before if before.sum() > after.sum() else after
     return ~padded if padded.any() and not padded.all() else None
 
 
@@ -333,9 +355,8 @@ def _filler(one: Input, valid: Mask) -> Any:
     """What stands at a padded timestep."""
     if one.is_mask:
         return np.zeros((), dtype=one.array.dtype)
-    padded = ~valid.reshape(*valid.shape[:2], -1).any(-1)
-    if padded.shape == one.array.shape[:2] and padded.any():
-        return one.array[padded][0]
+    if valid.shape == one.array.shape[: valid.ndim] and not valid.all():
+        return one.array[~valid][0]
     return 0 if one.batch is None else one.batch.value
 
 
