@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from classroom import checks  # noqa: E402 - it is found only now
-from classroom.spawner import StudentSpawner  # noqa: E402
+from classroom.spawner import SERVER, StudentSpawner  # noqa: E402
 from classroom.students import ClassAuthenticator  # noqa: E402
 
 c = get_config()  # noqa: F821 - JupyterHub defines it where it reads this file
@@ -104,7 +104,7 @@ c.StudentSpawner.first_uid = first_uid
 c.StudentSpawner.course_repository = repository
 c.StudentSpawner.course_branch = setting("COURSE_BRANCH", "") or checks.branch_of(repository)
 c.StudentSpawner.course_folder = setting("COURSE_FOLDER", "masklens")
-c.StudentSpawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
+c.StudentSpawner.cmd = SERVER
 # A class that comes in at once waits for the processors.
 c.Spawner.start_timeout = 300
 c.Spawner.http_timeout = 300

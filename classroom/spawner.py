@@ -17,6 +17,9 @@ from classroom.students import Home, both, home_of
 
 LANGUAGES = {"ko": "한국어", "en": "English"}
 PULL = Path(__file__).parent / "pull.py"
+# A server starts in the home folder. Without -P, its modules would be looked for there first, and a
+# student's own random.py would keep it from starting.
+SERVER = [sys.executable, "-P", "-m", "jupyterhub.singleuser"]
 FORM = """
 <fieldset class="form-group">
   <legend>언어 / Language</legend>

@@ -25,6 +25,7 @@ from hub import PASSWORD, PATIENCE, ROOT, Hub, Notebook, Student, opened, wait_f
 
 from authoring.links import Course
 from classroom import checks, students
+from classroom.spawner import SERVER
 from classroom.students import home_of
 
 # Of two languages, with spaces, and one whose Hangul a Mac typed in parts.
@@ -368,6 +369,40 @@ def test_a_server_starts_without_the_course_and_says_so(lesson: Class, later: St
     note = (lesson.home(later) / "course-update.md").read_text(encoding="utf-8")
     assert str(course) in note
     assert f"not brought up to date for {LATER}" in lesson.hub.log
+
+
+# What a student might call a file, and what a server imports.
+OWN = ("random", "json", "types", "string", "token", "queue", "calendar", "email")
+
+
+def _write_own_modules(folder: Path, uid: int = 0) -> None:
+    for name in OWN:
+        (folder / f"{name}.py").write_text(f"raise SystemExit('the {name}.py of a student')\n")
+        os.chown(folder / f"{name}.py", uid, uid)
+
+
+def test_a_students_files_do_not_stand_in_for_what_a_server_imports(tmp_path: Path) -> None:
+    _write_own_modules(tmp_path, os.getuid())
+    command = [*SERVER, "--version"]
+    assert command[1] == "-P"
+    for start, said in ((command, ""), ([command[0], *command[2:]], "of a student\n")):
+        done = subprocess.run(start, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr[-13:]) == (int(bool(said)), said)
+
+
+def test_a_server_starts_whatever_a_students_files_are_called(
+    lesson: Class, later: Student
+) -> None:
+    home = home_of(LATER, lesson.hub.folder / "homes", lesson.hub.uids.start)
+    _write_own_modules(home.folder, home.uid)
+    try:
+        later.spawn()
+        assert f"{OWN[0]}.py" in [one["name"] for one in later.ask("contents")["content"]]
+        # So does a kernel, whose own folder this is.
+        assert later.run("print('here')") == "here"
+    finally:
+        for name in OWN:
+            (home.folder / f"{name}.py").unlink()
 
 
 def test_a_folder_that_is_no_students_starts_no_server(lesson: Class) -> None:
