@@ -114,7 +114,12 @@ class Run:
         if self._replace is not None and is_array(outputs) and not is_symbolic(outputs):
             outputs = self._replace(node, leaves, outputs)
         if self.recorder:
-            self.recorder.end(node.raw, outputs)
+            # A probe runs the call again, and these runs are no calls of the model.
+            self.asleep = True
+            try:
+                self.recorder.end(node.raw, outputs)
+            finally:
+                self.asleep = False
         results = [leaf for leaf in self._flat(outputs) if is_array(leaf) and not is_symbolic(leaf)]
         node.outputs = tuple(map(self._number, results))
         for number, leaf in zip(node.outputs, results, strict=True):
