@@ -117,9 +117,11 @@ class Comparison:
             return (one[rows], two[rows]) if one.shape == two.shape else None
         tokens = self._longer if question == "amount" else self._found
         if axes.nested is not None:
-            pair = self._found[axes.nested], tokens[axes.nested]
-            return _gather_nested(one, pair[0], rows), _gather_nested(two, pair[1], rows)
-        return _gather(one, axes, self._found, rows), _gather(two, axes, tokens, rows)
+            before, after = self._found[axes.nested], tokens[axes.nested]
+            return _gather_nested(one, before, rows), _gather_nested(two, after, rows)
+        pair = _gather(one, axes, self._found, rows), _gather(two, axes, tokens, rows)
+        # Which timesteps stand for tokens on a longer axis is not certain with more padding.
+        return pair if pair[0].shape == pair[1].shape else None
 
     def _changed(
         self,
@@ -177,8 +179,13 @@ class Comparison:
             places = [at for at, pair in enumerate(sizes) if pair == (size, grown)]
             if not places and number not in self._answers:
                 # Something stands before or behind the timesteps, such as a token for all.
-                grew = [at for at, (one, two) in enumerate(sizes) if two - one == grown - size]
-                places = [at for at in grew if sizes[at][0] < size][:1]
+                # Or each of them stands there several times.
+                grew = [
+                    at
+                    for at, (one, two) in enumerate(sizes)
+                    if one < size and (two - one == grown - size or two * size == one * grown)
+                ]
+                places = grew[:1]
             if not places:
                 return Axes(batch=True, changed=True)
             time.append((axis, tuple(places)))
@@ -193,18 +200,17 @@ class Comparison:
                 return Axes(batch=True, nested=place)
         lengths = [mask.shape[1] if mask.ndim == 2 else -1 for mask in self._found]
 
+        own = self._base.mask(number)
+
         def places(axis: int) -> tuple[int, ...]:
             return tuple(place for place, length in enumerate(lengths) if length == shape[axis])
 
         if len(shape) == 2:
-            mask = self._base.mask(number)
-            if mask is not None and mask.shape == shape and places(1):
-                return Axes(batch=True, time=((1, places(1)),))
-            return Axes(batch=True)
+            same = own is not None and own.shape == shape and places(1)
+            return Axes(batch=True, time=((1, places(1)),) if same else ())
         if len(shape) > 2 and places(1):
             return Axes(batch=True, time=((1, places(1)),))
-        mask = self._base.mask(number)
-        if mask is not None and mask.shape == shape[:2]:
+        if own is not None and own.shape == shape[:2]:
             return Axes(batch=True, changed=True)
         before = [place for place, length in enumerate(lengths) if 0 < shape[1] - length <= 2]
         if len(shape) > 2 and before and number not in self._answers:
@@ -221,17 +227,23 @@ def _gather(values: Array, axes: Axes, masks: Sequence[Mask], rows: Mask) -> Arr
         # Where two sequences are as long, a timestep is valid if it is in both.
         mask = np.logical_and.reduce([masks[place] for place in places])
         if mask.shape[1] < moved.shape[axis + 1]:
-            mask = _certain(mask, moved.shape[axis + 1] - mask.shape[1])
+            mask = _certain(mask, moved.shape[axis + 1])
         valid = valid[..., None] & mask.reshape(len(mask), *(1,) * axis, mask.shape[1])
     gathered: Array = moved[valid]
     return gathered
 
 
-def _certain(mask: Mask, more: int) -> Mask:
-    """Where a token stands however many of some more timesteps stand before the sequence."""
+def _certain(mask: Mask, steps: int) -> Mask:
+    """Where a token stands for certain on a longer time axis, however it came about.
+
+    Other timesteps may stand before or behind the sequence, or each timestep several times.
+    """
+    times, rest = divmod(steps, mask.shape[1])
+    if not rest:
+        return np.asarray(np.repeat(mask, times, axis=1) & np.tile(mask, (1, times)))
+    more = steps - mask.shape[1]
     shifted = [np.pad(mask, [(0, 0), (before, more - before)]) for before in range(more + 1)]
-    certain: Mask = np.logical_and.reduce(shifted)
-    return certain
+    return np.asarray(np.logical_and.reduce(shifted))
 
 
 def _begins(shape: tuple[int, ...], mask: Mask) -> bool:
@@ -244,7 +256,7 @@ def _begins(shape: tuple[int, ...], mask: Mask) -> bool:
 def _gather_nested(values: Array, mask: Mask, rows: Mask) -> Array:
     """Lists the values at valid places of sequences of sequences."""
     if values.shape[: mask.ndim] != mask.shape:
-        mask = mask.any(-1)
+        mask = np.asarray(mask.any(-1))
     return values[mask & rows.reshape(-1, *(1,) * (mask.ndim - 1))]
 
 

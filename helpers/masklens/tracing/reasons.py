@@ -13,28 +13,46 @@ from masklens.tracing.measurement import Measurement
 from masklens.tracing.record import RawCall, is_array
 from masklens.tracing.runs import Node
 
-# In the code of a way out, `mask` is (batch, time), True where a token stands, and `x` what the
-# layer takes.
+# In the code of a way out, `x` is what the layer takes, `mask` is (batch, time) and True where a
+# token stands, and the last line gives what the layer gave before, unless it sets a name.
+_WINDOWS = (
+    "starts = mask.shape[1] - {size} + 1\n"
+    "windows = [mask[:, step : starts + step : {stride}] for step in range({size})]\n"
+    "mask = keras.ops.all(keras.ops.stack(windows), axis=0)\n"
+)
 WAYS_OUT = {
     "mask_by_hand": "{layer}(x, mask=mask)",
-    "mask_zero": "{maker} = keras.layers.Embedding(..., mask_zero=True)",
+    "mask_of_windows": _WINDOWS + "{layer}(x, mask=mask)",
+    "windows": _WINDOWS + "{layer}(x)  # and mask=mask for what reads it",
+    "mask_repeated": "mask = keras.ops.repeat(mask, {size}, axis=1)\n{layer}(x, mask=mask)",
+    "mask_zero": "{maker} = keras.layers.Embedding({rows}, {width}, mask_zero=True)",
     "pad_with_zero": 'ml.pad(sequences, padding="{side}", value=0)',
+    "mask_value": "x = keras.layers.Masking(mask_value={value})(x)",
     "initial_state": "{layer}(x, initial_state=state, mask=mask)",
-    "several_tensors": "{layer}(..., mask=mask)",
-    "zero_the_padding": ("x = x * keras.ops.cast(mask, x.dtype)[..., None]\n{layer}(x)"),
-    "largest": ("x = keras.ops.where(mask[..., None], x, -float('inf'))\nkeras.ops.max(x, axis=1)"),
+    "several_tensors": "{layer}(*tensors, mask=mask)",
+    "zero_the_padding": "x = x * keras.ops.cast(mask, x.dtype)[..., None]\n{layer}(x)",
+    "largest": 'x = keras.ops.where(mask[..., None], x, -float("inf"))\nkeras.ops.max(x, axis=1)',
     "average": "keras.layers.GlobalAveragePooling1D()(x, mask=mask)",
-    "sum": (
-        "weights = keras.ops.cast(mask, x.dtype)[..., None]\n"
-        "keras.ops.sum(x * weights, axis=1) / keras.ops.sum(weights, axis=1)"
+    "sum": "keras.ops.sum(x * keras.ops.cast(mask, x.dtype)[..., None], axis=1)",
+    "last": (
+        'place = keras.ops.sum(keras.ops.cast(mask, "int32"), axis=1) - 1\n'
+        "keras.ops.take_along_axis(x, place[:, None, None], axis=1)[:, 0]"
+    ),
+    "first": (
+        'place = keras.ops.argmax(keras.ops.cast(mask, "int32"), axis=1)\n'
+        "keras.ops.take_along_axis(x, place[:, None, None], axis=1)[:, 0]"
     ),
     "attention": "{layer}(x, x, attention_mask=mask[:, None, :])",
-    "invert": "{layer}(..., {argument}=keras.ops.logical_not(mask))",
+    "cross_attention": "{layer}(query, value, attention_mask=value_mask[:, None, :])",
+    "attention_of_list": "{layer}([x, x], mask=[mask, mask])",
+    "invert": "{argument} = keras.ops.logical_not({argument})",
+    "keys": "{argument} = {argument}[:, None, :]",
     "positions": (
-        "positions = keras.ops.maximum(keras.ops.cumsum(keras.ops.cast(mask, 'int32'), 1) - 1, 0)"
+        'count = keras.ops.cumsum(keras.ops.cast(mask, "int32"), axis=1)\n'
+        "positions = keras.ops.maximum(count - 1, 0)"
     ),
-    "each_row": "keras.layers.LayerNormalization()(x)",
-    "finite": "{layer}: -1e4 in place of -1e9, which float16 cannot hold",
+    "each_timestep": "keras.layers.LayerNormalization()(x)",
+    "finite": "scores = keras.ops.where(mask, scores, -3e4)",
 }
 
 
@@ -101,7 +119,7 @@ class _Case:
         if not broken:
             return None
         if "float16" in self._dtypes():
-            why = _("{layer} gives NaN: a number is too large for float16.")
+            why = _("{layer} gives NaN: float16 holds no number beyond 65504, such as -1e9.")
             return self._say("nan", why, "finite")
         return self._say(
             "nan", _("{layer} gives values that are not numbers (NaN or infinity)."), ""
@@ -129,14 +147,15 @@ class _Case:
                         "`{argument}` has the shape (batch, time) and is taken for (query, key), "
                         "since the batch has as many rows as timesteps: rows read one another."
                     )
-                    return self._say("mask_shape", why, "attention", argument=name)
+                    return self._say("mask_shape", why, "keys", argument=name)
         return None
 
     def _rows(self) -> Explanation | None:
         if self.questions != {"rows"}:
             return None
         why = _("{layer} mixes the rows of the batch, so one row's answer depends on the others.")
-        return self._say("rows", why, "each_row")
+        normalizes = type(self.node.layer).__name__ == "BatchNormalization"
+        return self._say("rows", why, "each_timestep" if normalizes else "")
 
     def _positions(self) -> Explanation | None:
         left = any(sequences.side == "pre" for sequences in self.found.sequences)
@@ -152,7 +171,12 @@ class _Case:
         return self._say("positions", why, "positions")
 
     def _meets_a_table(self) -> bool:
-        """Whether a tensor without a batch, such as a table of positions, was made before."""
+        """Whether positions are taken: as integers, or as a table of vectors without a batch."""
+        taker = self.leak.between[1] if self.leak.between else None
+        if taker is not None and any(
+            self.run.value(number).dtype.kind in "iu" for number in taker.inputs
+        ):
+            return True
         rows = len(self.found.sequences[0].valid)
         return any(
             len(shape) == 2 and shape[0] != rows
@@ -165,12 +189,12 @@ class _Case:
         if self.leak.between is None:
             return None
         before, after = self.leak.between
-        places = {
-            "before": before.layer.name if before else "",
-            "after": after.layer.name if after else "",
-        }
+        numbers = (before.outputs if before else ()), (after.inputs if after else self.node.outputs)
+        way_out = next(
+            (known for x in numbers[0] for y in numbers[1] if (known := self._reduction(x, y))), ""
+        )
         why = _("Code in {layer} that is no layer mixes the timesteps, and knows no mask.")
-        return self._say("code", why, "sum", **places)
+        return self._say("code", why, way_out)
 
     def _mask_there(self) -> Explanation | None:
         """The mask reaches the call: it is not handed over, not used, or masks the wrong steps."""
@@ -208,16 +232,23 @@ class _Case:
             "what stands there is not what it looks for."
         )
         side = self.found.sequences[0].side or "post"
-        return self._say("wrong_mask", why, "pad_with_zero", maker, side=side)
+        if maker is not None and hasattr(maker.layer, "mask_zero"):
+            return self._say("wrong_mask", why, "pad_with_zero", maker, side=side)
+        value = self._value_at_padding(maker)
+        if value is None:
+            return self._say("wrong_mask", why, self._by_hand(), maker)
+        return self._say("wrong_mask", why, "mask_value", maker, value=value)
 
     def _mixes(self) -> Explanation:
         """The layer has the mask, and padding gets in all the same."""
-        kind = type(self.node.layer).__name__
         if self.raw is not None and self.raw.receives_mask:
             why = _("{layer} takes the mask and does not keep padding out with it.")
         else:
             why = _("{layer} mixes timesteps and does not use the mask.")
-        return self._say("mixes", why, self._recipe(kind))
+        size, stride = _window(self.node.layer)
+        if size > 1 and not set(self.node.outputs) & set(self.run.nodes[0].outputs):
+            return self._say("mixes", why, "windows", size=size, stride=stride)
+        return self._say("mixes", why, self._recipe())
 
     def _mask_gone(self) -> Explanation | None:
         """No mask reaches the call: it was lost on the way, or none was ever made."""
@@ -226,7 +257,7 @@ class _Case:
             cause, by_operator = self._lost_at(number)
             if cause is not None:
                 why = _("{culprit} does not pass the mask on, so {layer} reads padding as data.")
-                return self._say("lost", why, self._by_hand(), cause)
+                return self._by_hand_behind("lost", why, cause)
             if by_operator:
                 why = _(
                     "An operator or a function between layers loses the mask, so {layer} reads "
@@ -236,27 +267,80 @@ class _Case:
         maker = self._maker_of_vectors()
         if maker is not None and not self._mask_was_made():
             why = _("No layer makes a mask, so {layer} reads padding as data.")
-            return self._say("no_mask", why, "mask_zero", maker=maker)
+            sizes = {"rows": maker.input_dim, "width": maker.output_dim}
+            return self._say("no_mask", why, "mask_zero", maker=maker.name, **sizes)
         why = _("No mask reaches {layer}, so it reads padding as data.")
         return self._say("no_mask", why, self._by_hand())
 
     # What the reasons ask -------------------------------------------------------------------
 
     def _by_hand(self) -> str:
-        return (
-            "mask_by_hand" if self._takes_mask() else self._recipe(type(self.node.layer).__name__)
-        )
+        of_list = type(self.node.layer).__name__ in ("Attention", "AdditiveAttention")
+        return "mask_by_hand" if self._takes_mask() and not of_list else self._recipe()
 
-    def _recipe(self, kind: str) -> str:
-        if kind in ("GlobalMaxPooling1D", "Max"):
-            return "largest"
-        if kind in ("GlobalAveragePooling1D", "Flatten", "Reshape"):
-            return "average"
-        if kind in ("Mean", "Sum"):
-            return "sum"
+    def _by_hand_behind(self, kind: str, why: str, cause: RawCall) -> Explanation:
+        """The mask by hand behind a layer that may have changed the number of timesteps."""
+        way_out = self._by_hand()
+        if way_out != "mask_by_hand":
+            return self._say(kind, why, way_out, cause)
+        steps = {self.run.value(number).shape[1] for number in self.node.inputs[:1]}
+        times = {sequences.time for sequences in self.found.sequences}
+        if steps <= times:
+            return self._say(kind, why, way_out, cause)
+        size, stride = _window(cause.layer)
+        if size > 1 and steps <= {-(-(time - size + 1) // stride) for time in times}:
+            return self._say(kind, why, "mask_of_windows", cause, size=size, stride=stride)
+        repeats = getattr(cause.layer, "size", 0)
+        if isinstance(repeats, int) and steps <= {time * repeats for time in times}:
+            return self._say(kind, why, "mask_repeated", cause, size=repeats)
+        return self._say(kind, why, "", cause)
+
+    def _recipe(self) -> str:
+        """A way out for a layer that takes no mask, or makes nothing of it."""
+        layer = self.node.layer
+        reduction = [
+            known
+            for x in self.node.inputs
+            for y in self.node.outputs
+            if (known := self._reduction(x, y))
+        ]
+        if reduction:
+            return reduction[0]
         if "attention_mask" in self._parameters():
-            return "attention"
-        return "zero_the_padding"
+            return "attention" if len(set(self.node.inputs)) == 1 else "cross_attention"
+        kind = type(layer).__name__
+        if kind in ("Attention", "AdditiveAttention"):
+            return "attention_of_list"
+        if kind == "GroupNormalization":
+            return "each_timestep"
+        same = getattr(layer, "padding", "") in ("same", "causal") and _strides(layer) == 1
+        if same or kind in ("Flatten", "Reshape", "Permute"):
+            return "zero_the_padding"
+        return ""
+
+    def _reduction(self, before: int, after: int) -> str:
+        """Which reduction over time makes one tensor of another, found by doing it."""
+        x, y = self.run.value(before), self.run.value(after)
+        if x.ndim != 3 or y.shape != (x.shape[0], x.shape[2]):
+            return ""
+        reductions = {
+            "average": x.mean(1),
+            "largest": x.max(1),
+            "sum": x.sum(1),
+            "last": x[:, -1],
+            "first": x[:, 0],
+        }
+        return next((name for name, made in reductions.items() if np.allclose(made, y)), "")
+
+    def _value_at_padding(self, maker: RawCall | None) -> float | None:
+        """The one number that stands at padding in what a layer makes its mask of."""
+        nodes = [node for node in self.run.nodes if node.raw is maker]
+        for number in nodes[0].inputs if nodes else ():
+            valid = self._valid_for(number)
+            padding = self.run.value(number)[~valid] if valid is not None else np.zeros(0)
+            if padding.size and (padding == padding.flat[0]).all():
+                return float(padding.flat[0])
+        return None
 
     def _parameters(self) -> list[str]:
         try:
@@ -376,12 +460,28 @@ class _Case:
             if known < number
         )
 
-    def _maker_of_vectors(self) -> str | None:
-        """The name of the layer that made vectors of ids, if it can make a mask."""
+    def _maker_of_vectors(self) -> Any:
+        """The Embedding that made vectors of ids, if zeros and only zeros are padding in them."""
         for node in self.run.nodes:
-            if hasattr(node.layer, "mask_zero") and not node.layer.mask_zero:
-                return str(node.layer.name)
+            if not hasattr(node.layer, "mask_zero") or node.layer.mask_zero:
+                continue
+            for sequences in self.found.sequences:
+                ids = self.run.value(node.inputs[0])
+                if np.array_equal(ids != 0, sequences.valid):
+                    return node.layer
         return None
+
+
+def _strides(layer: Any) -> int:
+    strides = getattr(layer, "strides", 1)
+    return int(strides[0] if isinstance(strides, list | tuple) else strides)
+
+
+def _window(layer: Any) -> tuple[int, int]:
+    """How many timesteps a layer makes one of, and how far apart; (1, 1) if it keeps them."""
+    size = getattr(layer, "kernel_size", getattr(layer, "pool_size", 1))
+    size = int(size[0] if isinstance(size, list | tuple) else size)
+    return (size, _strides(layer)) if getattr(layer, "padding", "") == "valid" else (1, 1)
 
 
 def _is_inverted(mask: Mask, valid: Mask) -> bool:

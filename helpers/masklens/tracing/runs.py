@@ -4,7 +4,6 @@ import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -354,7 +353,7 @@ class _Attributes:
             if isinstance(value, self._PLAIN):
                 self._plain[name] = value
             elif isinstance(value, list | dict | set):
-                self._collections[name] = value, copy(value)
+                self._collections[name] = value, _plain_copy(value)
             elif type(value).__module__.startswith("tensorflow") and hasattr(value, "assign"):
                 self._variables.append((value, value.numpy()))
             elif is_array(value):
@@ -374,6 +373,12 @@ class _Attributes:
                 collection.extend(before) if isinstance(before, list) else collection.update(before)
         for variable, value in self._variables:
             variable.assign(value)
+
+
+def _plain_copy(collection: Any) -> Any:
+    """The items of a collection, which may be of a class of Keras's own."""
+    kind = next(kind for kind in (list, dict, set) if isinstance(collection, kind))
+    return kind(collection)
 
 
 def _same(one: Any, other: Any) -> bool:
