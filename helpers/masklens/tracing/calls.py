@@ -43,8 +43,8 @@ class LayerCall:
         masks_out: The mask of each tensor that came out.
         receives_mask: Whether Keras, or the caller, handed the layer a mask argument that is not
             None.
-        mask_arguments: The mask arguments that the layer got, from Keras or from the caller, each with
-            its name, such as `("attention_mask", mask)` of shape (batch, query, key).
+        mask_arguments: The mask arguments that the layer got, from Keras or from the caller, each
+            with its name, such as `("attention_mask", mask)` of shape (batch, query, key).
         causal: Whether it was called with `use_causal_mask=True`.
         uses_mask: Whether the values that come out depend on the mask, found by changing it and
             running the call again; None where that was not tried.

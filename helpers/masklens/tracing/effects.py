@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from masklens.tracing.calls import Effect, LayerCall, Mask, Shape
 from masklens.language import translate as _
+from masklens.tracing.calls import Effect, LayerCall, Mask, Shape
 from masklens.tracing.record import RawCall, Recorder
 
 

@@ -1,4 +1,4 @@
-"""Measuring whether padding gets into a model's answer: three questions, put to the model itself."""
+"""Measuring whether padding gets into an answer: three questions, put to the model itself."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

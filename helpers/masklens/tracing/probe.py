@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.tracing.calls import Mask
 from masklens.mask import attach_mask, attached_mask
+from masklens.tracing.calls import Mask
 from masklens.tracing.record import is_array, is_mask_argument, named_arguments
 
 Array = NDArray[Any]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from masklens.tracing.calls import Mask, Shape
 from masklens.mask import attached_mask
+from masklens.tracing.calls import Mask, Shape
 
 # Stands for the mask of a symbolic tensor, whose values do not exist yet.
 _UNKNOWN: Mask = np.zeros((0, 0), dtype=bool)

@@ -1,6 +1,5 @@
 """Which timesteps of a batch are tokens, and the batches that put a question to a model."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -56,7 +55,7 @@ class Sequences:
     Attributes:
         places: Where these inputs stand among all of them.
         valid: (batch, time) booleans: True where a token stands. For ids of a higher rank, such as
-            (batch, sentences, words), they have its shape, and padding is added along the last axis.
+            (batch, sentences, words), they have its shape, and the last axis is padded.
         known_from: What told which timesteps are tokens.
         side: The side on which padding stands; None if it stands in between only.
     """
@@ -78,7 +77,7 @@ class Sequences:
     @property
     def per_step(self) -> Mask:
         """(batch, time) booleans, also where a timestep holds several ids."""
-        return self.valid.reshape(*self.valid.shape[:2], -1).any(-1)
+        return np.asarray(self.valid.reshape(*self.valid.shape[:2], -1).any(-1))
 
 
 def find_sequences(inputs: Sequence[Input], made: Sequence[tuple[Array, Mask]]) -> list[Sequences]:
@@ -188,7 +187,7 @@ def with_other_rows(
     source[changed] = np.roll(changed, 1) if len(changed) > 1 else np.flatnonzero(kept)[:1]
     arrays = [one.array[source] for one in inputs]
     for sequences, valid in zip(found, valids, strict=True):
-        for row in changed:
+        for row in changed.tolist():
             _change_row(row, inputs, arrays, sequences, valid[source], random)
     return arrays, kept
 
@@ -314,7 +313,12 @@ def _explains(mask: Input, one: Input) -> bool:
 
 def _likeness(one: Input, others: Sequence[Input]) -> int:
     """How many letters the names have in common at the beginning."""
-    return max(len(os.path.commonprefix([one.name, other.name])) for other in others)
+    return max(_alike(one.name, other.name) for other in others)
+
+
+def _alike(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _joined(found: Sequence[Sequences]) -> list[Sequences]:

@@ -138,7 +138,7 @@ class Trace:
         return self._picture().html
 
     def _picture(self) -> Picture:
-        return draw(self.calls, error=self._error)
+        return draw(self, error=self._error)
 
     def _finish(self, error: BaseException | None) -> None:
         """Lets go of the model and of everything else that was needed to find out."""
@@ -441,7 +441,8 @@ def _context(model: Any, inputs: Any, found: Trace) -> str:
     import keras
 
     shapes = keras.tree.map_structure(
-        lambda value: tuple(getattr(value, "ids", value).shape), _concrete(inputs)
+        lambda value: tuple(getattr(value, "ids", value).shape),  # type: ignore[union-attr]  # array
+        _concrete(inputs),
     )
     return _(
         "This came up while masklens traced {model} on inputs of shape {shapes}. "
