@@ -1,7 +1,10 @@
-"""The picture of a trace shows each call, where the mask goes, and why it was lost."""
+"""The picture of a trace: whether padding gets into the answer, where, and where the mask goes."""
 
+import math
 import re
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote
@@ -14,15 +17,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import masklens as ml
-from masklens.tracing.calls import LayerCall
 from masklens.picture import Picture
-from masklens.rail import Joint, lay_rail
+from masklens.rail import SIGNS, Joint, lay_rail
 from masklens.table import terminal_width
 from masklens.trace_picture import draw
 from masklens.trace_rows import trace_rows
+from masklens.trace_words import figure, sign_words
+from masklens.tracing.calls import LayerCall, Reason
 
 MASK = np.arange(6) < np.array([[3], [5], [6]])
 HALF = MASK[:, ::2].copy()
+IGNORED = {"content": 0.0, "amount": 0.0, "rows": 0.0}
+READ = {"content": 0.43, "amount": 0.012, "rows": None}
 
 
 def call(
@@ -37,7 +43,7 @@ def call(
     """A call as a trace records it."""
     given = {"path": name, "depth": 0, "receives_mask": False, **others}
     shapes = {
-        "shapes_in": ((3, 6),) * len(masks_in),
+        "shapes_in": ((3, 6, 16),) * len(masks_in),
         "shapes_out": ((3, 6, 16),) * len(masks_out),
     }
     return LayerCall(
@@ -51,37 +57,66 @@ def call(
     )
 
 
-EMBEDDING = call("embedding", "Embedding", [None], [MASK], "creates", [None])
-DROPOUT = call("dropout", "Dropout", [MASK], [MASK], "passes", [0])
-CONV = call("conv", "Conv1D", [MASK], [None], "drops", [1], lost_to=(3,), costs_a_mask=True)
-LSTM = call("lstm", "LSTM", [None], [None], "none", [2])
-BROKEN = [EMBEDDING, DROPOUT, CONV, LSTM]
+@dataclass
+class Found:
+    """What the picture takes of a trace."""
 
-# A post-norm block inside a model: attention clears the mask of the tensor that Add takes as well.
+    calls: Sequence[LayerCall]
+    moves_by: dict[Any, float | None] = field(default_factory=lambda: dict.fromkeys(IGNORED))
+    others: Sequence[LayerCall] = ()
+    known_from: str | None = None
+    hidden: bool = False
+    why_no_verdict: str = "Nothing was measured."
+    scores: dict[str, float] = field(default_factory=dict)
+    not_a_number: bool = False
+
+    @property
+    def moves(self) -> float | None:
+        """The largest figure."""
+        asked = [value for value in self.moves_by.values() if value is not None]
+        return float("nan") if self.not_a_number else max(asked, default=None)
+
+    @property
+    def leaks(self) -> tuple[LayerCall, ...]:
+        """The calls at which padding gets in, and those that are not among the calls."""
+        return (*(one for one in self.calls if one.gets_in), *self.others)
+
+
+def picture(calls: Sequence[LayerCall], moves_by: Any = None, **others: Any) -> Picture:
+    """The picture of calls; without figures, of calls that were only recorded."""
+    return draw(Found(calls, moves_by or dict.fromkeys(IGNORED), **others))  # type: ignore[arg-type]
+
+
+def leaking(one: LayerCall, leak: float = 0.43, **others: Any) -> LayerCall:
+    """A call at which padding gets in."""
+    why = f"{one.name} mixes timesteps."
+    reason = Reason("mixes", why, f"x = x * mask\n    {one.name}(x)")
+    return replace(one, **{"gets_in": True, "leak": leak, "reason": reason, **others})
+
+
+EMBEDDING = call("embedding", "Embedding", [None], [MASK], "creates", [None], leak=0.0)
+DROPOUT = call("dropout", "Dropout", [MASK], [MASK], "passes", [0], leak=0.0)
+PLAIN = call("plain", "Plain", [MASK], [None], "drops", [1], lost_to=(3,), leak=0.0)
+LSTM = call("lstm", "LSTM", [None], [None], "none", [2], shapes_out=((3, 16),))
+DENSE = call("dense", "Dense", [None], [None], "none", [3], shapes_out=((3, 1),), leak=0.4)
+RECORDED = [EMBEDDING, DROPOUT, PLAIN, LSTM, replace(DENSE, leak=None)]
+LOST = [EMBEDDING, DROPOUT, replace(PLAIN, costs_a_mask=True), leaking(LSTM), DENSE]
+HARMLESS = [EMBEDDING, DROPOUT, PLAIN, replace(LSTM, leak=0.0), replace(DENSE, leak=0.0)]
+
+# A post-norm block: attention takes the mask off the tensor that Add reads as well.
 POST_NORM = [
     EMBEDDING,
-    call("encoder", "Encoder", [MASK], [None], "drops", [0]),
-    call(
-        "mha",
-        "MultiHeadAttention",
-        [MASK, MASK],
-        [MASK],
-        "passes",
-        [0, 0],
-        depth=1,
-        uses_mask=True,
-        note="It cleared a mask.",
-        lost_to=(3,),
-        costs_a_mask=True,
-    ),
-    call("add", "Add", [None, MASK], [None], "drops", [0, 2], depth=1, costs_a_mask=True),
-    call("norm", "LayerNormalization", [None], [None], "none", [3], depth=1),
-    call("pool", "GlobalAveragePooling1D", [None], [None], "none", [1]),
-]
+    call("mha", "MultiHeadAttention", [MASK, MASK], [MASK], "passes", [0, 0], lost_to=(2,),
+         uses_mask=True, note="It cleared a mask."),
+    call("add", "Add", [None, MASK], [None], "drops", [0, 1], lost_to=(3,)),
+    call("norm", "LayerNormalization", [None], [None], "none", [2]),
+    call("pool", "GlobalAveragePooling1D", [MASK], [None], "ends", [3], shapes_out=((3, 16),),
+         mask_arguments=(("mask", MASK),)),
+]  # fmt: skip
 
 TWO_INPUTS = [
     call("question", "Embedding", [None], [MASK], "creates", [None]),
-    call("answer", "Embedding", [None], [HALF], "creates", [None]),
+    call("reply", "Embedding", [None], [HALF], "creates", [None]),
     call("image", "Dense", [None], [None], "none", [None]),
     call("first", "LSTM", [MASK], [None], "ends", [0], uses_mask=True),
     call("attend", "Attention", [MASK, HALF], [MASK], "passes", [0, 1], uses_mask=True),
@@ -92,11 +127,11 @@ TWO_INPUTS = [
     call("third", "GRU", [HALF], [None], "ends", [7]),
 ]
 
-# Bidirectional makes its mask itself; what happens inside it stands beside the threads.
+# A layer of one's own makes its mask itself; what is inside it stands beside the threads.
 INSIDE = [
     EMBEDDING,
-    call("both", "Bidirectional", [MASK], [MASK], "passes", [0], shapes_out=((3, 6, 8),)),
-    call("forward", "LSTM", [MASK], [MASK], "passes", [0], depth=1, shapes_out=((3, 6, 4),)),
+    call("both", "Mine", [MASK], [MASK], "passes", [0], shapes_out=((3, 6, 8),)),
+    call("half", "LSTM", [MASK], [MASK], "passes", [0], depth=1, path="both/half"),
     call("dense", "Dense", [MASK], [MASK], "passes", [1]),
 ]
 
@@ -113,27 +148,47 @@ def blocks(count: int, length: int = 4) -> list[LayerCall]:
     return [*calls, call("lstm", "LSTM", [MASK], [None], "ends", [len(calls) - 1])]
 
 
+def encoders(count: int, **attention: Any) -> list[LayerCall]:
+    """An embedding and equal encoders, each with attention that has four layers inside."""
+    calls = [EMBEDDING]
+    for block in range(count):
+        at, name = len(calls), f"encoder_{block}"
+        before = at - 6 if block else 0
+        calls.append(call(name, "Encoder", [MASK], [MASK], "passes", [before]))
+        inner = call("mha", "MultiHeadAttention", [MASK], [None], "none", [before])
+        calls.append(replace(inner, path=f"{name}/mha", depth=1, **attention))
+        for part in ("query", "key", "value", "output"):
+            one = call(part, "EinsumDense", [None], [None], "none", [before])
+            calls.append(replace(one, path=f"{name}/mha/{part}", depth=2))
+    return calls
+
+
 class Rows(HTMLParser):
     """Reads the table of a picture: for each row the texts of its cells, images as their alt."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.rows: list[list[str]] = []
+        self.kinds: list[set[str]] = []
         self.tags: set[str] = set()
         self._quiet = True
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        kinds = (dict(attrs).get("class") or "").split()
         if tag == "tr":
             self.rows.append([])
+            self.kinds.append(set())
         elif tag in ("td", "th"):
             self.rows[-1].append("")
             self._quiet = False
-        elif tag == "br":
+        elif tag in ("br", "pre"):
             self.handle_data("\n")
         elif tag == "img":
             self.handle_data(f"[{dict(attrs)['alt']}]")
+        if self.kinds and not self._quiet:
+            self.kinds[-1].update(kinds)
 
     def handle_endtag(self, tag: str) -> None:
         self._quiet = self._quiet or tag in ("td", "th")
@@ -143,269 +198,486 @@ class Rows(HTMLParser):
             self.rows[-1][-1] += data
 
 
-def cells(picture: Picture) -> list[list[str]]:
-    return Rows(picture.html).rows
+def cells(drawn: Picture) -> list[list[str]]:
+    """The cells of the table, row by row."""
+    return Rows(drawn.html).rows
 
 
-FULL = "[mask (3, 6), True per sequence: 3, 5, 6]"
-HALVED = "[mask (3, 3), True per sequence: 2, 3, 3]"
-SHAPE = "(3, 6, 16)"
-# For each row: the signs on the threads, the words about the call, the mask in, the mask out.
-SHOWN: dict[str, tuple[list[LayerCall], list[tuple[str, str, str, str]]]] = {
-    "a mask that is lost": (
-        BROKEN,
-        [
-            ("●", "embedding Embedding\n● creates the mask", "—", FULL),
-            ("○", "dropout Dropout\n○ passes it on", FULL, FULL),
-            ("✕", "conv Conv1D\n✕ loses it", FULL, "—"),
-            ("·", "lstm LSTM\n· sees no mask", "—", "—"),
-        ],
+def row_of(drawn: Picture, name: str) -> tuple[list[str], set[str]]:
+    """The cells of the row that begins with a name, and the classes in it."""
+    table = Rows(drawn.html)
+    return next(
+        (row, kinds)
+        for row, kinds in zip(table.rows, table.kinds, strict=True)
+        if any(cell.strip().startswith(name) for cell in row[1:])
+    )
+
+
+def header(drawn: Picture) -> str:
+    """What stands above the table, as text."""
+    return text_of(re.findall("<figcaption>(.*?)</figcaption>", drawn.html, re.DOTALL)[0])
+
+
+def text_of(html: str) -> str:
+    """The text of some HTML."""
+    without_style = re.sub("<style>.*?</style>", "", html.replace("<br>", "\n"))
+    return unescape(re.sub("<[^>]*>", "", without_style))
+
+
+# The header ---------------------------------------------------------------------------------------
+
+ANSWERS = {
+    "ignored": (Found(HARMLESS, IGNORED), "Padding does not change the answer."),
+    "percent": (
+        Found(LOST, READ),
+        "Padding gets into the answer: it moves by 43 % of its largest value.",
     ),
-    "a mask that is cleared behind the back of another call": (
-        POST_NORM,
-        [
-            ("● ", "embedding Embedding\n● creates the mask", "—", FULL),
-            ("│ ", "encoder Encoder\n✕ loses it", FULL, "—"),
-            (
-                "✕○",
-                "\u2003mha MultiHeadAttention\n\u2003○ passes it on ✓ uses the mask",
-                f"{FULL} × 2",
-                FULL,
-            ),
-            (
-                "✕┘",
-                "\u2003add Add\n\u2003✕ loses it\n\u2003from embedding, mha",
-                f"—\n{FULL}",
-                "—",
-            ),
-            ("· ", "\u2003norm LayerNormalization\n\u2003· sees no mask", "—", "—"),
-            ("· ", "pool GlobalAveragePooling1D\n· sees no mask", "—", "—"),
-        ],
+    "times": (
+        Found(LOST, IGNORED | {"amount": 4.81}),
+        "Padding gets into the answer: it moves by 4.8 times its largest value.",
     ),
-    "two inputs, two threads": (
-        TWO_INPUTS,
-        [
-            ("●  ", "question Embedding\n● creates the mask", "—", FULL),
-            ("│● ", "answer Embedding\n● creates the mask", "—", HALVED),
-            ("││·", "image Dense\n· no mask", "—", "—"),
-            ("├┼┻", "first LSTM\n┻ uses it, and it ends here\nfrom question", FULL, "—"),
-            (
-                "○┘ ",
-                "attend Attention\n○ passes it on ✓ uses the mask\nfrom question, answer",
-                f"{FULL}\n{HALVED}",
-                FULL,
-            ),
-            ("├○ ", "norm LayerNormalization\n○ passes it on – does not use it", FULL, FULL),
-            ("○┘ ", "add Add\n○ passes it on\nfrom attend, norm", f"{FULL} × 2", FULL),
-            ("◆  ", "halve TemporalSplit\n◆ changes it", FULL, f"{HALVED} × 2"),
-            ("├┻ ", "second Softmax\n┻ takes it, but does not use it", HALVED, "—"),
-            ("┻  ", "third GRU\n┻ takes it, and it ends here\nfrom halve", HALVED, "—"),
-        ],
+    "rows": (
+        Found(LOST, IGNORED | {"rows": 0.2}),
+        "The other rows of the batch get into a row's answer: it moves by 20 %",
     ),
-    "calls inside a call": (
-        INSIDE,
-        [
-            ("●", "embedding Embedding\n● creates the mask", "—", FULL),
-            ("○", "both Bidirectional\n○ passes it on", FULL, FULL),
-            ("│", "\u2003forward LSTM\n\u2003○ passes it on", FULL, FULL),
-            ("○", "dense Dense\n○ passes it on", FULL, FULL),
-        ],
+    "hidden": (
+        Found(LOST, READ, hidden=True),
+        "will get in once weights that are still 0 or 1 have been trained",
     ),
+    "NaN": (Found(LOST, not_a_number=True), "The answer is not a number (NaN)"),
+    "infinite": (Found(LOST, IGNORED | {"content": math.inf}), "it is NaN or infinite."),
+    "recorded": (Found(RECORDED), "Nothing was measured."),
+    "nothing": (Found([]), "Nothing was measured."),
 }
 
 
-@pytest.mark.parametrize(("calls", "expected"), SHOWN.values(), ids=SHOWN)
-def test_each_call_is_a_row(calls: list[LayerCall], expected: list[Any]) -> None:
-    width = len(expected[0][0])
-    rows = [row for row in cells(draw(calls))[1:] if len(row) == width + 4]
-    assert [
-        ("".join(sign or " " for sign in row[:width]), row[width], row[width + 1], row[width + 2])
-        for row in rows
-    ] == [(signs, words, before, f"→ {after}") for signs, words, before, after in expected]
-    assert [row[-1] for row in rows] == [
-        "\n".join(map(str, one.shapes_out)).replace("'", "") for one in calls
-    ]
+@pytest.mark.parametrize(("found", "sentence"), ANSWERS.values(), ids=ANSWERS)
+def test_the_first_line_answers_the_question(found: Any, sentence: str) -> None:
+    drawn = draw(found)
+    assert sentence in header(drawn).splitlines()[0]
+    assert sentence in drawn.text.splitlines()[0]
 
 
-TEXTS = {
-    "broken": (
-        BROKEN,
-        """\
-Where the mask goes · layer calls: 4 · the mask is lost at conv
-   layer                 what happens      mask in  mask out  output shape
-●  embedding  Embedding  creates the mask  —        ■■■□□□    (3, 6, 16)
-│                                                   ■■■■■□
-│                                                   ■■■■■■
-○  dropout  Dropout      passes it on      ■■■□□□   ■■■□□□    (3, 6, 16)
-│                                          ■■■■■□   ■■■■■□
-│                                          ■■■■■■   ■■■■■■
-✕  conv  Conv1D          loses it          ■■■□□□   —         (3, 6, 16)
-┊                                          ■■■■■□
-┊                                          ■■■■■■
-·  lstm  LSTM            sees no mask      —        —         (3, 6, 16)
-
-✕ conv does not pass the mask on, so lstm reads the padding as data. Put a layer that passes \
-masks in its place or, if lstm takes a mask, hand it over yourself: `lstm(x, mask=…)`.""",
-    ),
-    "post-norm": (
-        POST_NORM[:5],
-        """\
-Where the mask goes · layer calls: 5 · the mask is lost at mha, add
-     layer                       what happens                 mask in     mask out  output shape
-●    embedding  Embedding        creates the mask             —           ■■■□□□    (3, 6, 16)
-│                                                                         ■■■■■□
-│                                                                         ■■■■■■
-│    encoder  Encoder            loses it                     ■■■□□□      —         (3, 6, 16)
-│                                                             ■■■■■□
-│                                                             ■■■■■■
-✕─○    mha  MultiHeadAttention   passes it on, uses the mask  ■■■□□□ × 2  ■■■□□□    (3, 6, 16)
-┊ │                                                           ■■■■■□      ■■■■■□
-┊ │                                                           ■■■■■■      ■■■■■■
-✕─┘    add  Add                  loses it                     —           —         (3, 6, 16)
-┊        from embedding, mha
-┊                                                             ■■■□□□
-┊                                                             ■■■■■□
-┊                                                             ■■■■■■
-·      norm  LayerNormalization  sees no mask                 —           —         (3, 6, 16)
-
-✕ mha clears the mask of its own input, so that tensor reaches add without it. Hand mha a \
-tensor that no other layer takes, such as the output of a LayerNormalization before it.
-✕ add takes several tensors, and that of embedding has no mask, so none comes out. Give each of \
-them a mask.""",
-    ),
-    "folded": (
-        blocks(12, 2),
-        """\
-Where the mask goes · layer calls: 26 · no mask is lost
-   layer                   what happens                mask in  mask out  output shape
-●  embedding  Embedding    creates the mask            —        ■■■□□□    (3, 6, 16)
-│                                                               ■■■■■□
-│                                                               ■■■■■■
-│  these 2 rows, 12 times
-○  a0 … a11 × 12  T0       passes it on                ■■■□□□   ■■■□□□    (3, 6, 16)
-│                                                      ■■■■■□   ■■■■■□
-│                                                      ■■■■■■   ■■■■■■
-○  b0 … b11 × 12  T1       passes it on                ■■■□□□   ■■■□□□    (3, 6, 16)
-│                                                      ■■■■■□   ■■■■■□
-│                                                      ■■■■■■   ■■■■■■
-┻  lstm  LSTM              takes it, and it ends here  ■■■□□□   —         (3, 6, 16)
-                                                       ■■■■■□
-                                                       ■■■■■■""",
-    ),
-}
+def test_without_a_measurement_there_is_no_verdict() -> None:
+    drawn = picture(RECORDED)
+    for verdict in ("padding", "lost", "loses", "Padding", " % "):
+        assert verdict not in text_of(drawn.html)
+        assert verdict not in drawn.text
+    assert {"red", "leak", "lost"}.isdisjoint(set.union(*Rows(drawn.html).kinds))
 
 
-@pytest.mark.parametrize(("calls", "expected"), TEXTS.values(), ids=TEXTS)
-def test_a_terminal_shows_the_same(calls: list[LayerCall], expected: str) -> None:
-    assert draw(calls).text == expected
-
-
-LOSSES = [
-    ("conv", BROKEN, 2, "conv does not pass the mask on, so lstm reads the padding as data."),
-    (
-        "unread",
-        [EMBEDDING, replace(CONV, sources=(0,), lost_to=())],
-        1,
-        "No layer takes its output here, but whatever does, such as a loss,",
-    ),
-    (
-        "several",
-        [EMBEDDING, replace(CONV, sources=(0,), lost_to=(2, 3)), LSTM, replace(LSTM, name="gru")],
-        1,
-        "conv does not pass the mask on, so lstm, gru read the padding as data.",
-    ),
-    ("cleared", POST_NORM, 2, "mha clears the mask of its own input, so that tensor reaches add"),
-    ("partly", POST_NORM, 3, "add takes several tensors, and that of embedding has no mask,"),
-    (
-        "outside",
-        [
-            EMBEDDING,
-            call("add", "Add", [None, MASK], [None], "drops", [None, 0], costs_a_mask=True),
-        ],
-        1,
-        "and one of them has no mask, so none comes out.",
-    ),
-]
+def test_the_three_figures_stand_below() -> None:
+    said = "what stands in the padding 43 % · how much of it there is 1.2 % · the other rows"
+    drawn = picture(LOST, READ)
+    assert f"{said} (not asked)" in header(drawn)
+    assert f"{said} (not asked)" in drawn.text
 
 
 @pytest.mark.parametrize(
-    ("calls", "culprit", "sentence"),
-    [case[1:] for case in LOSSES],
-    ids=[case[0] for case in LOSSES],
+    ("known_from", "words"),
+    [
+        ("argument", "`mask=`"),
+        ("batch", "the padded batch"),
+        ("model", "the mask that the model makes"),
+        ("input", "the mask among the inputs"),
+        ("zeros", "Zeros at the ends of rows were taken for padding; `mask=` says otherwise."),
+        ("added", "The batch had no padding, so some was added."),
+    ],
 )
-def test_a_loss_is_explained_right_below_the_call(
-    calls: list[LayerCall], culprit: int, sentence: str
-) -> None:
-    picture = draw(calls)
-    rows = cells(picture)
-    said = next(number for number, row in enumerate(rows) if sentence in row[-1])
-    assert calls[culprit].name in "".join(rows[said - 1])
-    assert rows[said][-1].startswith("✕ ")
-    assert sentence in picture.text
+def test_it_says_how_padding_is_known(known_from: str, words: str) -> None:
+    drawn = picture(HARMLESS, IGNORED, known_from=known_from)
+    assert words in drawn.text
+    assert words.replace("`", "") in header(drawn)
 
 
-def test_a_note_is_shown_unless_the_loss_says_the_same() -> None:
-    assert "two halves" in draw(TWO_INPUTS).html
-    assert "halve: two halves" in draw(TWO_INPUTS).text
-    assert "It cleared a mask." not in draw(POST_NORM).html + draw(POST_NORM).text
+def test_scores_are_told_apart_from_the_answer() -> None:
+    drawn = picture(HARMLESS, IGNORED, scores={"loss": 0.12, "accuracy": 0.0})
+    for text in (header(drawn), drawn.text):
+        lines = text.splitlines()
+        at = next(number for number, line in enumerate(lines) if "loss: " in line)
+        assert "That is about the answer." in lines[at - 1]
+        assert "reads padding: moves by 12 %" in lines[at]
+        assert "accuracy: does not read padding" in lines[at]
+    assert "loss" not in picture(HARMLESS, IGNORED).text
 
 
-def test_a_model_that_failed_shows_the_calls_so_far_and_what_was_wrong() -> None:
-    # As Keras wraps an error of a layer's own code.
-    error = ValueError(
-        "Exception encountered when calling Conv1D.call().\n\n"
-        "\x1b[1mkernel <8> too large\x1b[0m\n\n"
-        "Arguments received by Conv1D.call():\n  • inputs=tf.Tensor(shape=(3, 6, 16))"
-    )
-    picture = draw(BROKEN[:2], error)
-    said = "✕ The model stopped here: ValueError: kernel <8> too large"
-    assert cells(picture)[-1][-1] == said
-    assert picture.text.endswith(f"\n\n{said}")
-    assert draw([], KeyboardInterrupt()).text.endswith("The model stopped here: KeyboardInterrupt")
+@given(st.floats(1e-5, 1e6))
+def test_a_figure_is_rounded_and_not_far_off(value: float) -> None:
+    number, unit = figure(value).split()
+    told = float(number) / {"%": 100, "times": 1}[unit]
+    assert told == pytest.approx(value, rel=0.5 if value < 0.0095 else 0.06)
+    assert len(number) <= 5 or value > 9.95
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 4, 8])
-def test_blocks_that_repeat_are_shown_once(length: int) -> None:
-    rows = cells(draw(blocks(14, length)))
-    names = [row[1].split()[:5] for row in rows if len(row) == 5]
-    assert names[2:-1] == [
-        [f"{letter}0", "…", f"{letter}13", "×", "14"] for letter in "abcdefgh"[:length]
+# Rows ---------------------------------------------------------------------------------------------
+
+FULL = "[mask (3, 6), True per sequence: 3, 5, 6]"
+HALVED = "[mask (3, 3), True per sequence: 2, 3, 3]"
+# For each row: the signs on the threads, the layer, what happens, the mask.
+SHOWN: dict[str, tuple[Any, list[tuple[str, str, str, str]]]] = {
+    "a mask that is lost, and padding gets in": (
+        Found(LOST, READ),
+        [
+            ("●", "embedding Embedding", "makes the mask", FULL),
+            ("○", "dropout Dropout", "passes it on", ""),
+            ("✕", "plain Plain", "loses it", ""),
+            ("▼", "lstm LSTM", "▼ padding gets in: 43 %", ""),
+            ("·", "dense Dense", "", ""),
+        ],
+    ),
+    "a loss that costs nothing": (
+        Found(HARMLESS, IGNORED),
+        [
+            ("●", "embedding Embedding", "makes the mask", FULL),
+            ("○", "dropout Dropout", "passes it on", ""),
+            ("✕", "plain Plain", "does not pass it on", ""),
+            ("·", "lstm LSTM", "", ""),
+            ("·", "dense Dense", "", ""),
+        ],
+    ),
+    "a loss of which nobody knows what it costs": (
+        Found(RECORDED),
+        [
+            ("●", "embedding Embedding", "makes the mask", FULL),
+            ("○", "dropout Dropout", "passes it on", ""),
+            ("✕", "plain Plain", "does not pass it on", ""),
+            ("·", "lstm LSTM", "gets no mask", ""),
+            ("·", "dense Dense", "", ""),
+        ],
+    ),
+    "a mask that comes along another way": (
+        Found(POST_NORM, IGNORED),
+        [
+            ("● ", "embedding Embedding", "makes the mask", FULL),
+            ("├○", "mha MultiHeadAttention", "passes it on\nuses the mask", ""),
+            ("✕┘", "add Add\nfrom embedding, mha", "does not pass it on", ""),
+            ("· ", "norm LayerNormalization", "", ""),
+            ("┻ ", "pool GlobalAveragePooling1D", "takes it, and it ends here", f"mask {FULL}"),
+        ],
+    ),
+    "two inputs, two threads": (
+        Found(TWO_INPUTS, IGNORED),
+        [
+            ("●  ", "question Embedding", "makes the mask", FULL),
+            ("│● ", "reply Embedding", "makes the mask", HALVED),
+            ("││·", "image Dense", "", ""),
+            ("├┼┻", "first LSTM\nfrom question", "uses it, and it ends here", ""),
+            (
+                "○┘ ",
+                "attend Attention\nfrom question, reply",
+                "passes it on\nuses the mask",
+                FULL,
+            ),
+            ("├○ ", "norm LayerNormalization", "passes it on\ndoes not use it", ""),
+            ("○┘ ", "add Add\nfrom attend, norm", "passes it on", ""),
+            ("◆  ", "halve TemporalSplit", "changes it", f"{HALVED} × 2"),
+            ("├┻ ", "second Softmax", "takes it, but does not use it", ""),
+            ("┻  ", "third GRU\nfrom halve", "takes it, and it ends here", ""),
+        ],
+    ),
+    "calls inside a call": (
+        Found(INSIDE, IGNORED),
+        [
+            ("●", "embedding Embedding", "makes the mask", FULL),
+            ("○", "both Mine", "passes it on", ""),
+            ("│", "\u2003half LSTM", "passes it on", ""),
+            ("○", "dense Dense", "passes it on", ""),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "expected"), SHOWN.values(), ids=SHOWN)
+def test_each_call_is_a_row(found: Any, expected: list[Any]) -> None:
+    width = len(expected[0][0])
+    rows = [row for row in cells(draw(found))[1:] if len(row) == width + 4]
+    assert [
+        ("".join(sign or " " for sign in row[:width]), *row[width : width + 3]) for row in rows
+    ] == expected
+    assert [row[-1] for row in rows] == ["\n".join(map(str, one.shapes_out)) for one in found.calls]
+
+
+@pytest.mark.parametrize("found", [case[0] for case in SHOWN.values()], ids=SHOWN)
+def test_a_terminal_says_the_same(found: Any) -> None:
+    drawn = draw(found)
+    told = " ".join(drawn.text.split())
+    for line in header(drawn).splitlines()[:-1]:
+        assert " ".join(line.split()) in told
+    for row in cells(drawn)[1:]:
+        layer, happens = row[-4:-2] if len(row) > 2 else ("", row[-1])
+        for words in (*layer.splitlines(), *happens.splitlines()):
+            assert " ".join(words.split()) in told
+
+
+TEXT = """\
+▼ Padding gets into the answer: it moves by 43 % of its largest value.
+The answer moves with: what stands in the padding 43 % · how much of it there is 1.2 % · \
+the other rows (not asked)
+Which timesteps are padding is known from the padded batch.
+
+   layer                 what happens             mask    output shape
+●  embedding  Embedding  makes the mask           ■■■□□□  (3, 6, 16)
+│                                                 ■■■■■□
+│                                                 ■■■■■■
+○  dropout  Dropout      passes it on                     (3, 6, 16)
+✕  plain  Plain          loses it                         (3, 6, 16)
+▼  lstm  LSTM            ▼ padding gets in: 43 %          (3, 16)
+     lstm mixes timesteps.
+         x = x * mask
+             lstm(x)
+·  dense  Dense                                           (3, 1)
+
+● makes the mask   ○ passes it on   ✕ loses it   · no mask   ▼ padding gets in"""
+
+
+def test_a_terminal_shows_columns_and_a_legend() -> None:
+    assert picture(LOST, READ, known_from="batch").text == TEXT
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_columns_of_text_line_up(language: str) -> None:
+    ml.set_language(language)
+    lines = picture(LOST, READ).text.splitlines()
+    head = {"en": "output shape", "ko": "출력 형태"}[language]
+    start = next(terminal_width(line[: line.index(head)]) for line in lines if head in line)
+    shapes = [re.search(r"\(3, [16]+(, 16)?\)$", line) for line in lines]
+    assert {terminal_width(found.string[: found.start()]) for found in shapes if found} == {start}
+
+
+# Where padding gets in ----------------------------------------------------------------------------
+
+
+def test_the_reason_and_the_way_out_stand_right_below_the_leak() -> None:
+    drawn = picture(LOST, READ)
+    rows = cells(drawn)
+    at = next(number for number, row in enumerate(rows) if "lstm LSTM" in row)
+    assert rows[at + 1][-1] == "lstm mixes timesteps.\nx = x * mask\n    lstm(x)"
+    assert "<pre><code>x = x * mask\n    lstm(x)</code></pre>" in drawn.html
+
+
+def test_only_the_leak_is_red() -> None:
+    drawn = picture(LOST, READ)
+    assert "red" in row_of(drawn, "lstm")[1]
+    assert row_of(drawn, "dense")[1].isdisjoint({"red", "leak"})
+    calm = Rows(picture(HARMLESS, IGNORED).html)
+    assert set.union(*calm.kinds).isdisjoint({"red", "leak", "lost", "stray"})
+
+
+def test_padding_that_does_not_reach_the_answer_is_grey() -> None:
+    calls = [EMBEDDING, replace(DROPOUT, leak=0.2), replace(DENSE, sources=(1,), leak=0.0)]
+    row, kinds = row_of(picture(calls, IGNORED), "dropout")
+    assert "padding gets in (20 %), but not as far as the answer" in row[-3]
+    assert "stray" in kinds
+    assert kinds.isdisjoint({"red", "leak"})
+
+
+def test_a_loss_is_cut_in_red_where_padding_gets_in_for_it_and_dotted_as_far_as_there() -> None:
+    found: Any = Found(LOST, READ)
+    rail = [stretch.joints[0] for stretch in lay_rail(trace_rows(LOST, found.leaks), measured=True)]
+    assert [joint.sign for joint in rail] == ["creates", "passes", "lost", "leak", "none"]
+    assert [joint.down for joint in rail] == ["solid", "solid", "dotted", "", ""]
+    calm = [stretch.joints[0] for stretch in lay_rail(trace_rows(HARMLESS), measured=True)]
+    assert [joint.down for joint in calm] == ["solid", "solid", "", "", ""]
+
+
+def test_a_mask_that_is_taken_off_a_call_s_own_input_is_cut_where_it_passes() -> None:
+    calls = [replace(one, costs_a_mask=one.name == "mha") for one in POST_NORM]
+    calls[3] = leaking(calls[3])
+    rows = cells(picture(calls, READ))
+    assert next(row[:2] for row in rows if "mha MultiHeadAttention" in row) == ["✕", "○"]
+    assert any("takes it off its own input" in row[-3] for row in rows if len(row) > 3)
+
+
+@pytest.mark.parametrize("effect", ["creates", "changes"])
+def test_a_mask_that_misses_padding_is_red_where_it_is_made(effect: Any) -> None:
+    masks = [None] if effect == "creates" else [HALF]
+    made = call("maker", "Maker", masks, [MASK], effect, [None], costs_a_mask=True)
+    taker = leaking(call("lstm", "LSTM", [MASK], [None], "ends", [0]))
+    row, kinds = row_of(picture([made, taker], READ), "maker")
+    assert "miss" in row[-3]
+    assert {"red", effect} <= kinds
+
+
+def code_rows(drawn: Picture) -> list[tuple[str, ...]]:
+    """The names of all rows that have one."""
+    return [tuple(row[-4].split("\n")[0].split()[:4]) for row in cells(drawn)[1:] if len(row) > 3]
+
+
+BETWEEN = {
+    "between": (("embedding", "dense"), "between embedding and dense", 1),
+    "at the start": (("", "embedding"), "between what model takes and embedding", 0),
+    "at the end": (("dense", ""), "between dense and what model gives out", 2),
+    "nowhere": (("", ""), "in model", 2),
+    "of no call": (None, "in model", 2),
+    "behind what is not shown": (("embedding", "mul"), "between embedding and mul", 1),
+}
+
+
+@pytest.mark.parametrize(("between", "name", "place"), BETWEEN.values(), ids=BETWEEN)
+def test_a_leak_by_code_is_a_row_between_the_calls(between: Any, name: str, place: int) -> None:
+    calls = [EMBEDDING, replace(DENSE, sources=(None,))]
+    model = leaking(call("model", "Model", [None], [None], "none", [None]), between=between)
+    drawn = picture(calls, READ, others=[model])
+    rows = [row for row in cells(drawn)[1:] if len(row) > 3]
+    assert [row[-4].startswith(name) for row in rows] == [at == place for at in range(3)]
+    assert "padding gets in: 43 %" in rows[place][-3]
+    assert f"{name.split()[0]} " in drawn.text
+
+
+def test_a_leak_by_code_inside_a_call_stands_inside_it() -> None:
+    calls = [
+        EMBEDDING,
+        call("mine", "Mine", [MASK], [MASK], "passes", [0], shapes_out=((3, 6, 8),)),
+        call("a", "Dense", [MASK], [MASK], "passes", [0], depth=1, path="mine/a"),
+        call("b", "Dense", [MASK], [MASK], "passes", [0], depth=1, path="mine/b"),
     ]
-    said = any(f"these {length} rows, 14 times" in cell for row in rows for cell in row)
-    assert said == (length > 1)
+    calls[1] = leaking(calls[1], between=("mine/a", "mine/b"))
+    drawn = picture(calls, READ)
+    names = [" ".join(name) for name in code_rows(drawn)]
+    assert names[2:] == ["a Dense", "between mine/a and mine/b", "b Dense"]
+    assert row_of(drawn, "mine Mine")[1].isdisjoint({"red", "leak"})
 
 
-def test_a_short_trace_is_shown_whole() -> None:
-    assert "×" not in draw(blocks(5, 2)).text
+def test_an_operator_that_loses_the_mask_has_a_row_and_the_thread_leads_there() -> None:
+    reason = Reason("operator", "An operator loses the mask.", "lstm(x, mask=mask)")
+    calls = [EMBEDDING, leaking(replace(LSTM, sources=(None,)), reason=reason)]
+    drawn = picture(calls, READ)
+    rows = [row for row in cells(drawn)[1:] if len(row) > 3]
+    assert [row[0] for row in rows] == ["●", "✕", "▼"]
+    assert rows[1][1] == "between embedding and lstm"
+    assert rows[1][2] == "an operator or a function loses it"
 
 
-def test_a_block_that_costs_a_mask_is_shown() -> None:
-    calls = blocks(12)
-    lossy = 1 + 4 * 5 + 2
-    calls[lossy] = replace(calls[lossy], costs_a_mask=True, lost_to=(lossy + 1,))
-    text = draw(calls).text
-    assert "✕ c5 clears the mask of its own input" in text
-    assert re.search(r"^○\s+c5  T2", text, re.MULTILINE)
-    assert "these 4 rows, 5 times" in text
-    assert "these 4 rows, 6 times" in text
+def test_a_layer_that_gives_no_number_is_named() -> None:
+    reason = Reason("nan", "lstm gives NaN.")
+    calls = [*LOST[:3], leaking(LSTM, reason=reason, leak=None)]
+    drawn = picture(calls, not_a_number=True)
+    assert "gives NaN" in row_of(drawn, "lstm")[0][-3]
+    assert "padding gets in" not in " ".join(drawn.text.splitlines()[1:])
 
 
-def test_blocks_that_differ_in_a_mask_are_shown() -> None:
-    calls = blocks(12)
-    calls[10] = replace(calls[10], masks_out=(MASK.copy(),), masks_in=(HALF,), effect="changes")
-    assert "◆" in draw(calls).text
+def test_paths_tell_layers_of_one_name_apart() -> None:
+    one = call("lstm", "LSTM", [MASK], [None], "ends", [0], path="a/lstm", depth=1)
+    other = leaking(replace(one, path="b/lstm", masks_in=(None,), effect="none"))
+    calls = [
+        EMBEDDING,
+        call("a", "Mine", [MASK], [None], "ends", [0]),
+        one,
+        call("b", "Mine", [None], [None], "none", [0]),
+        other,
+    ]
+    drawn = picture(calls, READ)
+    assert "b/lstm: lstm mixes timesteps." in text_of(drawn.html)
+    assert "b/lstm" in drawn.text
+    assert "b/lstm" not in picture([*calls[:1], *calls[3:]], READ).text
 
 
-def test_a_nested_block_folds_with_what_is_inside_it() -> None:
-    calls = [EMBEDDING]
-    for block in range(12):
-        at = len(calls)
-        before = at - 2 if block else 0
-        calls.append(call(f"block_{block}", "Block", [MASK], [MASK], "passes", [before]))
-        calls.append(call("dense", "Dense", [MASK], [MASK], "passes", [before], depth=1))
-    text = draw(calls).text
-    assert "block_0 … _11 × 12  Block" in text
-    assert text.count("dense  Dense") == 1
+# Masks --------------------------------------------------------------------------------------------
+
+
+def attention(mask: Any, **others: Any) -> LayerCall:
+    """Attention that gets a mask as an argument, and no other."""
+    arguments = (("attention_mask", mask),) if mask is not None else ()
+    one = call("mha", "MultiHeadAttention", [None, None], [None], "none", [0, 0], **others)
+    return replace(one, mask_arguments=arguments)
+
+
+BARE = replace(EMBEDDING, masks_out=(None,), effect="none")
+SQUARE = MASK[:, :, None] & MASK[:, None, :]
+
+
+@pytest.mark.parametrize(
+    ("mask", "shown"),
+    [
+        (SQUARE, "[mask of 6 x 6 (query x key), 9 of 36 True] row 0"),
+        (SQUARE[:1], "[mask of 6 x 6 (query x key), 9 of 36 True]"),
+        (SQUARE[0], "[mask of 6 x 6 (query x key), 9 of 36 True]"),
+        (SQUARE[:, None], "[mask of 6 x 6 (query x key), 9 of 36 True] row 0"),
+        (MASK[:, None, :], FULL),
+        (MASK[:, None, None, :], FULL),
+    ],
+    ids=["batch", "alike", "query, key", "heads", "keys", "heads, keys"],
+)
+def test_a_mask_that_comes_as_an_argument_is_drawn(mask: Any, shown: str) -> None:
+    for figures in (IGNORED, None):
+        drawn = picture([BARE, attention(mask)], figures)
+        row, kinds = row_of(drawn, "mha")
+        assert row[-2] == f"attention_mask {shown}"
+        assert row[-3] == "takes a mask as an argument"
+        assert "argument" in kinds
+        assert "attention_mask" in drawn.text
+
+
+def test_a_causal_mask_is_told_in_a_word() -> None:
+    row, kinds = row_of(picture([BARE, attention(None, causal=True)], IGNORED), "mha")
+    assert row[-3] == "causal"
+    assert "none" not in kinds
+
+
+def test_a_mask_that_came_along_is_not_drawn_again() -> None:
+    lstm = call("lstm", "LSTM", [MASK], [None], "ends", [0], mask_arguments=(("mask", MASK),))
+    assert row_of(picture([EMBEDDING, lstm], IGNORED), "lstm")[0][-2] == ""
+    by_hand = replace(lstm, sources=(None,))
+    assert row_of(picture([EMBEDDING, by_hand], IGNORED), "lstm")[0][-2] == f"mask {FULL}"
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 8), st.integers(1, 24))))
+def test_a_small_strip_shows_each_timestep(mask: Any) -> None:
+    html = picture([call("x", "X", [None], [mask], "creates", [None])]).html
+    np.testing.assert_array_equal(filled_squares(html, mask.shape), mask)
+
+
+@given(arrays(bool, st.tuples(st.just(1), st.integers(2, 12), st.integers(2, 12))))
+def test_a_small_square_shows_each_query_and_key(mask: Any) -> None:
+    html = picture([BARE, attention(mask)]).html
+    np.testing.assert_array_equal(filled_squares(html, mask.shape[1:]), mask[0])
+
+
+def filled_squares(html: str, shape: tuple[int, ...]) -> Any:
+    """Rebuilds a mask from the strokes of a small picture: one of full thickness is True."""
+    address = re.search('src="data:image/svg[+]xml,([^"]*)"', html)
+    assert address
+    svg = ElementTree.fromstring(unquote(address[1]))
+    shown = np.full(shape, -1)
+    for path in svg.findall("{http://www.w3.org/2000/svg}path"):
+        empty = path.get("stroke") == "url(#n)"
+        assert empty or path.get("stroke-width") == "0.84"
+        if empty:
+            # Tiles are laid from the pattern's y in the stroke's own, shifted coordinates.
+            pattern = svg.find("{http://www.w3.org/2000/svg}pattern")
+            assert pattern is not None
+            shift = float(re.findall(r"translate\(0 ([.\d]+)\)", path.get("transform", ""))[0])
+            assert (shift + float(pattern.get("y", 0))) % 1 == 0
+        for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)", path.get("d", "")):
+            shown[int(y), int(x) : int(x) + int(width)] = not empty
+    assert (shown >= 0).all()
+    return shown.astype(bool)
+
+
+ODD = [
+    ("symbolic", np.zeros((0, 0), bool), "a mask"),
+    ("no timesteps", np.zeros((3, 0), bool), "0/0 True"),
+    ("no time axis", np.array([True, False]), "1/2 True, (2,)"),
+    ("five axes", np.ones((2, 3, 2, 2, 2), bool), "48/48 True, (2, 3, 2, 2, 2)"),
+]
+
+
+@pytest.mark.parametrize(("mask", "words"), [c[1:] for c in ODD], ids=[c[0] for c in ODD])
+def test_a_mask_that_is_no_square_of_timesteps_is_told_in_words(mask: Any, words: str) -> None:
+    symbolic = mask.size == 0
+    drawn = picture([call("x", "X", [None], [mask], "creates", [None], symbolic=symbolic)])
+    assert cells(drawn)[1][3] == words
+    assert f"  {words}  " in drawn.text
+
+
+def test_a_terminal_shows_counts_for_a_large_mask() -> None:
+    mask = np.arange(20) < np.array([[5], [20]])
+    text = picture([call("x", "X", [None], [mask], "creates", [None])]).text
+    assert "25/40 True" in text
+    assert "■" not in text
+
+
+# The rail -----------------------------------------------------------------------------------------
 
 
 @st.composite
@@ -429,12 +701,12 @@ def random_calls(draw_from: Any) -> list[LayerCall]:
     return calls
 
 
-@given(random_calls())
+@given(random_calls(), st.booleans())
 def test_a_solid_thread_leads_from_each_mask_to_each_call_that_takes_it(
-    calls: list[LayerCall],
+    calls: list[LayerCall], measured: bool
 ) -> None:
-    rail = [stretch.joints for stretch in lay_rail(trace_rows(calls))]
-    own = [next(at for at, joint in enumerate(row) if joint.mark == one.effect)
+    rail = [stretch.joints for stretch in lay_rail(trace_rows(calls), measured=measured)]
+    own = [next(at for at, joint in enumerate(row) if joint.sign == one.effect)
            for row, one in zip(rail, calls, strict=True)]  # fmt: skip
     reached = solid_reach(rail)
     for place, one in enumerate(calls):
@@ -467,82 +739,153 @@ def solid_reach(rail: list[tuple[Joint, ...]]) -> dict[Any, set[Any]]:
     return reach
 
 
-@given(arrays(bool, st.tuples(st.integers(1, 8), st.integers(1, 24))))
-def test_a_small_strip_shows_each_timestep(mask: Any) -> None:
-    html = draw([call("x", "X", [None], [mask], "creates", [None])]).html
-    np.testing.assert_array_equal(filled_squares(html, mask.shape), mask)
+@pytest.mark.parametrize("found", [case[0] for case in SHOWN.values()], ids=SHOWN)
+def test_the_legend_has_the_signs_that_occur_and_no_others(found: Any) -> None:
+    drawn = draw(found)
+    legend = header(drawn).splitlines()[-1]
+    rail = "".join(cell for row in cells(drawn) for cell in row[:-4])
+    assert {sign for sign in SIGNS.values() if sign in legend} == {
+        sign for sign in SIGNS.values() if sign in rail
+    }
+    assert all(word in legend + "no mask" for word in map(sign_words, ("creates",)))
 
 
-def filled_squares(html: str, shape: tuple[int, int]) -> Any:
-    """Rebuilds a mask from the strokes of a small strip: a stroke of full thickness is True."""
-    address = re.search('src="data:image/svg[+]xml,([^"]*)"', html)
-    assert address
-    svg = ElementTree.fromstring(unquote(address[1]))
-    shown = np.full(shape, -1)
-    for path in svg.findall("{http://www.w3.org/2000/svg}path"):
-        empty = path.get("stroke") == "url(#n)"
-        assert empty or path.get("stroke-width") == "0.84"
-        if empty:
-            # Tiles are laid from the pattern's y in the stroke's own, shifted coordinates.
-            pattern = svg.find("{http://www.w3.org/2000/svg}pattern")
-            assert pattern is not None
-            shift = float(re.findall(r"translate\(0 ([.\d]+)\)", path.get("transform", ""))[0])
-            assert (shift + float(pattern.get("y", 0))) % 1 == 0
-        for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)", path.get("d", "")):
-            shown[int(y), int(x) : int(x) + int(width)] = not empty
-    assert (shown >= 0).all()
-    return shown.astype(bool)
+# Folding ------------------------------------------------------------------------------------------
 
 
-ODD = [
-    ("symbolic", np.zeros((0, 0), bool), "a mask"),
-    ("no timesteps", np.zeros((3, 0), bool), "0/0 True"),
-    ("no time axis", np.array([True, False]), "1/2 True, (2,)"),
-    ("three axes", np.ones((2, 3, 4), bool), "24/24 True, (2, 3, 4)"),
-]
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 8])
+def test_blocks_that_repeat_are_shown_once(length: int) -> None:
+    rows = cells(picture(blocks(14, length)))
+    names = [row[1].split("\n") for row in rows[1:] if len(row) == 5]
+    assert [name[0].split()[:3] for name in names[1:-1]] == [
+        [f"{letter}0", "…", f"{letter}13"] for letter in "abcdefgh"[:length]
+    ]
+    words = "14 times" if length == 1 else f"these {length} rows, 14 times"
+    assert (
+        sum(words in line.strip() for row in rows for line in row[-1 if length > 1 else 1 :]) == 1
+    )
 
 
-@pytest.mark.parametrize(("mask", "words"), [c[1:] for c in ODD], ids=[c[0] for c in ODD])
-def test_a_mask_that_is_no_square_of_timesteps_is_told_in_words(mask: Any, words: str) -> None:
-    picture = draw([call("x", "X", [None], [mask], "creates", [None], symbolic=mask.size == 0)])
-    assert cells(picture)[1][3] == f"→ {words}"
-    assert f"  {words}  " in picture.text
+def test_a_short_trace_is_shown_whole() -> None:
+    assert "times" not in picture(blocks(5, 2)).text
 
 
-def test_a_terminal_shows_counts_for_a_large_mask() -> None:
-    mask = np.arange(20) < np.array([[5], [20]])
-    text = draw([call("x", "X", [None], [mask], "creates", [None])]).text
-    assert "25/40 True" in text
-    assert "■" not in text
+@pytest.mark.parametrize("what", ["leak", "loss"])
+def test_equal_blocks_fold_also_where_each_leaks_or_loses_its_mask(what: str) -> None:
+    calls = blocks(18)
+    for block in range(18):
+        at = 3 + 4 * block
+        if what == "leak":
+            calls[at] = leaking(calls[at], leak=0.1 + block / 100)
+        else:
+            calls[at] = replace(calls[at], costs_a_mask=True, lost_to=(at + 1,))
+    drawn = picture(calls, READ)
+    assert "these 4 rows, 18 times" in drawn.text
+    assert len(cells(drawn)) <= 9
+    if what == "leak":
+        assert "padding gets in: up to 27 %" in drawn.text
+
+
+def test_a_block_that_leaks_alone_is_shown_alone() -> None:
+    calls = blocks(12)
+    calls[23] = leaking(calls[23])
+    text = picture(calls, READ).text
+    assert re.search(r"^▼\s+c5  T2", text, re.MULTILINE)
+    assert "these 4 rows, 5 times" in text
+    assert "these 4 rows, 6 times" in text
+
+
+def test_blocks_that_differ_in_a_mask_are_shown() -> None:
+    calls = blocks(12)
+    calls[10] = replace(calls[10], masks_out=(MASK.copy(),), masks_in=(HALF,), effect="changes")
+    assert "◆" in picture(calls).text
+
+
+def test_a_nested_block_folds_with_what_is_inside_it() -> None:
+    text = picture(encoders(18), IGNORED).text
+    assert "encoder_0 … _17  Encoder" in text
+    assert text.count("mha  MultiHeadAttention") == 1
+    assert text.count("18 times") == 1
+
+
+def test_what_is_inside_a_layer_of_keras_is_left_out_with_a_count() -> None:
+    drawn = picture(encoders(1), IGNORED)
+    assert "calls inside: 4" in drawn.text
+    assert "EinsumDense" not in drawn.html + drawn.text
+    own = [
+        replace(one, layer_type=one.layer_type.replace("MultiHead", "My")) for one in encoders(1)
+    ]
+    assert picture(own, IGNORED).text.count("EinsumDense") == 4
+
+
+def test_what_is_inside_a_layer_of_keras_is_shown_where_padding_gets_in_there() -> None:
+    calls = encoders(1)
+    calls[3] = leaking(calls[3])
+    assert picture(calls, READ).text.count("EinsumDense") == 4
+
+
+# What holds for every picture ---------------------------------------------------------------------
+
+
+def test_a_note_is_shown_where_nothing_was_measured() -> None:
+    assert "two halves" in text_of(picture(TWO_INPUTS).html)
+    assert "two halves" in picture(TWO_INPUTS).text
+    assert "two halves" not in picture(TWO_INPUTS, IGNORED).html
+
+
+def test_a_model_that_failed_shows_the_calls_so_far_and_what_was_wrong() -> None:
+    # As Keras wraps an error of a layer's own code.
+    error = ValueError(
+        "Exception encountered when calling Conv1D.call().\n\n"
+        "\x1b[1mkernel <8> too large\x1b[0m\n\n"
+        "Arguments received by Conv1D.call():\n  • inputs=tf.Tensor(shape=(3, 6, 16))"
+    )
+    found: Any = Found(RECORDED[:2])
+    drawn = draw(found, error)
+    said = "✕ The model stopped here: ValueError: kernel <8> too large"
+    assert cells(drawn)[-1][-1] == said
+    assert said in drawn.text.splitlines()
+    assert header(drawn).startswith("The model stopped")
+    nothing: Any = Found([])
+    assert "The model stopped here: KeyboardInterrupt" in draw(nothing, KeyboardInterrupt()).text
 
 
 @pytest.mark.parametrize(
-    "evil", ["<img src=x onerror=alert(1)>", "a & b", "{call}", "`x`", "'\"<s>"]
+    "evil", ["<img src=x onerror=alert(1)>", "a & b", "{call}", "`x`", "'\"<s>", "%s %(x)s"]
 )
 def test_what_a_model_says_is_text(evil: str) -> None:
-    calls = [
-        replace(EMBEDDING, name=evil, layer_type=evil, note=evil),
-        replace(CONV, name=evil, sources=(0,), lost_to=(2,)),
-        replace(LSTM, name=evil, sources=(1,)),
-        call("add", "Add", [None, None], [None], "none", [0, 2]),
-    ]
-    plain = draw([replace(one, name="x", layer_type="X", note="x") for one in calls])
-    picture = draw(calls, ValueError(evil))
-    assert Rows(picture.html).tags == Rows(plain.html).tags | {"span"}
-    rows = cells(picture)
-    assert f"{evil} {evil}\n● creates the mask" in rows[1]
-    assert any(f"✕ {evil} does not pass the mask on, so {evil} reads" in row[-1] for row in rows)
-    assert rows[-1][-1].endswith(f"ValueError: {evil}")
+    def calls(name: str) -> list[LayerCall]:
+        reason = Reason("mixes", name, name)
+        return [
+            replace(EMBEDDING, name=name, path=name, layer_type=name),
+            replace(PLAIN, name=name, path=name, sources=(0,), mask_arguments=((name, HALF),)),
+            leaking(replace(LSTM, name=name, path=name, sources=(1,)), reason=reason),
+            call("add", "Add", [None, None], [None], "none", [0, 2]),
+        ]
+
+    def drawn(name: str) -> Picture:
+        code = leaking(LSTM, name=name, between=(name, name))
+        return picture(calls(name), READ, others=[code], scores={name: 0.1})
+
+    tags = Rows(drawn(evil).html).tags
+    assert tags - {"code"} == Rows(drawn("x").html).tags - {"code"}
+    rows = cells(drawn(evil))
+    assert rows[1][-4] == f"{evil} {evil}"
+    # What stands in backticks is code, wherever it came from.
+    shown = evil.replace("`", "")
+    assert any(row[-2].startswith(evil) for row in rows if len(row) > 3)
+    assert [f"{shown}\n{evil}"] in [row[-1:] for row in rows]
+    assert f"between {shown} and {shown}" in [row[-4] for row in rows if len(row) > 3]
+    assert f"{evil}: " in header(drawn(evil))
+    found: Any = Found(calls(evil))
+    assert cells(draw(found, ValueError(evil)))[-1][-1].endswith(f"ValueError: {evil}")
 
 
 def test_a_picture_is_small() -> None:
-    middle = [
-        call(f"l{k}", f"L{k}", [MASK], [MASK], "passes", [k], uses_mask=True) for k in range(4)
-    ]
-    last = call("lstm", "LSTM", [MASK], [None], "ends", [4], uses_mask=True)
-    six = draw([EMBEDDING, *middle, last])
-    assert six.html.count("<img") == 10
-    assert len(six.html.encode()) <= 12_000
+    sound = [EMBEDDING, DROPOUT, call("lstm", "LSTM", [MASK], [None], "ends", [1]), DENSE]
+    style = len("".join(re.findall("<style>.*?</style>", picture(sound).html)))
+    assert len(picture(sound, IGNORED).html.encode()) - style <= 3_000
+    assert len(picture(encoders(12), IGNORED).html.encode()) <= 12_000
 
 
 def test_fifty_calls_with_a_large_mask_make_a_small_picture() -> None:
@@ -552,51 +895,83 @@ def test_fifty_calls_with_a_large_mask_make_a_small_picture() -> None:
     for place in range(49):
         # Types differ, so that nothing folds.
         calls.append(call(f"l{place}", f"Layer{place}", [mask], [mask], "passes", [place]))
-    picture = draw(calls)
-    assert len(picture.html.encode()) <= 150_000
-    assert picture.html.count("<img") == 99
+    drawn = picture(calls)
+    assert len(drawn.html.encode()) <= 30_000
+    assert drawn.html.count("<img") == 1
+
+
+def pictures() -> Iterator[Picture]:
+    """Pictures of every kind."""
+    for found, _sentence in ANSWERS.values():
+        yield draw(found)
+    for found, _rows in SHOWN.values():
+        yield draw(found)
+    yield picture([BARE, attention(SQUARE)], IGNORED, known_from="zeros", scores={"loss": 0.1})
+    yield picture(encoders(18), READ, known_from="added")
 
 
 def test_no_picture_holds_a_script_or_asks_for_anything_from_elsewhere() -> None:
-    html = draw(TWO_INPUTS).html.replace("http://www.w3.org/2000/svg", "")
-    assert not re.search("<script|onload|http|url\\((?!%23|#)|@import", html)
+    for drawn in pictures():
+        html = drawn.html.replace("http://www.w3.org/2000/svg", "")
+        assert not re.search("<script|onload|http|url\\((?!%23|#)|@import", html)
 
 
 def test_the_same_trace_gives_the_same_picture() -> None:
-    assert draw(POST_NORM) == draw(list(POST_NORM))
+    assert picture(POST_NORM, READ) == picture(list(POST_NORM), READ)
 
 
 def test_without_a_style_sheet_signs_and_words_remain() -> None:
-    html = re.sub("<style>.*?</style>", "", draw(BROKEN).html, flags=re.DOTALL)
+    drawn = picture(LOST, READ)
+    html = re.sub("<style>.*?</style>", "", drawn.html, flags=re.DOTALL)
     # What JupyterLab leaves of an output that is not trusted.
     kept = re.sub(" (aria-hidden|style|class)=('[^']*'|[^ >]*)", "", html)
-    assert Rows(kept).rows == cells(draw(BROKEN))
+    assert Rows(kept).rows == cells(drawn)
     assert Rows(kept).tags <= {
         *("div", "figure", "figcaption", "table", "tr", "td", "th"),
-        *("b", "i", "small", "br", "img", "code", "span"),
+        *("b", "i", "small", "br", "img", "code", "pre", "span"),
     }
 
 
-def test_a_trace_without_calls_says_so() -> None:
-    assert "layer calls: 0 · no call has a mask" in draw([]).text
+def test_a_screen_reader_is_told_in_words_what_the_signs_show() -> None:
+    drawn = picture(LOST, READ)
+    html = re.sub("<td[^>]*aria-hidden=true.*?</td>", "", drawn.html)
+    heard = text_of(re.sub("<span[^>]*aria-hidden=true.*?</span>", "", html))
+    assert not set("●○◆┻✕▼│") & set(heard)
+    for words in ("makes the mask", "passes it on", "loses it", "padding gets in: 43 %"):
+        assert words in heard
 
 
 def test_korean_pictures_speak_korean() -> None:
     ml.set_language("ko")
-    picture = draw(BROKEN)
-    assert "<div class=masklens-trace lang=ko " in picture.html
-    for words in ("마스크를 만듦", "그대로 전달", "마스크를 잃음", "마스크를 받지 못함"):
-        assert words in picture.html
-        assert words in picture.text
-    assert "conv은(는) 마스크를 전달하지 않으므로" in picture.text
-    english = {"creates", "passes", "loses", "sees", "lost", "takes", "padding", "output", "layer"}
-    assert english.isdisjoint(re.sub("<style>.*?</style>", "", picture.html).lower().split())
+    # Code, such as the name of an argument, is the same in every language.
+    english = re.compile(
+        r"\b(the|makes|passes|loses|gets|takes|padding|output|layer|answer|moves|times|calls|"
+        r"between|from|rows?)\b"
+    )
+    for drawn in pictures():
+        for text in (text_of(drawn.html), drawn.text):
+            said = text.replace("Nothing was measured.", "").replace("mixes timesteps.", "")
+            assert not english.search(said)
+            assert not re.search(r"\((은|는|이|가|을|를|으|이라)\)", text)
+    assert "lang=ko " in picture(LOST, READ).html
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
-def test_columns_of_text_line_up(language: str) -> None:
-    ml.set_language(language)
-    lines = draw(BROKEN).text.splitlines()[1:12]
-    starts = {terminal_width(line[: line.index("(3, 6")]) for line in lines if "(3, 6" in line}
-    head = {"en": "output shape", "ko": "출력 형태"}[language]
-    assert starts == {terminal_width(lines[0][: lines[0].index(head)])}
+# Real models --------------------------------------------------------------------------------------
+
+
+def test_the_picture_of_a_model_says_what_the_trace_found() -> None:
+    import keras
+
+    batch = ml.pad([[7, 3, 5], [4, 5, 6, 8, 2]], padding="post")
+    layers = [
+        keras.layers.Embedding(10, 4, mask_zero=True, name="words"),
+        keras.layers.Conv1D(4, 3, padding="same", name="conv"),
+        keras.layers.LSTM(4, name="lstm"),
+    ]
+    found = ml.trace(keras.Sequential(layers), batch)
+    assert found.moves
+    percent = figure(found.moves)
+    assert percent in str(found).splitlines()[0].replace(" its largest", "")
+    assert "padding gets in" in row_of(found._picture(), "conv")[0][-3]
+    sound = ml.trace(keras.Sequential([layers[0], layers[2]]), batch)
+    assert str(sound).startswith("Padding does not change the answer.")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from masklens.tracing.calls import LayerCall
 from masklens.explorer import Explorer
 from masklens.grid import Axis, Question, State, Value
 from masklens.growth import Growth, measure_growth
@@ -16,10 +15,12 @@ from masklens.language import get_language
 from masklens.language import translate as _
 from masklens.middles import MIDDLES, Middle, build_middle, middle_code
 from masklens.padding import PaddedBatch, Side, pad
+from masklens.trace_picture import draw
+from masklens.trace_rows import trace_rows
+from masklens.trace_words import error_words
+from masklens.tracing.calls import LayerCall
 from masklens.tracing.probe import undisturbed
 from masklens.tracing.trace import Trace, check_model, trace_until_error
-from masklens.trace_picture import draw, error_words
-from masklens.trace_rows import trace_rows
 
 # The padded lengths at which the output is compared, as multiples of the batch's own.
 _LONGER = (1, 2, 4)
@@ -238,7 +239,7 @@ def _state(
     fixed: bool = False,
 ) -> State:
     found, error = _traced(model, batch, probe)
-    html = draw(found.calls, error).without_style
+    html = draw(found, error).without_style
     if error is not None:
         stopped = _("The model stopped here")
         return State(html + more, f"{stopped}: {error_words(error)}")
@@ -255,12 +256,12 @@ def _traced(model: Any, batch: Any, probe: bool) -> tuple[Trace, Exception | Non
 
     with undisturbed():
         if not model.built:
-            found, error = trace_until_error(model, batch, probe)
+            found, error = trace_until_error(model, batch, probe=probe)
             if error is not None:
                 return found, error
         # What a call would write, such as the states of a stateful layer, the scope throws away.
         with keras.StatelessScope():
-            return trace_until_error(model, batch, probe)
+            return trace_until_error(model, batch, probe=probe)
 
 
 def _say_mask(calls: Sequence[LayerCall]) -> str:

@@ -11,6 +11,8 @@ from masklens.language import translate as _
 MOST_ROWS, _MOST_COLUMNS = 64, 96
 # A small strip stands in one row of a trace: at most so many squares, and so wide in pixels.
 _SMALL_ROWS, _SMALL_COLUMNS, _SMALL_WIDTH = 8, 24, 132
+# And one of queries and keys.
+_SQUARE_SIDE = 12
 _SQUARE, _MARGIN = 8, 34
 # Read on white and on black alike: an <img> cannot see the theme of the page around it.
 _BLUE, _GREY = "#2f8ac4", "#808080"
@@ -112,6 +114,29 @@ def small_strip(mask: NDArray[np.bool_]) -> str:
         words = _("mask {shape}, {true} of {all} True").format(
             shape=mask.shape, true=int(mask.sum()), all=mask.size
         )
+    return _small_image(strip, words)
+
+
+def small_square(mask: NDArray[np.bool_]) -> str:
+    """Draws a mask of queries and keys as a small image: at most 12 by 12 squares.
+
+    Args:
+        mask: (query, key) booleans, at least one.
+
+    Returns:
+        An `<img>` with the mask in words: a square per query, downwards, and key, to the right.
+
+    Example:
+        >>> small_square(np.array([[True, False]]))[:49]
+        '<img alt="mask of 1 x 2 (query x key), 1 of 2 Tru'
+    """
+    words = _("mask of {queries} x {keys} (query x key), {true} of {all} True").format(
+        queries=mask.shape[0], keys=mask.shape[1], true=int(mask.sum()), all=mask.size
+    )
+    return _small_image(reduce_mask(mask, _SQUARE_SIDE, _SQUARE_SIDE), words)
+
+
+def _small_image(strip: Strip, words: str) -> str:
     source = quote(_small_svg(strip), safe=" '/:;=,()")
     return f'<img alt="{words}" src="data:image/svg+xml,{source}">'
 

@@ -1,143 +1,392 @@
-"""What a trace says in words: what a call does to the mask, and why a mask is lost."""
+"""What a trace says in words: whether padding gets in, how far, and what each call does."""
 
+import math
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from masklens.tracing.calls import LayerCall
 from masklens.language import translate as _
+from masklens.rail import Sign, Stretch, row_sign
+from masklens.trace_rows import Row
+from masklens.tracing.calls import LayerCall, Mask, Shape
 
-# A sentence names so many layers, and says that there are more.
-_MOST_NAMES = 3
+if TYPE_CHECKING:
+    from masklens.tracing.trace import Trace
+
+# Red where padding gets in, blue where a mask does its work, grey for what costs nothing.
+Tone = Literal["red", "blue", "grey"]
+
+# Above this, a figure is told in times of the largest value; below, in percent.
+_MOST_PERCENT = 2.0
 
 
-def effect_words(call: LayerCall, *, sees_no_mask: bool = False) -> str:
-    """Says what a call does to the mask, in two to six words.
+@dataclass(frozen=True)
+class Words:
+    """A few words, in the tone in which they are told, and behind a sign where there is one."""
+
+    text: str
+    tone: Tone
+    sign: Sign | None = None
+
+
+def figure(value: float) -> str:
+    """Writes how far something moves, relative to its largest value.
 
     Args:
-        call: The call.
-        sees_no_mask: Whether the call takes a tensor whose mask was lost before.
+        value: A ratio.
 
     Returns:
-        The words, such as "creates the mask".
+        Percent, or times of the largest value.
+
+    Example:
+        >>> [figure(value) for value in (0.0, 0.00431, 0.4321, 4.81, 31.2)]
+        ['0 %', '0.4 %', '43 %', '4.8 times', '31 times']
+        >>> figure(float("nan")), figure(0.000001)
+        ('NaN', 'less than 0.001 %')
     """
-    if call.effect == "ends":
-        return {
-            True: _("uses it, and it ends here"),
-            False: _("takes it, but does not use it"),
-            None: _("takes it, and it ends here"),
-        }[call.uses_mask]
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else _("NaN or infinity")
+    if value >= _MOST_PERCENT:
+        return _("{times} times").format(times=_rounded(value))
+    if 0 < value < 1e-5:
+        return _("less than {percent} %").format(percent="0.001")
+    return f"{_rounded(100 * value)} %"
+
+
+def _rounded(value: float) -> str:
+    if value >= 9.95 or value == 0:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 0.95 else f"{value:.1g}"
+
+
+# The header ---------------------------------------------------------------------------------------
+
+
+def headline(found: "Trace", error: BaseException | None = None) -> Words:
+    """Answers in one sentence whether padding gets into the answer.
+
+    Args:
+        found: The trace.
+        error: What stopped the model, if something did.
+
+    Returns:
+        The sentence: red where padding gets in, blue where it does not, grey without a verdict.
+    """
+    if error is not None:
+        return Words(_("The model stopped, so there is no verdict."), "grey")
+    moves = found.moves
+    if moves is None:
+        return Words(found.why_no_verdict, "grey")
+    if moves == 0:
+        return Words(_("Padding does not change the answer."), "blue")
+    return Words(_what_moves(found, moves), "red", "broken" if math.isnan(moves) else "leak")
+
+
+def _what_moves(found: "Trace", moves: float) -> str:
+    if math.isnan(moves):
+        return _("The answer is not a number (NaN), so whether padding gets in cannot be told.")
+    if math.isinf(moves):
+        return _("Padding gets into the answer: with other padding it is NaN or infinite.")
+    template = (
+        _("{times} times its largest value")
+        if moves >= _MOST_PERCENT
+        else _("{percent} % of its largest value")
+    )
+    number = _rounded(moves if moves >= _MOST_PERCENT else max(100 * moves, 0.001))
+    how_far = template.format(times=number, percent=number)
+    if found.hidden:
+        said = _(
+            "Padding does not change the answer yet, but will get in once weights that are still "
+            "0 or 1 have been trained: with other values for them, the answer moves by {how_far}."
+        )
+    elif not found.moves_by["content"] and not found.moves_by["amount"]:
+        said = _("The other rows of the batch get into a row's answer: it moves by {how_far}.")
+    else:
+        said = _("Padding gets into the answer: it moves by {how_far}.")
+    return said.format(how_far=how_far)
+
+
+def questions(found: "Trace") -> list[tuple[str, Words]]:
+    """Lists the three questions and how far the answer moves with each.
+
+    Args:
+        found: The trace.
+
+    Returns:
+        The questions by name, each with its figure; empty without a verdict.
+    """
+    names = {
+        "content": _("what stands in the padding"),
+        "amount": _("how much of it there is"),
+        "rows": _("the other rows"),
+    }
+    if not any(value is not None for value in found.moves_by.values()):
+        return []
+    return [
+        (names[question], Words(_("(not asked)"), "grey"))
+        if value is None
+        else (names[question], Words(figure(value), "red" if value else "grey"))
+        for question, value in found.moves_by.items()
+    ]
+
+
+def remarks(found: "Trace") -> list[str]:
+    """Says what told which timesteps are padding, and that symbolic calls have no values.
+
+    Args:
+        found: The trace.
+
+    Returns:
+        A sentence each, with code in backticks.
+    """
+    said = []
+    if found.moves is not None and found.known_from is not None:
+        said.append(
+            {
+                "argument": _("Which timesteps are padding is known from `mask=`."),
+                "batch": _("Which timesteps are padding is known from the padded batch."),
+                "model": _(
+                    "Which timesteps are padding is known from the mask that the model makes."
+                ),
+                "input": _("Which timesteps are padding is known from the mask among the inputs."),
+                "zeros": _(
+                    "Zeros at the ends of rows were taken for padding; `mask=` says otherwise."
+                ),
+                "added": _("The batch had no padding, so some was added."),
+            }[found.known_from]
+        )
+    if any(call.symbolic for call in found.calls):
+        said.append(_("Symbolic calls, as while a model is built, have masks without values."))
+    return said
+
+
+def score_words(found: "Trace") -> list[tuple[str, Words]]:
+    """Says of the loss and of each metric whether it reads padding.
+
+    Args:
+        found: The trace.
+
+    Returns:
+        Their names, each with what was found.
+    """
+    return [
+        (
+            name,
+            Words(_("reads padding: moves by {figure}").format(figure=figure(value)), "red", "leak")
+            if value
+            else Words(_("does not read padding"), "blue"),
+        )
+        for name, value in found.scores.items()
+    ]
+
+
+# The rows -----------------------------------------------------------------------------------------
+
+
+def row_words(row: Row, stretch: Stretch) -> list[Words]:
+    """Says what the call of a row does to the mask, and whether padding gets in.
+
+    Args:
+        row: The row.
+        stretch: The rail beside it.
+
+    Returns:
+        Some words each for what there is to say.
+    """
+    sign = row_sign(row)
+    said = _code_words(row) if row.is_code else _effect_words(row, stretch)
+    if sign in ("leak", "broken"):
+        said.append(Words(_leak_words(row.equal), "red", sign))
+    if row.stray:
+        template = _("padding gets in ({figure}), but not as far as the answer")
+        text = template.format(figure=figure(row.call.leak or 0.0))
+        said.append(Words(text, "grey", "stray"))
+    return said
+
+
+def _code_words(row: Row) -> list[Words]:
+    if row_sign(row) == "lost":
+        return [Words(_("an operator or a function loses it"), "red")]
+    return []
+
+
+def _effect_words(row: Row, stretch: Stretch) -> list[Words]:
+    call = row.call
+    if row.part == "around" and call.effect != "none":
+        # The calls inside say it.
+        return []
+    said = [] if call.effect == "none" else [_effect(call)]
+    if call.effect == "none" and call.mask_arguments:
+        said.append(Words(_("takes a mask as an argument"), "blue"))
+    if stretch.clears:
+        text = _("takes it off its own input")
+        said.append(Words(text, "red" if call.costs_a_mask else "grey"))
+    if call.uses_mask is not None and call.effect in ("creates", "passes", "changes"):
+        said.append(Words(_("uses the mask") if call.uses_mask else _("does not use it"), "grey"))
+    if call.causal:
+        said.append(Words(_("causal"), "blue"))
+    if stretch.sees_no_mask and not said and not call.gets_in:
+        said.append(Words(_("gets no mask"), "grey"))
+    return said
+
+
+def _effect(call: LayerCall) -> Words:
+    """What became of the mask; red where that is why padding gets in later."""
+    if call.costs_a_mask and (call.effect in ("drops", "ends") or not call.lost_to):
+        return Words(
+            {
+                "drops": _("loses it"),
+                "ends": _("takes it, but hands none on"),
+                "creates": _("makes a mask that misses padding"),
+            }.get(call.effect, _("makes it miss padding")),
+            "red",
+        )
+    if call.effect == "ends" and call.uses_mask is not None:
+        used = _("uses it, and it ends here")
+        return Words(used if call.uses_mask else _("takes it, but does not use it"), "blue")
+    return Words(sign_words(call.effect), "grey" if call.effect == "drops" else "blue")
+
+
+def _leak_words(equal: Sequence[LayerCall]) -> str:
+    call = equal[0]
+    if call.reason is not None and call.reason.kind == "nan":
+        return _("gives NaN")
+    figures = {figure(one.leak) for one in equal if one.leak is not None}
+    if not figures:
+        return _("padding gets in")
+    most = figure(max(one.leak for one in equal if one.leak is not None))
+    if call.hidden:
+        return _("padding will get in once trained: {figure}").format(figure=most)
+    if len(figures) > 1:
+        return _("padding gets in: up to {figure}").format(figure=most)
+    return _("padding gets in: {figure}").format(figure=most)
+
+
+def sign_words(sign: Sign) -> str:
+    """Says what a sign of the picture means.
+
+    Args:
+        sign: The sign.
+
+    Returns:
+        A few words.
+    """
     return {
-        "creates": _("creates the mask"),
+        "creates": _("makes the mask"),
         "passes": _("passes it on"),
         "changes": _("changes it"),
-        "drops": _("loses it"),
-        "none": _("sees no mask") if sees_no_mask else _("no mask"),
-    }[call.effect]
+        "ends": _("takes it, and it ends here"),
+        "drops": _("does not pass it on"),
+        "lost": _("loses it"),
+        "argument": _("takes a mask as an argument"),
+        "none": _("no mask"),
+        "leak": _("padding gets in"),
+        "stray": _("padding gets in, but not as far as the answer"),
+        "broken": _("gives NaN"),
+    }[sign]
 
 
-def use_words(call: LayerCall) -> str:
-    """Says whether a call uses the mask, where that was measured and the effect does not say it.
-
-    Args:
-        call: The call.
-
-    Returns:
-        The words; empty where there is nothing to say.
-    """
-    if call.uses_mask is None or call.effect in ("ends", "drops", "none"):
-        return ""
-    return _("uses the mask") if call.uses_mask else _("does not use it")
-
-
-def loss_words(calls: Sequence[LayerCall], call: LayerCall) -> tuple[str, dict[str, str]]:
-    """Says why a call costs later layers their mask, and what to do.
+def row_name(row: Row) -> str:
+    """Names a row: its call, the first and last of several, or the code that it stands for.
 
     Args:
-        calls: The trace that the call belongs to.
-        call: One of its calls that costs a mask.
+        row: The row.
 
     Returns:
-        A template with `code` in backticks, and the names of layers to put into it.
+        The name; for code between calls, a few words with names in backticks.
     """
-    takers = list(dict.fromkeys(calls[place].name for place in call.lost_to))
-    more = ["…"] * (len(takers) > _MOST_NAMES)
-    names = {"call": call.name, "takers": ", ".join(takers[:_MOST_NAMES] + more)}
-    names["taker"] = takers[0] if takers else ""
-    if call.effect == "ends":
-        return _(
-            "{call} takes the mask but hands none on, although its output still has the timesteps, "
-            "so it never reaches {takers}. If {call} is your own layer and leaves each timestep in "
-            "its place, set `supports_masking = True` in it."
-        ), names
-    if call.effect != "drops":
-        return _(
-            "{call} clears the mask of its own input, so that tensor reaches {takers} without it. "
-            "Hand {call} a tensor that no other layer takes, "
-            "such as the output of a LayerNormalization before it."
-        ), names
-    if any(mask is None for mask in call.masks_in):
-        return _partly_masked(calls, call, names), names
-    if not takers:
-        return _(
-            "{call} does not pass the mask on. No layer takes its output here, but whatever does, "
-            "such as a loss, reads the padding as data."
-        ), names
-    if len(takers) > 1:
-        return _(
-            "{call} does not pass the mask on, so {takers} read the padding as data. "
-            "Put a layer that passes masks in its place or, where they take a mask, "
-            "hand it over yourself: `{taker}(x, mask=…)`."
-        ), names
-    return _(
-        "{call} does not pass the mask on, so {takers} reads the padding as data. "
-        "Put a layer that passes masks in its place or, if {taker} takes a mask, "
-        "hand it over yourself: `{taker}(x, mask=…)`."
-    ), names
+    if row.is_code:
+        return _between(row.call)
+    first, last = row.call.name, row.equal[-1].name
+    if first == last:
+        return first
+    stem, number = re.sub(r"_\d+$", "", first), re.search(r"_\d+$", last)
+    same = number is not None and last == stem + number[0]
+    return f"{first} … {number[0] if number and same else last}"
 
 
-def _partly_masked(calls: Sequence[LayerCall], call: LayerCall, names: dict[str, str]) -> str:
-    pairs = zip(call.sources, call.masks_in, strict=False)
-    bare = [calls[source].name for source, mask in pairs if mask is None and source is not None]
-    if not bare:
-        return _(
-            "{call} takes several tensors, and one of them has no mask, so none comes out. "
-            "Give each of them a mask."
-        )
-    names["bare"] = ", ".join(dict.fromkeys(bare))
-    return _(
-        "{call} takes several tensors, and that of {bare} has no mask, so none comes out. "
-        "Give each of them a mask."
-    )
-
-
-def explain_loss(calls: Sequence[LayerCall], call: LayerCall) -> str:
-    """Says in a sentence or two why a call costs later layers their mask, and what to do.
-
-    Args:
-        calls: The trace that the call belongs to.
-        call: One of its calls that costs a mask.
-
-    Returns:
-        The sentences, with code in backticks.
-    """
-    template, names = loss_words(calls, call)
-    return template.format(**names)
-
-
-def trace_summary(calls: Sequence[LayerCall]) -> str:
-    """Says how many calls there are, and where the mask is lost.
-
-    Args:
-        calls: The calls of a trace.
-
-    Returns:
-        One line.
-    """
-    count = _("layer calls: {calls}").format(calls=len(calls))
-    lost = dict.fromkeys(call.name for call in calls if call.costs_a_mask)
-    if lost:
-        verdict = _("the mask is lost at {names}").format(names=", ".join(lost))
-    elif any(mask is not None for call in calls for mask in (*call.masks_in, *call.masks_out)):
-        verdict = _("no mask is lost")
+def _between(call: LayerCall) -> str:
+    before, after = call.between or ("", "")
+    if before and after:
+        template = _("between `{before}` and `{after}`")
+    elif before:
+        template = _("between `{before}` and what `{model}` gives out")
+    elif after:
+        template = _("between what `{model}` takes and `{after}`")
     else:
-        verdict = _("no call has a mask")
-    return f"{count} · {verdict}"
+        template = _("in `{model}`")
+    return template.format(before=before, after=after, model=call.name)
+
+
+def row_details(row: Row) -> list[str]:
+    """Says in a few words each where a row's tensors came from, and what the row leaves out.
+
+    Args:
+        row: The row.
+
+    Returns:
+        The words; empty where the row says it all.
+    """
+    said = []
+    if row.from_names:
+        names = [_("outside") if name is None else name for name in row.from_names]
+        said.append(_("from {names}").format(names=", ".join(names)))
+    if row.left_out:
+        said.append(_("calls inside: {count}").format(count=row.left_out))
+    if row.times > 1 and not row.block:
+        said.append(_("{count} times").format(count=row.times))
+    return said
+
+
+def block_words(row: Row) -> str:
+    """Says how many rows repeat together from here on, and how often.
+
+    Args:
+        row: The first row of a block.
+
+    Returns:
+        The words; empty where no block begins.
+    """
+    if not row.block:
+        return ""
+    return _("these {rows} rows, {count} times").format(rows=row.block, count=row.times)
+
+
+def error_words(error: BaseException) -> str:
+    """Finds the line that says what was wrong, as Keras wraps it in others.
+
+    Args:
+        error: What a model raised.
+
+    Returns:
+        The error's type and that line.
+
+    Example:
+        >>> error_words(ValueError("While calling dense.\\n\\nBad shape."))
+        'ValueError: Bad shape.'
+    """
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split("Arguments received by")[0]
+    said = [line.strip() for line in plain.splitlines() if line.strip()]
+    return ": ".join([type(error).__name__, *said[-1:]])
+
+
+def shape_words(shape: Shape) -> str:
+    """Writes a shape, such as (3, 6, 8)."""
+    return str(tuple(shape))
+
+
+def mask_words(mask: Mask) -> str:
+    """Describes a mask that is not drawn: how much of it is True.
+
+    Args:
+        mask: A mask of any shape; that of a symbolic call has the shape (0, 0).
+
+    Returns:
+        A few words.
+    """
+    if mask.shape == (0, 0):
+        # That there is a mask is known, but not its values.
+        return _("a mask")
+    counts = _("{true}/{all} True").format(true=int(mask.sum()), all=mask.size)
+    return counts if mask.ndim == 2 else f"{counts}, {shape_words(mask.shape)}"

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.tracing.calls import LayerCall
 from masklens.exercise.answer import (
     DiagnosedError,
     Raised,
@@ -25,8 +24,8 @@ from masklens.exercise.own_layers import error_picture
 from masklens.language import mark
 from masklens.mask import mask_of
 from masklens.picture import Picture
-from masklens.tracing.trace import trace_until_error
 from masklens.trace_picture import draw
+from masklens.tracing.trace import Trace, trace_until_error
 
 _LESSON = "99_all_together"
 
@@ -48,7 +47,7 @@ class _Answers:
     behind: Any
     in_front: Any
     empty: Any
-    calls: tuple[LayerCall, ...] = ()
+    trace: Trace | None = None
 
     @property
     def raised(self) -> Raised | None:
@@ -75,13 +74,13 @@ class _Answers:
         return same(self.in_front, self.alone)
 
     def has_call(self, effect: str) -> bool:
-        return any(call.effect == effect for call in self.calls)
+        return any(call.effect == effect for call in self.trace or ())
 
     def error(self) -> Picture | None:
         return error_picture(self.raised) if self.raised else None
 
     def picture(self) -> Picture | None:
-        return draw(self.calls) if self.calls else None
+        return draw(self.trace) if self.trace else None
 
 
 def _built(answer: Any, *parts: Any) -> Any:
@@ -96,9 +95,9 @@ def _built(answer: Any, *parts: Any) -> Any:
     return model
 
 
-def _calls_in(model: Any, inputs: Array) -> tuple[LayerCall, ...]:
-    traced = trying(lambda: trace_until_error(model, inputs)[0].calls)
-    return () if isinstance(traced, Raised) else traced
+def _trace(model: Any, inputs: Array) -> Trace | None:
+    found = trying(lambda: trace_until_error(model, inputs)[0])
+    return None if isinstance(found, Raised) else found
 
 
 def _answers(answer: Callable[[], Any]) -> _Answers:
@@ -120,7 +119,7 @@ def _answers(answer: Callable[[], Any]) -> _Answers:
         seen = _Answers(alone, *parts)
         if seen.are_probabilities and seen.stays_behind:
             return seen
-        return replace(seen, calls=_calls_in(model, _BEHIND))
+        return replace(seen, trace=_trace(model, _BEHIND))
 
 
 _ANSWERS_ONCE = Question(
@@ -252,7 +251,7 @@ class _Block:
     norm_first: Array
     without_mask: Array
     raised: Raised | None = None
-    calls: tuple[LayerCall, ...] = ()
+    trace: Trace | None = None
 
     def at_words(self, vectors: Array) -> bool:
         """Whether the vectors of words are these."""
@@ -266,7 +265,7 @@ class _Block:
         return beside(self.mask, _WORDS)
 
     def picture(self) -> Picture | None:
-        return draw(self.calls) if self.calls else None
+        return draw(self.trace) if self.trace else None
 
 
 def _block(answer: Any) -> _Block:
@@ -299,7 +298,7 @@ def _block(answer: Any) -> _Block:
     )
     if raised or (seen.at_words(seen.right) and seen.mask is not None):
         return seen
-    return replace(seen, calls=_calls_in(model, _IDS))
+    return replace(seen, trace=_trace(model, _IDS))
 
 
 _KEEP_THE_MASK = Question(

@@ -1,14 +1,13 @@
 """Questions on propagation: who loses a mask, what then moves, and what reading backwards means."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.tracing.calls import LayerCall
 from masklens.exercise.answer import DiagnosedError, Raised, call, numbers, same, trying
 from masklens.exercise.beside import beside
 from masklens.exercise.checks import Condition, Mistake, Question
@@ -17,8 +16,9 @@ from masklens.exercise.mistakes import wrong_shape
 from masklens.language import mark
 from masklens.mask import mask_of
 from masklens.picture import Picture
-from masklens.tracing.trace import trace, trace_until_error
 from masklens.trace_picture import draw
+from masklens.tracing.calls import LayerCall
+from masklens.tracing.trace import Trace, trace, trace_until_error
 
 _LESSON = "03_propagation"
 
@@ -206,7 +206,7 @@ class _Tags:
     tags: NDArray[Any]
     longer: NDArray[Any] | Raised
     mask: NDArray[Any] | None
-    calls: tuple[LayerCall, ...]
+    trace: Trace | None = None
 
     @property
     def stays(self) -> bool:
@@ -221,11 +221,11 @@ class _Tags:
 
     @property
     def makes_mask(self) -> bool:
-        return any(call.effect == "creates" for call in self.calls)
+        return any(call.effect == "creates" for call in self.trace or ())
 
     @property
     def loses_mask(self) -> bool:
-        return any(call.effect == "drops" or call.costs_a_mask for call in self.calls)
+        return any(call.effect == "drops" or call.costs_a_mask for call in self.trace or ())
 
     def moves(self, other: int, steps: slice) -> bool:
         """Whether sentence 0 and another one get other tags where their words are the same."""
@@ -240,7 +240,7 @@ class _Tags:
         return self.moves(2, slice(1, 4))
 
     def picture(self) -> Picture | None:
-        return draw(self.calls) if self.calls else None
+        return draw(self.trace) if self.trace else None
 
 
 def _tags(build: Callable[[], Any]) -> _Tags:
@@ -250,17 +250,16 @@ def _tags(build: Callable[[], Any]) -> _Tags:
     if model is None:
         raise DiagnosedError("returns-nothing")
     if isinstance(model, type) or not callable(model):
-        return _Tags(np.zeros(0), np.zeros(0), None, ())
+        return _Tags(np.zeros(0), np.zeros(0), None)
     model(_SENTENCES)  # now it has weights
     with large_weights(model):
         output = model(_SENTENCES)
         longer = trying(lambda: numbers(model(_LONGER)))
-        seen = _Tags(numbers(output), longer, _mask_on(output), ())
+        seen = _Tags(numbers(output), longer, _mask_on(output))
         if seen.stays and seen.masked:
             return seen
-        traced = trying(lambda: trace_until_error(model, _SENTENCES)[0].calls)
-        calls = () if isinstance(traced, Raised) else traced
-        return _Tags(seen.tags, seen.longer, seen.mask, calls)
+        found = trying(lambda: trace_until_error(model, _SENTENCES)[0])
+        return replace(seen, trace=None if isinstance(found, Raised) else found)
 
 
 def _mask_on(output: Any) -> NDArray[Any] | None:
