@@ -46,7 +46,7 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab test test-fresh test-colab docs colab slides links hub hub-stop build check catalogs update bench clean
+.PHONY: help lab test test-fresh test-colab test-backends fuzz docs colab slides links hub hub-stop build check catalogs update bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,13 @@ test: .venv/test .venv/preloaded .venv/node  ## everything that must hold before
 
 test-fresh: .venv/test  ## execute the notebooks in kernels that import everything themselves
 	$(RUN) -m pytest $(NOTEBOOK_TESTS)
+
+fuzz: .venv/test  ## hold the lens against the oracle on a thousand random models; FUZZ=200
+	MASKLENS_FUZZ=$(or $(FUZZ),1000) $(RUN) -m pytest tests/lens/test_random_models.py
+
+test-backends: .venv-backends/created  ## hold the lens against the oracle on JAX and on torch
+	$(foreach backend,jax torch,KERAS_BACKEND=$(backend) MASKLENS_FUZZ=30 .venv-backends/bin/python \
+		-m pytest -o addopts= -q --noconftest tests/lens/test_random_models.py &&) true
 
 test-colab:  ## run lessons, solutions and what `make colab` writes with Colab's versions
 	@$(if $(FOUND_COLAB),$(MAKE) --silent colab .venv-colab/created,\
@@ -107,7 +114,7 @@ bench: .venv/bench  ## measure what the library costs, beside what one would use
 	$(RUN) -m benchmarks
 
 clean:  ## remove the environments and what the tools leave behind
-	rm -rf .venv .venv-colab .*_cache .hypothesis build dist docs/_build helpers/*.egg-info
+	rm -rf .venv .venv-backends .venv-colab .*_cache .hypothesis build dist docs/_build helpers/*.egg-info
 
 # What TensorFlow's libraries write to stderr, whatever they are told, belongs in no notebook.
 KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
@@ -123,6 +130,14 @@ KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
 	@$(FOUND_COLAB) -m venv --clear .venv-colab
 	@.venv-colab/bin/python -m pip install -qq --disable-pip-version-check -c $(COLAB) \
 		anywidget ipykernel ipywidgets keras matplotlib nbclient numpy tensorflow
+	@touch $@
+
+# The other backends of Keras, without TensorFlow.
+.venv-backends/created: pyproject.toml $(LOCK)
+	@echo "Installing Keras with JAX and torch into .venv-backends; this takes some minutes."
+	@$(or $(FOUND),$(error $(NOT_FOUND))) -m venv --clear .venv-backends
+	@.venv-backends/bin/python -m pip install -qq --disable-pip-version-check -c $(LOCK) \
+		-e . hypothesis jax pytest torch
 	@touch $@
 
 # One stamp for each extra of pyproject.toml; a changed lock installs it again.
