@@ -221,7 +221,7 @@ def header(drawn: Picture) -> str:
 def text_of(html: str) -> str:
     """The text of some HTML."""
     without_style = re.sub("<style>.*?</style>", "", html.replace("<br>", "\n"))
-    return unescape(re.sub("<[^>]*>", "", without_style))
+    return unescape(re.sub("<[^>]*>", "", without_style)).replace("\xa0", " ")
 
 
 # The header ---------------------------------------------------------------------------------------

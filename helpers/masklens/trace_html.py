@@ -60,7 +60,9 @@ def _header(drawing: Drawing) -> str:
     found = drawing.found
     answer = headline(found, drawing.error)
     sign = f"{_sign(answer.sign)} " if answer.sign else ""
-    lines = [f"<b class={answer.tone}>{sign}{escape(answer.text)}</b>"]
+    # A figure and its % stay on one line.
+    said = escape(answer.text).replace(" %", "&nbsp;%")
+    lines = [f"<b class={answer.tone}>{sign}{said}</b>"]
     if asked := questions(found):
         lines.append(_("The answer moves with:") + " " + _figures(asked))
     lines += map(_code, remarks(found))

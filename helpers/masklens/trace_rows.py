@@ -244,6 +244,7 @@ def _loss_between(maker: _Node, taker: _Node, calls: Sequence[LayerCall]) -> Lay
         sources=(maker.place,),
         masks_in=maker.call.masks_out[:1],
         masks_out=(None,),
+        shapes_out=maker.call.shapes_out[:1],
         mask_arguments=(),
         costs_a_mask=True,
         gets_in=False,

@@ -189,8 +189,6 @@ class _Verdicts:
                 yield _(
                     "It cleared the mask of its own input, and {names} read that input afterwards."
                 ).format(names=names)
-            else:
-                yield _("It cleared the mask of its own input, which no later layer reads.")
         if call.operation:
             yield _("An operation, unlike a layer, hands no mask on.")
         yield from _misfits(call)
