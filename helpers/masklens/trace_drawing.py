@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from masklens.rail import SIGNS, Sign, Stretch, lay_rail, row_sign
-from masklens.trace_rows import Row, call_label, same_mask, trace_rows
+from masklens.trace_rows import Row, trace_rows
+from masklens.trace_tree import call_label, same_mask
 from masklens.tracing.calls import LayerCall, Mask
 
 if TYPE_CHECKING:

@@ -10,20 +10,17 @@ from masklens.language import get_language
 from masklens.language import translate as _
 from masklens.rail import SIGNS, Joint, Sign, Stretch
 from masklens.strip import small_square, small_strip
+from masklens.trace_answer import headline, questions, remarks, score_words
 from masklens.trace_drawing import Drawing, DrawnMask
 from masklens.trace_rows import Row
 from masklens.trace_words import (
     Words,
     block_words,
     error_words,
-    headline,
     mask_words,
-    questions,
-    remarks,
     row_details,
     row_name,
     row_words,
-    score_words,
     shape_words,
     sign_words,
 )

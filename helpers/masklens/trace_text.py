@@ -5,20 +5,17 @@ from collections.abc import Iterator, Sequence
 from masklens.language import translate as _
 from masklens.rail import SIGNS, Joint, Stretch
 from masklens.table import terminal_width
+from masklens.trace_answer import headline, questions, remarks, score_words
 from masklens.trace_drawing import Drawing, DrawnMask
 from masklens.trace_rows import Row
 from masklens.trace_words import (
     Words,
     block_words,
     error_words,
-    headline,
     mask_words,
-    questions,
-    remarks,
     row_details,
     row_name,
     row_words,
-    score_words,
     shape_words,
     sign_words,
 )
