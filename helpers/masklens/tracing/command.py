@@ -1,4 +1,4 @@
-"""The command line: `masklens trace MODEL.keras BATCH.npz` prints a trace and guards a pipeline."""
+"""The command line: `masklens trace MODEL.keras BATCH.npz` tells whether padding gets in."""
 
 from __future__ import annotations
 
@@ -9,21 +9,27 @@ import os
 import re
 import sys
 import warnings
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from html import escape
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO, TYPE_CHECKING, Any
 
 from masklens.language import get_language, set_language
 from masklens.language import translate as _
+from masklens.tracing.files import (
+    Arrays,
+    BadInputError,
+    check_model_file,
+    file_error,
+    read_arrays,
+)
+from masklens.tracing.lines import error_line, printable
 
-KEPT, LOST, BAD_INPUT = 0, 1, 2
+if TYPE_CHECKING:
+    from masklens.tracing.trace import Trace
+
+IGNORED, GETS_IN, NO_VERDICT, INTERRUPTED = 0, 1, 2, 130
 
 # Keras says this of each layer that drops a mask; the trace says it where it matters.
 _KERAS_WARNING = ".*destroy the mask information"
@@ -47,12 +53,6 @@ h1 {{ font-size: 1.4rem }}
 {picture}
 """
 
-Arrays = dict[str, NDArray[Any]]
-
-
-class BadInputError(Exception):
-    """What the command was given cannot be traced; the message is one line for the user."""
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command.
@@ -61,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: What follows `masklens` on the command line; else taken from there.
 
     Returns:
-        The exit status: 0 if no mask is lost, 1 if one is, 2 for bad input.
+        The exit status: 0 if padding is ignored, 1 if it gets in, 2 if there is no verdict,
+        whatever the cause; 130 if the user has interrupted it.
 
     Example:
         >>> main(["trace", "no-such-model.keras", "batch.npz"])
@@ -71,14 +72,38 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    options = _parse(arguments)
-    try:
-        with _libraries_silenced(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", _KERAS_WARNING)
-            return _trace(options)
-    except BadInputError as error:
-        print(f"masklens: {error}", file=sys.stderr)
-        return BAD_INPUT
+    with redirect_stdout(_Printable(sys.stdout)), redirect_stderr(_Printable(sys.stderr)):
+        options = _parse(arguments)
+        try:
+            with _libraries_silenced(), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", _KERAS_WARNING)
+                return _trace(options)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except BadInputError as error:
+            print(f"masklens: {error}", file=sys.stderr)
+        except BaseException as error:
+            # A traceback would end with the status that says that padding gets in; a module that
+            # calls sys.exit(0), with the one that says that it is ignored.
+            print(f"masklens: {error_line(error)}", file=sys.stderr)
+        return NO_VERDICT
+
+
+class _Printable(io.TextIOBase):
+    """A stream on which no name of a layer or of an array can steer the terminal."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write("\n".join(map(printable, text.split("\n"))))
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
 
 
 @contextmanager
@@ -91,9 +116,12 @@ def _libraries_silenced() -> Iterator[None]:
     sys.stderr.flush()
     terminal = os.dup(2)
     try:
-        with Path(os.devnull).open("w") as nowhere, open(terminal, "w", closefd=False) as python:
+        with (
+            Path(os.devnull).open("w") as nowhere,
+            open(terminal, "w", errors="replace", closefd=False) as python,
+        ):
             os.dup2(nowhere.fileno(), 2)
-            with redirect_stderr(python):
+            with redirect_stderr(_Printable(python)):
                 yield
     finally:
         os.dup2(terminal, 2)
@@ -113,26 +141,46 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="masklens", description=_("Shows where a mask goes in a Keras model.")
+        prog="masklens",
+        description=_("Measures whether padding gets into the answer of a Keras model."),
     )
     trace = parser.add_subparsers(dest="command", required=True, metavar="trace").add_parser(
         "trace",
-        help=_("print what happens to the mask at each layer"),
-        description=_("Runs a saved model on a batch and prints what each layer does to the mask."),
-        epilog=_("Exit status: 0 if no mask is lost, 1 if one is lost, 2 for bad input."),
+        help=_("measure a saved model on a batch"),
+        description=_(
+            "Runs a saved model on a batch, measures whether padding gets into its answer, and "
+            "prints where it gets in and where masks go."
+        ),
+        epilog=_(
+            "Exit status: 0 if padding is ignored, 1 if it gets into the answer, 2 if there is no "
+            "verdict: bad input, an error, a model that cannot be measured, or --no-measure."
+        ),
+        add_help=False,
     )
-    trace.add_argument("model", metavar="MODEL.keras", type=Path, help=_("a saved Keras model"))
-    trace.add_argument(
+    # With groups of our own, even their titles are in the language in force.
+    needed, options = map(trace.add_argument_group, (_("arguments"), _("options")))
+    needed.add_argument("model", metavar="MODEL.keras", type=Path, help=_("a saved Keras model"))
+    needed.add_argument(
         "batch",
         metavar="BATCH.npz",
         type=Path,
-        help=_("the inputs, from np.savez: arrays by the names of the inputs, or in their order"),
+        help=_(
+            "the inputs, from np.savez: arrays by the names of the inputs, or in their order. An "
+            "array called mask, or INPUT_mask where the model has several inputs, says which "
+            "timesteps are tokens, as mask= of ml.trace does, unless an input is called so"
+        ),
     )
-    trace.add_argument(
+    options.add_argument("-h", "--help", action="help", help=_("show this help"))
+    options.add_argument(
+        "--no-measure",
+        action="store_true",
+        help=_("only print where masks go: no verdict, so the exit status is 2"),
+    )
+    options.add_argument(
         "--probe", action="store_true", help=_("also measure which layers use the mask")
     )
-    trace.add_argument("--html", metavar="FILE", type=Path, help=_("write the picture, too"))
-    trace.add_argument(
+    options.add_argument("--html", metavar="FILE", type=Path, help=_("write the picture, too"))
+    options.add_argument(
         "--import",
         metavar="MODULE",
         dest="modules",
@@ -140,32 +188,42 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help=_("import a module that registers the model's own layers; may be repeated"),
     )
-    trace.add_argument("--language", metavar="CODE", help=_("en or ko"))
+    options.add_argument("--language", metavar="CODE", help=_("en or ko"))
     return parser
 
 
 def _trace(options: argparse.Namespace) -> int:
-    arrays = _read_arrays(options.batch)
-    _check_model_file(options.model)
+    arrays = read_arrays(options.batch)
+    check_model_file(options.model)
     _tell(_("loading Keras ..."))
     from masklens.tracing.trace import trace
 
     for module in options.modules:
         _import(module)
-    _tell(_("loading {file} ...").format(file=options.model))
+    _tell(_("loading {file} ...").format(file=printable(options.model)))
     model = _load(options.model)
-    inputs = _inputs(model, arrays)
+    inputs, mask = _inputs(model, arrays)
     _tell(_("tracing ..."))
     try:
-        found = trace(model, inputs, probe=options.probe)
+        found = trace(model, inputs, mask, measure=not options.no_measure, probe=options.probe)
     except Exception as error:
         so_far = getattr(error, "__notes__", [])
-        raise BadInputError("\n".join([_one_line(error), *so_far])) from error
-    print(found)
+        raise BadInputError("\n".join([error_line(error), *so_far])) from error
+    _print(found)
     if options.html:
         title = _("Trace of {model}").format(model=options.model.name)
         _write_page(options.html, found._repr_html_(), title)
-    return LOST if found.lost else KEPT
+    if found.moves is None:
+        raise BadInputError(_("No verdict. {why}").format(why=found.why_no_verdict))
+    return IGNORED if found.moves == 0.0 else GETS_IN
+
+
+def _print(found: Trace) -> None:
+    try:
+        print(found, flush=True)
+    except BrokenPipeError:
+        # Whoever reads, as `head` does, has read enough; the exit status tells all the same.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _tell(message: str) -> None:
@@ -174,54 +232,15 @@ def _tell(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
 
 
-def _read_arrays(path: Path) -> Arrays:
-    _check_readable(path)
-    try:
-        loaded = np.load(path)  # refuses pickled objects, which could run code
-        arrays = {"arr_0": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error):
-        arrays = {}
-    # In a zip file of another kind, numpy finds bytes.
-    if not arrays or not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise BadInputError(
-            _("{file} holds no arrays as numpy.savez writes them, or it is incomplete.").format(
-                file=path
-            )
-        )
-    return arrays
-
-
-def _check_model_file(path: Path) -> None:
-    _check_readable(path)
-    # Keras would load other formats without its safe mode, and calls a broken file "not found".
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise BadInputError(
-            _(
-                '{file} is no model as model.save("model.keras") writes it, or it is incomplete.'
-            ).format(file=path)
-        )
-
-
-def _check_readable(path: Path) -> None:
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise _file_error(path, error) from error
-
-
-def _file_error(path: Path, error: OSError) -> BadInputError:
-    return BadInputError(f"{path}: {error.strerror}")
-
-
 def _import(module: str) -> None:
     # The module usually lies beside the model; an installed command does not look there.
     sys.path.insert(0, str(Path.cwd()))
     try:
         importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInputError(
             _("The module {module} could not be imported: {error}").format(
-                module=module, error=_one_line(error)
+                module=printable(module), error=error_line(error)
             )
         ) from error
 
@@ -232,7 +251,7 @@ def _load(path: Path) -> Any:
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        why = _why_not_loaded(path, str(error)) or f"{path}: {_one_line(error)}"
+        why = _why_not_loaded(path, str(error)) or f"{printable(path)}: {error_line(error)}"
         raise BadInputError(why) from error
 
 
@@ -241,22 +260,24 @@ def _why_not_loaded(path: Path, error: str) -> str | None:
         return _(
             "{file} holds Python code in a Lambda layer, which is not run. "
             "Save the model with a registered layer or function instead."
-        ).format(file=path)
+        ).format(file=printable(path))
     if unknown := re.search(r"Could not locate (?:class|function) '([^']*)'", error):
         return _(
             "{file} needs {name}, which Keras does not know. Name the module that registers it "
             "with @keras.saving.register_keras_serializable(): --import MODULE"
-        ).format(file=path, name=unknown[1])
+        ).format(file=printable(path), name=printable(unknown[1]))
     return None
 
 
-def _inputs(model: Any, arrays: Arrays) -> Any:
-    """Fits the arrays of a batch to the inputs of a model, by name or else by order."""
-    in_order = list(arrays) == [f"arr_{place}" for place in range(len(arrays))]
+def _inputs(model: Any, arrays: Arrays) -> tuple[Any, Any]:
+    """Fits the arrays of a batch to the inputs of a model, by name or else by order; and masks."""
     names = _input_names(model)
+    arrays, masks = _without_masks(arrays, names)
+    in_order = list(arrays) == [f"arr_{place}" for place in range(len(arrays))]
     if not names:  # a subclassed model does not say what it takes
-        values = list(arrays.values()) if in_order else arrays
-        return next(iter(arrays.values())) if len(arrays) == 1 else values
+        if len(arrays) == 1:
+            return next(iter(arrays.values())), masks.get("")
+        return (list(arrays.values()) if in_order else arrays), None
     if len(names) == len(arrays) and (in_order or len(names) == 1):
         arrays = dict(zip(names, arrays.values(), strict=True))
     if missing := [name for name in names if name not in arrays]:
@@ -265,14 +286,37 @@ def _inputs(model: Any, arrays: Arrays) -> Any:
                 "The model takes {names}; the batch holds {held} and lacks {missing}. "
                 "Name the arrays: np.savez(file, {example}=...)"
             ).format(
-                names=", ".join(names),
-                held=", ".join(arrays),
-                missing=", ".join(missing),
-                example=missing[0],
+                names=_listed(names),
+                held=_listed(arrays),
+                missing=_listed(missing),
+                example=printable(missing[0]),
             )
         )
     chosen = {name: arrays[name] for name in names}
-    return chosen if len(chosen) > 1 or isinstance(_structure(model), dict) else chosen[names[0]]
+    if len(chosen) > 1 or isinstance(_structure(model), dict):
+        return chosen, masks or None
+    return chosen[names[0]], masks.get(names[0])
+
+
+def _without_masks(arrays: Arrays, names: list[str]) -> tuple[Arrays, Arrays]:
+    """Parts the arrays from the masks among them, by the name of the input that each is for."""
+    owners = {f"{name}_mask": name for name in names}
+    if len(names) == 1 or (not names and len(arrays) == 2):
+        owners["mask"] = names[0] if names else ""
+    elif names and "mask" in arrays and "mask" not in names:
+        raise BadInputError(
+            _(
+                "The batch holds one mask, and the model takes {names}: "
+                "name each mask after its input, such as {example}_mask."
+            ).format(names=_listed(names), example=printable(names[0]))
+        )
+    found = [name for name in arrays if name in owners and name not in names]
+    masks = {owners[name]: arrays[name] for name in found}
+    return {name: array for name, array in arrays.items() if name not in found}, masks
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(printable, names))
 
 
 def _input_names(model: Any) -> list[str]:
@@ -286,15 +330,9 @@ def _structure(model: Any) -> Any:
     return getattr(model, "input", None) if getattr(model, "inputs", None) else None
 
 
-def _one_line(error: BaseException) -> str:
-    """What an error says, without the colours and the list of arguments that Keras adds."""
-    said = re.sub(r"\x1b\[\d+m", "", str(error)).split("\nArguments received by")[0]
-    return f"{type(error).__name__}: {' '.join(said.split())}"
-
-
 def _write_page(path: Path, picture: str, title: str) -> None:
     page = _PAGE.format(language=get_language(), title=escape(title), picture=picture)
     try:
         path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise _file_error(path, error) from error
+    except (OSError, ValueError) as error:
+        raise file_error(path, error) from error
