@@ -572,6 +572,20 @@ def test_paths_tell_layers_of_one_name_apart() -> None:
     assert "b/lstm" not in picture([*calls[:1], *calls[3:]], READ).text
 
 
+def test_where_a_tensor_came_from_is_a_path_only_where_another_layer_nearer_has_the_name() -> None:
+    calls = [
+        call("norm", "Dense", [None], [None], "none", [None]),
+        call("mine", "Mine", [None], [None], "none", [0], shapes_out=((3, 6, 8),)),
+        call("norm", "Dense", [None], [None], "none", [0], depth=1, path="mine/norm"),
+        call("up", "Dense", [None], [None], "none", [2], depth=1, path="mine/up"),
+        call("add", "Add", [None] * 2, [None], "none", [2, 3], depth=1, path="mine/add"),
+        call("last", "Add", [None] * 2, [None], "none", [0, 1]),
+    ]
+    text = picture(calls).text
+    assert "from norm, up" in text
+    assert "from norm, mine" in text
+
+
 # Masks --------------------------------------------------------------------------------------------
 
 
@@ -808,8 +822,9 @@ def test_a_nested_block_folds_with_what_is_inside_it() -> None:
     assert text.count("18 times") == 1
 
 
-def test_what_is_inside_a_layer_of_keras_is_left_out_with_a_count() -> None:
-    drawn = picture(encoders(1), IGNORED)
+@pytest.mark.parametrize("kind", ["MultiHeadAttention", "GroupedQueryAttention"])
+def test_what_is_inside_a_layer_of_keras_is_left_out_with_a_count(kind: str) -> None:
+    drawn = picture(encoders(1, layer_type=kind), IGNORED)
     assert "calls inside: 4" in drawn.text
     assert "EinsumDense" not in drawn.html + drawn.text
     own = [

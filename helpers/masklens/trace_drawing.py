@@ -119,6 +119,8 @@ class Drawing:
             for name, mask in call.mask_arguments
             if name == "attention_mask" or not any(mask is one for one in came)
         ]
+        if row.part == "around":
+            return drawn
         several = len({id(mask) for mask in call.masks_in if mask is not None}) > 1
         if call.effect in ("creates", "changes") or (call.effect == "passes" and several):
             drawn += _distinct(call.masks_out)

@@ -160,6 +160,7 @@ class _Sources:
     def __init__(self, tree: Tree, same_as: dict[int, int], calls: Sequence[LayerCall]) -> None:
         self._nodes = {node.place: node for first in tree.top for node in first.walk()}
         self._outer, self._same_as, self._calls = tree.outer, same_as, calls
+        self._paths = {call.path for call in calls}
 
     def added_to(self, rows: Sequence[Row]) -> list[Row]:
         above: list[Row] = []
@@ -196,12 +197,17 @@ class _Sources:
         return tuple(dict.fromkeys(names))
 
     def _name(self, place: int, beside: LayerCall) -> str:
-        """A call's name where it stands beside another one, else what tells it apart."""
+        """A call's name, or its path where another one beside or around has that name."""
         call = self._nodes[place].call
         if place < 0 and call.between:
             return call.between[0]
-        siblings = call.path.rpartition("/")[0] == beside.path.rpartition("/")[0]
-        return call.name if siblings else call_label(call, self._calls)
+        around = beside.path
+        while around:
+            around = around.rpartition("/")[0]
+            path = f"{around}/{call.name}" if around else call.name
+            if path in self._paths:
+                return call.name if path == call.path else call.path
+        return call_label(call, self._calls)
 
     def _outermost(self, place: int | None) -> int | None:
         """The call itself, or the one around it that is shown without what is inside."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
@@ -246,6 +247,12 @@ def _take_out_inner(nodes: Iterable[Node]) -> dict[int, int]:
 
 
 def _is_keras_own(call: LayerCall) -> bool:
+    return call.layer_type in _keras_layers()
+
+
+@cache
+def _keras_layers() -> set[str]:
     import keras
 
-    return hasattr(keras.layers, call.layer_type)
+    # A class is not always called what it is exported as, such as GroupedQueryAttention.
+    return {one.__name__ for one in vars(keras.layers).values() if isinstance(one, type)}
