@@ -252,44 +252,45 @@ _READ_TRACE = """async (root, [rows, columns]) => {
     };
     const layers = {};
     for (const row of root.querySelectorAll(".masklens-trace tr:has(th[scope=row])")) {
-        const cells = [...row.querySelectorAll("td:not(.r)")];
-        layers[row.querySelector("b").textContent] = {
-            badge: row.querySelector(".b").classList[1],
-            masks_in: await Promise.all([...cells[0].querySelectorAll("img")].map(squares)),
-            masks_out: await Promise.all([...cells[1].querySelectorAll("img")].map(squares)),
+        const [said, mask] = row.querySelectorAll("td:not(.r)");
+        layers[row.querySelector("th b").textContent] = {
+            said: [...said.querySelectorAll("span")].map(one => one.textContent),
+            masks: await Promise.all([...mask.querySelectorAll("img")].map(squares)),
         };
     }
     return layers;
 }"""
+
+# What a row says a call does to the mask.
+EFFECTS = {
+    "makes the mask": "creates",
+    "passes it on": "passes",
+    "changes it": "changes",
+    "uses it, and it ends here": "ends",
+    "takes it, and it ends here": "ends",
+    "does not pass it on": "drops",
+    "loses it": "drops",
+}
 
 
 def check_trace(
     shown: Shown,
     masks: dict[str, Mask],
     takes: dict[str, list[str]],
-    cleared: tuple[str, ...] = (),
+    lost: str = "",
 ) -> None:
     """Compares the trace that is shown with the masks behind the layers."""
     layers = shown.root.evaluate(_READ_TRACE, [3, 5])
     for name, mask in masks.items():
         taken = [masks[one] for one in takes[name]]
-        layer = layers[name]
-        assert layer["badge"] == effect(taken, mask, name)
-        assert layer["masks_out"] == ([] if mask is None else [mask.tolist()])
-        different = {str(one.tolist()) for one in taken if one is not None}
-        assert {str(one) for one in layer["masks_in"]} == different
-    said = re.search(r"The mask is lost at (.+?)\. ", shown.said() + " ")
-    names = said[1].split(", ") if said else []
-    dropped = [name for name, layer in layers.items() if layer["badge"] == "drops"]
-    assert names == [name for name in layers if name in (*dropped, *cleared)]
-
-
-def cleared_by_attention(ids: Any) -> bool:
-    """Whether a call of attention takes away the mask of its own input."""
-    tensor = keras.layers.Embedding(12, 8, mask_zero=True)(ids)
-    assert tensor._keras_mask is not None
-    keras.layers.MultiHeadAttention(2, 4)(tensor, tensor)
-    return getattr(tensor, "_keras_mask", None) is None
+        told = effect(taken, mask, name)
+        said = [EFFECTS[words] for words in layers[name]["said"] if words in EFFECTS]
+        assert said == [told] * (told != "none")
+        # A mask is drawn where it is new.
+        new = told in ("creates", "changes")
+        assert layers[name]["masks"] == ([mask.tolist()] if mask is not None and new else [])
+    found = re.search(r"The mask is lost at (.+?)\. ", shown.said() + " ")
+    assert (found[1] if found else "") == lost
 
 
 @cache
@@ -323,10 +324,13 @@ def test_propagation_is_that_of_the_layers_behind_each_other(
         inputs, outputs, takes = stack(middles[chosen["middle"]], mask_zero=chosen["mask_zero"])
         ids = keras.utils.pad_sequences(same["SEQUENCES"], padding=chosen["padding"])
         masks = masks_of(outputs, inputs, ids)
-        attends = chosen["middle"] == "x + MultiHeadAttention(x)" and chosen["mask_zero"]
-        cleared = ("attention",) if attends and cleared_by_attention(ids) else ()
-        check_trace(shown, masks, takes, cleared)
-        found = growth(shown.root.locator("pre").inner_text(), chosen["padding"])
+        reaches_the_last = list(masks.values())[-2] is not None
+        loses = {"MyActivation": "activation", "x + MultiHeadAttention(x)": "attention"}
+        cost = chosen["mask_zero"] and not reaches_the_last
+        check_trace(shown, masks, takes, loses.get(chosen["middle"], "") if cost else "")
+        found = growth(shown.root.locator("pre[data-copy]").inner_text(), chosen["padding"])
+        moves = found is None or max(found[1:]) > 1e-5 * found[0]
+        assert ("Padding gets in at" in shown.said()) == moves
         if found is None:
             assert chosen["middle"] == "Flatten"
             assert "does not run" in shown.root.locator(".facts .bad").inner_text()

@@ -17,6 +17,19 @@ from masklens.middles import MIDDLES
 from masklens.nodes import read_nodes
 from masklens.propagation_explorer import PropagationExplorer
 
+# What a row says a call does to the mask.
+EFFECTS = {
+    "makes the mask": "creates",
+    "makes a mask that misses padding": "creates",
+    "passes it on": "passes",
+    "changes it": "changes",
+    "uses it, and it ends here": "ends",
+    "takes it, and it ends here": "ends",
+    "takes it, but does not use it": "ends",
+    "does not pass it on": "drops",
+    "loses it": "drops",
+}
+
 SEQUENCES = [[7, 3, 5], [4, 8, 2, 6, 9], [5, 1, 3, 2, 8, 4]]
 LENGTH, LENGTHS = 6, (6, 12, 24)
 VALUES = [
@@ -57,14 +70,18 @@ class Shown:
         self.picture = self._expanded(state["picture"])
         self.layers = {}
         for row in self._find(self.picture, "tr"):
-            badges = self._find(row, "span.b")
-            if badges:
-                name = self._text(self._find(row, "b")[0])
-                self.layers[name] = (badges[0][0].split(".")[2], self._masks(row))
+            heads = self._find(row, "th")
+            if heads and self._find(heads[0], "b"):
+                name = self._text(self._find(heads[0], "b")[0])
+                said, mask, _shape = self._cells(row)
+                words = [self._text(span) for span in self._find(said, "span")]
+                effects = [EFFECTS[one] for one in words if one in EFFECTS]
+                self.layers[name] = ((effects or ["none"])[0], self._counts(mask))
         bars = self._find(self.picture, "table.bars")
         cells = [self._text(cell) for table in bars for cell in self._find(table, "td")]
         self.growth = [float(cell) for cell in cells]
-        self.code = "".join(map(self._text, self._find(self.picture, "pre")))
+        # Before it may stand the code of a way out.
+        self.code = self._text(code[-1]) if (code := self._copied(self.picture)) else ""
         self.text = self._text(self.picture)
 
     def _expanded(self, node: Any) -> Any:
@@ -92,15 +109,18 @@ class Shown:
             return node
         return "".join(map(self._text, node[1:])) if isinstance(node, list) else ""
 
-    def _masks(self, row: Any) -> tuple[list[int] | None, list[int] | None]:
-        """The numbers of True timesteps per sequence that the strips before and after name."""
-        before, after = self._find(row, "td")[-3:-1]
-        return self._counts(before), self._counts(after)
+    def _copied(self, node: Any) -> list[Any]:
+        found = self._find(node, "pre")
+        return [one for one in found if isinstance(one[1], dict) and "data-copy" in one[1]]
+
+    def _cells(self, row: Any) -> list[Any]:
+        return [cell for cell in self._find(row, "td") if ".r" not in cell[0]]
 
     def _counts(self, cell: Any) -> list[int] | None:
+        """The numbers of True timesteps per sequence, as the strip of a new mask names them."""
         images = self._find(cell, "img")
         if not images:
-            assert re.fullmatch("(→ )?(—|a mask)?( × 2)?", self._text(cell))
+            assert self._text(cell) in ("", "a mask")
             return None
         said = {image[1]["alt"].rpartition("per sequence: ")[2] for image in images}
         assert len(said) == 1
@@ -195,10 +215,12 @@ def test_masks_and_question_are_those_of_layers_called_by_hand(
     top = {name: row for name, row in shown.layers.items() if name in masks}
     assert list(top) == list(masks)
     for name, (before, after) in masks.items():
-        effect, (shown_before, shown_after) = top[name]
-        assert shown_before == counts(before), name
-        assert shown_after == counts(after), name
-        assert (effect in ("creates", "passes", "changes")) == (after is not None)
+        effect, shown_mask = top[name]
+        # A mask is drawn where it is new.
+        assert shown_mask == (counts(after) if effect in ("creates", "changes") else None), name
+        assert (effect == "creates") == (before is None and after is not None)
+        assert (effect in ("passes", "changes")) == (before is not None and after is not None)
+        assert (effect == "passes") == (before is not None and counts(before) == counts(after))
         assert (effect in ("drops", "ends")) == (before is not None and after is None)
     assert shown.question is not None
     assert shown.question["columns"] == [list(masks)]
@@ -219,6 +241,7 @@ def test_growth_is_the_difference_measured_directly(
         assert shown.growth == []
         assert "does not run at all" in shown.text
         assert "weights for 6 of them" in shown.say
+        assert "Padding gets in at flatten." in shown.say
         return
     alone = [np.asarray(model.run(np.array([tokens]))[0])[0] for tokens in SEQUENCES]
     largest = max(np.abs(output).max() for output in alone)
@@ -231,6 +254,7 @@ def test_growth_is_the_difference_measured_directly(
     still = mask_zero and middle not in ("plain", "conv", "attention")
     assert (shown.growth[1:] == [0, 0, 0]) == still
     assert ("does not move" in shown.say) == still
+    assert ("Padding gets in at" not in shown.say) == still
 
 
 @pytest.mark.parametrize(("mask_zero", "middle", "padding"), VALUES)
@@ -242,11 +266,12 @@ def test_the_code_builds_the_model_that_is_shown(
     exec(compile(shown.code, "shown", "exec"), names)
     assert names["sequences"] == SEQUENCES
     trace = ml.trace(names["model"], names["batch"], probe=True)
-    assert {call.name: call.effect for call in trace} == {
-        name: effect for name, (effect, _masks) in shown.layers.items()
+    assert {call.name: call.effect for call in trace if call.depth == 0} == {
+        name: effect for name, (effect, _mask) in shown.layers.items()
     }
-    lost = [call.name for call in trace.lost]
-    assert ("The mask is lost at " + ", ".join(lost) in shown.say) == bool(lost)
+    for words, calls in (("The mask is lost at", trace.lost), ("Padding gets in at", trace.leaks)):
+        said = f"{words} {', '.join(call.name for call in calls)}."
+        assert (said in shown.say) == (words in shown.say) == bool(calls)
     output, _masks = ByHand(middle, mask_zero).run(padded(LENGTH, padding))
     np.testing.assert_allclose(names["model"](names["batch"].ids), output, atol=1e-6)
 
@@ -314,11 +339,15 @@ def test_models_of_ones_own_are_shown_as_layers_by_hand_find_them() -> None:
         for padding in ("pre", "post"):
             shown = Shown(explorer, model=name, padding=padding)
             ids = keras.utils.pad_sequences(SEQUENCES, maxlen=5, padding=padding, truncating="post")
-            x, expected = keras.ops.convert_to_tensor(ids), {}
+            x, before = keras.ops.convert_to_tensor(ids), None
+            assert list(shown.layers) == [layer.name for layer in model.layers]
             for layer in model.layers:
                 x = layer(x)
-                expected[layer.name] = counts(getattr(x, "_keras_mask", None))
-            assert {layer: masks[1] for layer, (_effect, masks) in shown.layers.items()} == expected
+                effect, shown_mask = shown.layers[layer.name]
+                mask = counts(getattr(x, "_keras_mask", None))
+                assert (effect in ("creates", "passes")) == (mask is not None)
+                assert shown_mask == (mask if before is None else None)
+                before = mask
             kept = [tokens[:5] for tokens in SEQUENCES]
             alone = [np.asarray(model(np.array([tokens])))[0] for tokens in kept]
             moved = []
@@ -381,7 +410,7 @@ def test_vectors_of_ones_own() -> None:
     rng = np.random.default_rng(0)
     batch = ml.pad([rng.normal(size=(n, 3)) for n in (2, 4)], dtype="float32", padding="post")
     shown = Shown(PropagationExplorer.from_models({"one": model}, batch), padding="post")
-    assert shown.layers["masking"] == ("creates", (None, [2, 4]))
+    assert shown.layers["masking"] == ("creates", [2, 4])
     assert shown.growth[1:] == [0, 0, 0]
 
 

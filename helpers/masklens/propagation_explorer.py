@@ -238,12 +238,12 @@ def _state(
     probe: bool = True,
     fixed: bool = False,
 ) -> State:
-    found, error = _traced(model, batch, probe)
+    found, error = trace_until_error(model, batch, probe=probe)
     html = draw(found, error).without_style
     if error is not None:
         stopped = _("The model stopped here")
         return State(html + more, f"{stopped}: {error_words(error)}")
-    said = [_say_mask(found.calls)]
+    said = [_say(found)]
     if isinstance(batch, PaddedBatch):
         picture, words = _growth(growth, batch, fixed)
         html += picture
@@ -251,30 +251,27 @@ def _state(
     return State(html + more, " ".join(said), _question(found.calls))
 
 
-def _traced(model: Any, batch: Any, probe: bool) -> tuple[Trace, Exception | None]:
-    import keras
-
-    with undisturbed():
-        if not model.built:
-            found, error = trace_until_error(model, batch, probe=probe)
-            if error is not None:
-                return found, error
-        # What a call would write, such as the states of a stateful layer, the scope throws away.
-        with keras.StatelessScope():
-            return trace_until_error(model, batch, probe=probe)
+def _say(found: Trace) -> str:
+    """Says what becomes of the mask and, where padding gets into the answer, at which calls."""
+    said = [_say_mask(found)]
+    if found.leaks:
+        said.append(_("Padding gets in at {names}.").format(names=_names(found.leaks)))
+    return " ".join(said)
 
 
-def _say_mask(calls: Sequence[LayerCall]) -> str:
-    lost = _names(call for call in calls if call.costs_a_mask)
-    if lost:
-        return _("The mask is lost at {names}.").format(names=lost)
-    masks = [mask for call in calls for mask in (*call.masks_in, *call.masks_out)]
+def _say_mask(found: Trace) -> str:
+    if found.lost:
+        return _("The mask is lost at {names}.").format(names=_names(found.lost))
+    masks = [mask for call in found for mask in (*call.masks_in, *call.masks_out)]
     if all(mask is None for mask in masks):
         return _("No layer makes a mask.")
-    users = _names(call for call in calls if call.uses_mask)
+    users = _names(call for call in found if call.uses_mask)
     if users:
         return _("The mask reaches {names}, where it is used.").format(names=users)
-    if any(call.uses_mask is False for call in calls):
+    drops = _names(call for call in found if call.effect == "drops")
+    if drops:
+        return _("The mask goes no further than {names}.").format(names=drops)
+    if any(call.uses_mask is False for call in found):
         return _("The mask is not lost, but no layer uses it.")
     return _("The mask is not lost.")
 

@@ -95,8 +95,8 @@ def _built(answer: Any, *parts: Any) -> Any:
     return model
 
 
-def _trace(model: Any, inputs: Array) -> Trace | None:
-    found = trying(lambda: trace_until_error(model, inputs)[0])
+def _trace(model: Any, inputs: Array, measure: bool = True) -> Trace | None:
+    found = trying(lambda: trace_until_error(model, inputs, measure=measure)[0])
     return None if isinstance(found, Raised) else found
 
 
@@ -174,7 +174,7 @@ _ANSWERS_ONCE = Question(
                     "loses-the-mask",
                     mark(
                         "The answer changes with padding behind the review: the mask is lost on "
-                        "the way, at the cross."
+                        "the way. The drop shows where padding gets in."
                     ),
                     lambda seen: seen.has_call("drops"),
                 ),
@@ -296,9 +296,11 @@ def _block(answer: Any) -> _Block:
         without_mask=np.asarray(norm(x + attend(x))),
         raised=raised,
     )
-    if raised or (seen.at_words(seen.right) and seen.mask is not None):
+    right = seen.at_words(seen.right)
+    if raised or (right and seen.mask is not None):
         return seen
-    return replace(seen, trace=_trace(model, _IDS))
+    # Right vectors read no padding: what is left to see is where the mask goes.
+    return replace(seen, trace=_trace(model, _IDS, measure=not right))
 
 
 _KEEP_THE_MASK = Question(
@@ -362,7 +364,7 @@ _KEEP_THE_MASK = Question(
     ),
     hints=(
         mark(
-            "Draw `ml.trace(faulty_block(*make_parts()), ids)`: which tensor loses its mask, and "
+            "Look at the trace of `faulty_block(*make_parts())`: which tensor loses its mask, and "
             "who takes it afterwards?"
         ),
         mark(

@@ -79,7 +79,8 @@ class _Way:
 @cache
 def _way() -> _Way:
     broken, mended = _classifier(loses_mask=True), _classifier(loses_mask=False)
-    return _Way(trace(broken, _REVIEWS).calls, trace(mended, _REVIEWS, probe=True).calls)
+    found = trace(broken, _REVIEWS, measure=False)
+    return _Way(found.calls, trace(mended, _REVIEWS, measure=False, probe=True).calls)
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ class _Tags:
 
     @property
     def loses_mask(self) -> bool:
-        return any(call.effect == "drops" or call.costs_a_mask for call in self.trace or ())
+        return any(call.effect == "drops" or call.lost_to for call in self.trace or ())
 
     def moves(self, other: int, steps: slice) -> bool:
         """Whether sentence 0 and another one get other tags where their words are the same."""
@@ -313,8 +314,8 @@ _REPAIR_TAGGER = Question(
                 Mistake(
                     "loses-the-mask",
                     mark(
-                        "More padding changes the tags of words. The mask is lost at the cross, "
-                        "before all have used it."
+                        "More padding changes the tags of words. The mask is lost before all have "
+                        "used it: the drop shows where padding gets in."
                     ),
                     lambda seen: seen.loses_mask,
                 ),
@@ -362,7 +363,7 @@ _REPAIR_TAGGER = Question(
         ),
     ),
     hints=(
-        mark("Draw `ml.trace(broken, batch)`. The mask is lost more than once."),
+        mark("Draw `ml.trace(broken, batch)`. Two layers of the model do not pass masks on."),
         mark("Which layer of the model reads the neighbours of a word anyway, in both directions?"),
         mark("A `Conv1D` of width 1 computes each timestep by itself. So does another layer."),
     ),
