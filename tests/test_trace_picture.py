@@ -548,6 +548,13 @@ def test_an_operator_that_loses_the_mask_has_a_row_and_the_thread_leads_there() 
     assert rows[1][2] == "an operator or a function loses it"
 
 
+def test_rows_that_get_into_one_another_are_no_padding() -> None:
+    reason = Reason("rows", "lstm mixes the rows.")
+    drawn = picture([*LOST[:3], leaking(LSTM, reason=reason)], IGNORED | {"rows": 0.43})
+    assert row_of(drawn, "lstm")[0][-3] == "▼ mixes rows: 43 %"
+    assert drawn.text.startswith("▼ The other rows of the batch")
+
+
 def test_a_layer_that_gives_no_number_is_named() -> None:
     reason = Reason("nan", "lstm gives NaN.")
     calls = [*LOST[:3], leaking(LSTM, reason=reason, leak=None)]

@@ -124,12 +124,15 @@ def _effect(call: LayerCall) -> Words:
 
 def _leak_words(equal: Sequence[LayerCall]) -> str:
     call = equal[0]
-    if call.reason is not None and call.reason.kind == "nan":
+    kind = call.reason.kind if call.reason is not None else ""
+    if kind == "nan":
         return _("gives NaN")
     figures = {figure(one.leak) for one in equal if one.leak is not None}
     if not figures:
         return _("padding gets in")
     most = figure(max(one.leak for one in equal if one.leak is not None))
+    if kind == "rows":
+        return _("mixes rows: {figure}").format(figure=most)
     if call.hidden:
         return _("padding will get in once trained: {figure}").format(figure=most)
     if len(figures) > 1:
