@@ -190,19 +190,12 @@ class _Rail:
         own = min(done, default=self._threads.index(None))
         unseen = row.call.effect == "none" and "dotted" in taken.values()
         line = self._line_given(row, number, taken.values())
-        clears = self._matters(row) and row.call.effect in ("passes", "changes")
+        clears = self._matters(row) and _takes_off(row)
         above = self._through()
         joints = list(above)
         for at, incoming in taken.items():
-            joints[at] = replace(joints[at], up=incoming)
-            if at in done:
-                joints[at] = replace(joints[at], down="")
-                self._threads[at] = None
-            elif clears and incoming == "solid":
-                # The thread is cut where it passes.
-                sign: Sign = "lost" if row.call.costs_a_mask else "drops"
-                joints[at] = replace(joints[at], down="dotted", sign=sign)
-                self._threads[at] = _Thread(self._place(at), "dotted")
+            joints[at] = replace(self._taken(row, at, incoming, at in done), up=incoming)
+        for at, incoming in taken.items():
             _connect(joints, at, own, incoming)
         joints[own] = replace(joints[own], down=line, sign=row_sign(row), red=_is_red(row))
         if line and own < _MOST_THREADS and self._last_taken.get(row.place, -1) > number:
@@ -211,6 +204,19 @@ class _Rail:
             joints = [replace(one, down="" if one.down == "dotted" else one.down) for one in joints]
             self._end_dotted()
         return Stretch(above, tuple(joints), self._through(), unseen, clears)
+
+    def _taken(self, row: Row, at: int, incoming: Line, done: bool) -> Joint:
+        """Leads a thread on below a call that takes it, or ends or cuts it there."""
+        cleared = _takes_off(row) and incoming == "solid"
+        if not done and cleared and self._matters(row):
+            self._threads[at] = _Thread(self._place(at), "dotted")
+            return Joint(down="dotted", sign="lost" if row.call.costs_a_mask else "drops")
+        if done or cleared:
+            # Whoever takes it later gets it without its mask, and nothing comes of that.
+            self._threads[at] = None
+            return Joint()
+        thread = self._threads[at]
+        return Joint(down=thread.line if thread is not None else "")
 
     def _place(self, at: int) -> int:
         thread = self._threads[at]
@@ -248,6 +254,11 @@ def _is_red(row: Row) -> bool:
     """Whether the mask that a call gives out is the wrong one, and padding gets in for that."""
     call = row.call
     return call.costs_a_mask and not call.lost_to and call.effect in ("creates", "changes")
+
+
+def _takes_off(row: Row) -> bool:
+    """Whether a call took the mask off a tensor that another one reads after it."""
+    return bool(row.call.lost_to) and row.call.effect in ("passes", "changes")
 
 
 def _line_taken(row: Row, thread: _Thread) -> Line:
