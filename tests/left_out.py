@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import browser
@@ -15,10 +16,15 @@ def _find_reveal_fault() -> str | None:
     return None if folder.exists() else "no reveal.js found: make .venv/node"
 
 
+def _find_keras_hub_fault() -> str | None:
+    return None if find_spec("keras_hub") else "no keras-hub found: pip install keras-hub"
+
+
 # What a test asks for, and how to know why it cannot be had here.
 NEEDS: dict[str, Callable[[], str | None]] = {
     "browser": browser.find_fault,
     "hub": hub.find_fault,
+    "keras_hub": _find_keras_hub_fault,
     "fresh_hub": hub.find_fault,
     "made_slides": _find_reveal_fault,
 }

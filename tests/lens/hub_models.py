@@ -3,7 +3,6 @@
 Ids of padding are 0, and the backbones are told by a mask of ids, as their preprocessors do it.
 """
 
-import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +11,6 @@ import numpy as np
 
 from lens.oracle import Case, Padded
 from lens.reported_models import Known, Side, known, padded_features, padded_ids
-
-MISSING = None if importlib.util.find_spec("keras_hub") else "keras-hub is not installed"
 
 VOCABULARY = 30
 STEPS = 24

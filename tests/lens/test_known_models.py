@@ -7,20 +7,20 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from left_out import NEEDS
 
-from lens.hub_models import MISSING, hub_cases
+from lens.hub_models import hub_cases
 from lens.keras_io_models import keras_io_cases
 from lens.oracle import give_weights, quiet
 from lens.reported_models import Known, reported_cases
 
 QUESTIONS = ("content", "amount", "rows")
-WITHOUT_HUB = pytest.mark.skipif(MISSING is not None, reason=f"left out: {MISSING}")
+
+FAULT = NEEDS["keras_hub"]()
+WITHOUT_HUB = pytest.mark.skipif(FAULT is not None, reason=f"left out: {FAULT}")
 
 KNOWN = [pytest.param(known, id=known.name) for known in (*reported_cases(), *keras_io_cases())]
 HUB = [pytest.param(known, id=known.name, marks=WITHOUT_HUB) for known in hub_cases()]
-
-# Where the lens names a call behind the one at which padding gets in.
-LATER = {"Whisper, frames padded": "one frame is put on each side of all others"}
 
 
 @pytest.fixture(autouse=True)
@@ -75,8 +75,6 @@ def test_the_lens_finds_what_is_known(known: Known) -> None:
 
 
 @pytest.mark.parametrize("known", [case for case in KNOWN + HUB if case.values[0].leaks])
-def test_the_lens_finds_where_padding_gets_in(known: Known, request: pytest.FixtureRequest) -> None:
-    if known.name in LATER:
-        request.applymarker(pytest.mark.xfail(reason=LATER[known.name], strict=True))
+def test_the_lens_finds_where_padding_gets_in(known: Known) -> None:
     leaks = {call.path for call in lens_verdict(known).leaks}
     assert set(known.leaks) <= leaks <= {*known.leaks, *known.perhaps}

@@ -88,6 +88,14 @@ class Comparison:
         pair = self._valid_values(number, one, two, masks, question, kept)
         return None if pair is None else relative_difference(*pair)
 
+    def is_uncertain(self, number: int) -> bool:
+        """Whether a tensor has more timesteps than the inputs, not all of them known."""
+        shape = self._base.value(number).shape
+        return any(
+            shape[axis] > self._found[places[0]].shape[-1]
+            for axis, places in self._axes(number).time
+        )
+
     def valid_values(self, number: int) -> Array:
         """The valid values of a tensor in the run that others are compared with."""
         value = self._base.value(number)

@@ -67,6 +67,10 @@ class Moves:
             self._figures[number] = 0.0 if small else moved
         return self._figures[number]
 
+    def is_uncertain(self, number: int) -> bool:
+        """Whether some timesteps of a tensor may be padding or not, and are not compared."""
+        return self._comparison.is_uncertain(number)
+
     def largest(self, numbers: Iterable[int]) -> float | None:
         """The largest figure of several tensors; None if nothing could be compared."""
         figures = [figure for number in numbers if (figure := self.figure(number)) is not None]
@@ -126,10 +130,17 @@ class _Search:
         if node.place in self._seen:
             return []
         self._seen.add(node.place)
-        moving = [number for number in node.inputs if self._moves.moved([number])]
+        moving = [number for number in node.inputs if self._may_move(number, frame, node)]
         if moving:
             return [leak for number in moving for leak in self._behind(number, frame, node)]
         return self.inside(node, [n for n in node.outputs if self._moves.moved([n])])
+
+    def _may_move(self, number: int, frame: Node, taker: Node) -> bool:
+        """Whether a tensor moves; if not all its timesteps can be told, what it is made of."""
+        if self._moves.moved([number]):
+            return True
+        maker = _maker(number, frame, taker) if self._moves.is_uncertain(number) else None
+        return maker is not None and self._moves.moved(maker.inputs)
 
 
 def _maker(number: int, frame: Node, taker: Node | None) -> Node | None:
