@@ -75,7 +75,10 @@ html_context = {
 
 
 def _leave_pictures_out(app: Any, doctree: nodes.document) -> None:
-    # Without its tags, what stands in neighbouring cells of a picture becomes one long word.
+    # Without its tags, what stands in neighbouring cells of a picture becomes one long word. Other
+    # pages hold tags that open and close around their text.
+    if not app.env.doc2path(app.env.docname).endswith(".ipynb"):
+        return
     for picture in doctree.findall(nodes.raw):
         picture["classes"].append("no-search")
 
