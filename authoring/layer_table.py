@@ -1,215 +1,289 @@
-"""Writes docs/layers.md, what each layer does to a mask: `python -m authoring.layer_table`."""
+"""Writes what each Keras layer does to a mask, as measured: `python -m authoring.layer_table`.
+
+The pages are docs/layers.md and, for each layer_table.*.po beside this file, one in that language.
+"""
 
 from __future__ import annotations
 
-import inspect
+import re
 import sys
-import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy as np
-from keras import layers
+from babel.messages.catalog import Catalog
 
-import masklens as ml
-from masklens.mask import attach_mask
+from authoring import catalog as translations
+from authoring import keras_io, layout
+from authoring.layer_rows import Group, Row, measure
 
-TABLE = Path(__file__).parent.parent / "docs" / "layers.md"
+ROOT = Path(__file__).parent.parent
+_LANGUAGES = {"en": "English", "ko": "한국어"}
+_WIDTH = 110
+_NOTHING = "–"
 
-MASK = np.array([[True, True, True, True, False], [True, True, False, False, False]])
+Say = Callable[[str], str]
 
-# GroupNormalization wants a multiple of 32.
-_FEATURES = 32
+_TITLES: dict[Group, str] = {
+    "makes": "Layers that make a mask",
+    "passes": "Layers that pass it on",
+    "uses": "Layers that use it",
+    "loses": "Layers that lose it",
+    "apart": "Images, preprocessing and augmentation",
+}
+# What stands above the rows of a group, and the lesson that it leads to.
+_ABOUT: dict[Group, tuple[str, str]] = {
+    "makes": (
+        "A mask begins at one of these layers, or is made by hand. [Lesson 02]({lesson}) is about "
+        "them.",
+        "02_mask_generators",
+    ),
+    "passes": (
+        "The output carries a mask, and its values are the same with any mask. "
+        "[Lesson 03]({lesson}) follows a mask through such layers.",
+        "03_propagation",
+    ),
+    "uses": (
+        "With another mask, other values come out. Where the mask ends here, so does the time "
+        "axis. [Lesson 07]({lesson}) builds layers like these.",
+        "07_layers_that_use_masks",
+    ),
+    "loses": (
+        "The output carries no mask. Later layers read its padding like any other timestep, even "
+        "where this layer kept padding out. [Lesson 05]({lesson}) shows how to keep the mask.",
+        "05_layers_that_change_masks",
+    ),
+    "apart": (
+        "Layers for images and volumes, called with time as their first axis, and layers that "
+        "prepare data before it is padded. [Lesson 06]({lesson}) shows how a layer of your own "
+        "passes a mask on.",
+        "06_opting_in",
+    ),
+}
 
-# What a layer cannot be made without, by the name of the argument.
-_REQUIRED: dict[str, Any] = {
-    **dict.fromkeys(["units", "filters", "output_dim"], 6),
-    **dict.fromkeys(["kernel_size", "pool_size", "output_size", "height", "width"], 2),
-    **dict.fromkeys(["n", "max_number", "num_heads", "num_query_heads"], 2),
-    **dict.fromkeys(["rate", "stddev", "factor", "height_factor", "width_factor"], 0.5),
-    **dict.fromkeys(["key_dim", "head_dim"], 3),
-    **dict.fromkeys(["input_dim", "num_bins"], 10),
-    "num_key_value_heads": 1,
-    "activation": "tanh",
-    "axes": 2,
-    "dims": (2, 1),
-    "equation": "btf,fg->btg",
-    "output_shape": (None, 6),
-    "function": keras.ops.abs,
-    "scale": 2.0,
-    "target_shape": (-1, 2),
+# What is surprising about a row, by class and options; tests/test_layer_table.py tries each.
+NOTES: dict[tuple[str, str], str] = {
+    ("Add", ""): "Valid where any of its inputs is.",
+    ("Add", "[masked, unmasked]"): "One input without a mask is enough.",
+    ("BatchNormalization", ""): "Its statistics are fixed, so it ignores the mask.",
+    ("BatchNormalization", "training=True"): "Leaves padding out of its statistics.",
+    ("Bidirectional", "LSTM(return_sequences=True)"): "Zeros come out at padded timesteps.",
+    ("Concatenate", "[masked, unmasked]"): "Its mask is all True: padding counts as valid.",
+    ("Concatenate", "axis=1"): "Joins the masks, too.",
+    ("Conv1D", ""): "Reads neighbours, padding among them.",
+    ("Conv1D", 'padding="causal"'): "Only padding on the left gets in.",
+    ("Dense", ""): "Of a padded timestep that is zero, its bias comes out.",
+    ("Dot", "axes=2"): "Keras does not warn.",
+    ("Embedding", ""): "Makes one only if asked to.",
+    ("Embedding", "mask_zero=True"): "False where the id is 0.",
+    ("Flatten", ""): "Padding becomes features.",
+    ("GlobalAveragePooling1D", ""): "NaN for a row without any valid timestep.",
+    ("GlobalMaxPooling1D", ""): "The largest value may be that of padding.",
+    ("GroupNormalization", ""): "Averages over all timesteps, padding included.",
+    ("Lambda", ""): "Is handed the mask, and does not pass it on.",
+    ("LayerNormalization", "axis=[1, 2]"): "Averages over all timesteps, padding included.",
+    ("LSTM", "go_backwards=True, return_sequences=True"): (
+        "Turns its outputs around, but not the mask."
+    ),
+    ("LSTM", "initial_state=state, return_sequences=True"): (
+        "Gets no mask: Keras fills one in only for a single tensor."
+    ),
+    ("LSTM", "initial_state=state, mask=mask, return_sequences=True"): "By hand, it gets one.",
+    ("LSTM", "return_sequences=True"): "At a padded timestep, it repeats its last output.",
+    ("Masking", ""): (
+        "False where every feature is `mask_value`; a mask that comes in is thrown away."
+    ),
+    ("Maximum", ""): "Leaves out an input where its mask is False.",
+    ("Minimum", ""): "Leaves out an input where its mask is False.",
+    ("MultiHeadAttention", ""): "Takes the mask off the tensor that it is called on.",
+    ("Multiply", ""): "Leaves out an input where its mask is False.",
+    ("Pipeline", ""): "Keras warns that the mask is lost, and it is not.",
+    ("RMSNormalization", ""): "`LayerNormalization` passes it on, this does not.",
+    ("Softmax", ""): "Of scores of the shape (batch, time).",
+    ("SpectralNormalization", "Dense"): "Keras warns that the mask is lost, and it is not.",
+    ("TimeDistributed", "Embedding(mask_zero=True)"): "Loses the mask that the inner layer makes.",
 }
 
 
-# What a layer needs besides, to take a sequence at all.
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "CategoryEncoding": {"num_tokens": 10},
-    "Discretization": {"bin_boundaries": [0.0]},
-    "IntegerLookup": {"vocabulary": [1, 2, 3]},
-    "MelSpectrogram": {"fft_length": 4, "sequence_stride": 1, "sequence_length": 2},
-    "Normalization": {"mean": 0.0, "variance": 1.0},
-    "RandomPosterization": {"factor": 4},
-    "STFTSpectrogram": {"frame_length": 2, "frame_step": 1, "fft_length": 2},
-}
+def page(rows: Sequence[Row], left_out: Sequence[str], language: str, say: Say) -> str:
+    """Writes the measurements as a page in Markdown.
 
-
-_PAGE = """\
-# What each layer does to a mask
-
-Keras {version}. Each class of `keras.layers` was made with its defaults and called once, at
-inference, on a sequence that carried a mask; `masklens.trace` with `probe=True` told the rest.
-Written by `python -m authoring.layer_table`.
-
-*passes*: the mask comes out equal. *changes*: another comes out. *ends*: none comes out, though
-the layer was handed it. *drops*: none comes out, and the layer did not ask for it. A layer *uses*
-the mask if the values that come out at valid timesteps depend on it.
-
-| layer | called on | effect | uses the mask |
-|---|---|---|---|
-{rows}
-
-These take no such input, or cannot be made without more than a number or two:
-{refused}.
-"""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one class of layer does to the mask of its input.
-
-    Attributes:
-        name: The class, such as "LSTM".
-        shape: What it was called on: "(batch, time, features)" or "(batch, time)".
-        effect: As `masklens.LayerCall.effect`.
-        uses_mask: Whether what comes out depends on the mask; None if that could not be told.
-    """
-
-    name: str
-    shape: str
-    effect: str
-    uses_mask: bool | None
-
-
-def measure() -> tuple[list[Row], dict[str, str]]:
-    """Calls every layer class of `keras.layers` once on a masked input, and traces it.
+    Args:
+        rows: What was measured.
+        left_out: The classes that take no sequence.
+        language: The language of the page.
+        say: Translates an English text.
 
     Returns:
-        A row for each class that takes a sequence; and for each other class, why it does not.
+        The page.
     """
-    rows, refused = [], {}
-    for layer_class in _classes():
-        try:
-            rows.append(_measured(layer_class))
-        except Exception as error:
-            refused[layer_class.__name__] = type(error).__name__
-    return rows, refused
-
-
-def _classes() -> Iterator[type[keras.Layer]]:
-    """Yields each class once, whatever other names it has."""
-    classes = {value for value in vars(layers).values() if inspect.isclass(value)}
-    found: set[Any] = {value for value in classes if issubclass(value, keras.Layer)}
-    for value in sorted(found, key=lambda value: value.__name__):
-        # A cell takes one timestep and states: it is no layer of a model.
-        if "states" not in inspect.signature(value.call).parameters:
-            yield value
-
-
-def _measured(layer_class: type[keras.Layer]) -> Row:
-    random = np.random.default_rng(0)
-    sequences = random.normal(size=(*MASK.shape, _FEATURES)).astype("float32")
-    ids = random.integers(1, 10, size=MASK.shape)
-    batches = {"(batch, time, features)": sequences, "(batch, time)": ids}
-    if "input_dim" in inspect.signature(layer_class.__init__).parameters:  # it looks ids up
-        del batches["(batch, time, features)"]
-    failure: Exception | None = None
-    for shape, batch in batches.items():
-        for call in (_called_on_one, _called_on_two):
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    found = call(_made(layer_class), batch)
-            except Exception as error:
-                failure = failure or error
-                continue
-            return Row(layer_class.__name__, shape, found.effect, found.uses_mask)
-    assert failure is not None
-    raise failure
-
-
-def _called_on_one(layer: keras.Layer, batch: Any) -> ml.LayerCall:
-    return ml.trace(layer, _masked(batch), probe=True)[layer.name]
-
-
-def _called_on_two(layer: keras.Layer, batch: Any) -> ml.LayerCall:
-    """Calls a layer on a list of two tensors or, if it asks for two arguments, on those."""
-    # Two different ones: the larger of a tensor and itself says nothing of the mask.
-    pair = [_masked(batch), _masked(np.flip(batch, -1))]
-    needed = [
-        parameter
-        for parameter in inspect.signature(layer.call).parameters.values()
-        if parameter.default is parameter.empty
+    parts = [
+        f"# {say('What each Keras layer does to a mask')}",
+        " · ".join(
+            f"**{name}**" if code == language else f"[{name}]({_page_name(code)})"
+            for code, name in _LANGUAGES.items()
+        ),
+        _filled(say(_INTRODUCTION).format(version=keras.__version__)),
+        "\n".join(f"- {_filled(say(text), '  ')}" for text in _COLUMNS),
     ]
-    model = layer
-    if len(needed) == 2:
-        model = _Both(layer)
-        # Building it may clear masks: Keras hands the real tensors to MultiHeadAttention for that.
-        model([batch, batch])
-    return ml.trace(model, pair, probe=True)[layer.name]
-
-
-class _Both(keras.Model):  # type: ignore[misc]  # Keras ships no types
-    """Hands the two tensors of a list to a layer as two arguments."""
-
-    def __init__(self, layer: keras.Layer) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def call(self, inputs: Any) -> Any:
-        return self.layer(*inputs)
-
-
-def _masked(batch: Any) -> Any:
-    tensor = keras.ops.convert_to_tensor(batch)
-    attach_mask(tensor, keras.ops.convert_to_tensor(MASK))
-    return tensor
-
-
-def _made(layer_class: type[keras.Layer]) -> keras.Layer:
-    parameters = list(inspect.signature(layer_class.__init__).parameters.values())[1:]
-    variadic = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
-    needed = [
-        parameter.name
-        for parameter in parameters
-        if parameter.default is parameter.empty and parameter.kind not in variadic
+    for group in _TITLES:
+        parts += _section(group, [row for row in rows if row.group == group], language, say)
+    names = ", ".join(f"`{name}`" for name in left_out)
+    parts += [
+        f"## {say('How it was measured')}",
+        *(_filled(say(text).format(names=names)) for text in _HOW),
     ]
-    # Layers within layers are made anew each time: a layer belongs to one model.
-    inner: dict[str, Any] = {
-        "cell": layers.LSTMCell(6),
-        "layer": layers.LSTM(6) if layer_class is layers.Bidirectional else layers.Dense(6),
-        "layers": [layers.Dense(6)],
-    }
-    arguments = {name: (inner | _REQUIRED)[name] for name in needed}
-    return layer_class(**arguments | _OPTIONS.get(layer_class.__name__, {}))
+    return "\n\n".join(parts) + "\n"
 
 
-def table(rows: list[Row], refused: dict[str, str]) -> str:
-    """Writes the measurements as a page in Markdown."""
-    used = {True: "yes", False: "no", None: "unknown"}
-    lines = [
-        f"| `{row.name}` | {row.shape} | {row.effect} | {used[row.uses_mask]} |" for row in rows
-    ]
-    names = ", ".join(f"`{name}`" for name in refused)
-    return _PAGE.format(version=keras.__version__, rows="\n".join(lines), refused=names)
+_INTRODUCTION = (
+    "Keras {version} with TensorFlow. All of this was [measured](#how-it-was-measured), none of it "
+    "looked up. A layer has one row for its defaults, and one more for each argument or input that "
+    "changes the answer."
+)
+_COLUMNS = (
+    "**mask**: what becomes of the mask that came in.",
+    "**uses it**: with another mask, other values come out at valid timesteps.",
+    "**padding gets in**: with something else in the padding, or with more of it, other values "
+    "come out at valid timesteps.",
+)
+_HOW = (
+    "An `Embedding(mask_zero=True)` turned three sequences, padded on the right or on the left, "
+    "into vectors, and the layer was called on these; a layer of two inputs, on two such tensors. "
+    "`masklens.trace(model, batch, probe=True)` then ran it again and compared the outputs at "
+    "valid timesteps: with other masks, with other vectors in the padding, and with more padding. "
+    "The weights were random.",
+    "Where a layer changes the number of timesteps and gives no mask, a timestep counts as valid "
+    "if it moves with a token. Layers that change images were called as in training. Layers that "
+    "prepare data were not asked whether padding gets in. A dash stands for what was not asked, or "
+    "could not be told.",
+    "Not in the table, as they take no padded sequence: {names}.",
+    "`python -m authoring.layer_table` writes this page, and a test measures it anew.",
+)
+
+
+def _section(group: Group, rows: Sequence[Row], language: str, say: Say) -> list[str]:
+    about, lesson = _ABOUT[group]
+    link = f"../notebooks/{language}/{lesson}.ipynb"
+    header = [say(text) for text in ("layer", "mask", "uses it", "padding gets in")]
+    lines = [_line(header), "|---|---|---|---|", *(_line(_cells(row, say)) for row in rows)]
+    parts = [f"## {say(_TITLES[group])}", _filled(say(about).format(lesson=link)), "\n".join(lines)]
+    if group == "apart":
+        summary = say("{count} layers").format(count=len(rows))
+        parts[2:] = ["<details>", f"<summary>{summary}</summary>", *parts[2:], "</details>"]
+    return parts
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cells(row: Row, say: Say) -> list[str]:
+    address = keras_io.page(row.name)
+    name = f"[`{row.name}`]({address})" if address else f"`{row.name}`"
+    options = f" `{row.options}`" if row.options else ""
+    note = NOTES.get((row.name, row.options))
+    below = f"<br>{say(note)}" if note else ""
+    yes, no = say("yes"), say("no")
+    uses = {True: yes, False: no, None: _NOTHING}[row.uses_mask]
+    gets_in = {True: f"**{yes}**", False: no, None: _NOTHING}[row.padding_gets_in]
+    return [f"{name}{options}{below}", say(_effect(row)), uses, gets_in]
+
+
+def _effect(row: Row) -> str:
+    if row.effect == "ends" and row.uses_mask:
+        return "ends here"
+    return {
+        "creates": "makes one",
+        "none": "makes none",
+        "passes": "passed on",
+        "changes": "changed",
+        "ends": "lost",
+        "drops": "lost",
+    }[row.effect]
+
+
+def _filled(text: str, indent: str = "") -> str:
+    """Breaks lines, but in no link and no code."""
+    whole = re.sub(r"\[[^]]*\]\([^)]*\)|`[^`]*`", lambda span: span[0].replace(" ", "\0"), text)
+    lines = textwrap.fill(
+        whole,
+        _WIDTH,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines.replace("\0", " ")
+
+
+def _page_name(language: str) -> str:
+    return "layers.md" if language == layout.SOURCE_LANGUAGE else f"layers.{language}.md"
+
+
+def page_path(language: str) -> Path:
+    """Says where the page in a language stands."""
+    return ROOT / "docs" / _page_name(language)
+
+
+def po_path(language: str) -> Path:
+    """Says where the page's translation into a language stands."""
+    return Path(__file__).with_suffix(f".{language}.po")
+
+
+def english(rows: Sequence[Row], left_out: Sequence[str]) -> Catalog:
+    """Lists every text of the page, untranslated."""
+    texts = Catalog()
+
+    def add(text: str) -> str:
+        texts.add(text)
+        return text
+
+    page(rows, left_out, layout.SOURCE_LANGUAGE, add)
+    return texts
+
+
+def pages(rows: Sequence[Row], left_out: Sequence[str]) -> dict[str, str]:
+    """Writes the page in every language.
+
+    Args:
+        rows: What was measured.
+        left_out: The classes that take no sequence.
+
+    Returns:
+        The pages, by language. What is not translated stands in English.
+    """
+    written = {}
+    for language in _LANGUAGES:
+        known = translations.read(ROOT, po_path(language), language)
+
+        def say(text: str, known: Catalog = known) -> str:
+            message = known.get(text)
+            return text if message is None or translations.state(message) else str(message.string)
+
+        written[language] = page(rows, left_out, language, say)
+    return written
 
 
 def main() -> int:
-    """Writes the table."""
-    TABLE.write_text(table(*measure()), encoding="utf-8")
-    return 0
+    """Measures, brings the translations up to date and writes the pages.
+
+    Returns:
+        0, or 1 if a text is not translated.
+    """
+    found = measure()
+    texts, untranslated = english(*found), 0
+    for language in [code for code in _LANGUAGES if code != layout.SOURCE_LANGUAGE]:
+        path = po_path(language)
+        known = translations.update(translations.read(ROOT, path, language), texts)
+        translations.write(path, known, language)
+        missing = [message.id for message in known if message.id and translations.state(message)]
+        for text in missing:
+            print(f"{layout.relative(ROOT, path)}: not translated: {text!r}", file=sys.stderr)
+        untranslated += len(missing)
+    for language, text in pages(*found).items():
+        page_path(language).write_text(text, encoding="utf-8")
+    return 1 if untranslated else 0
 
 
 if __name__ == "__main__":

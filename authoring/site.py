@@ -29,7 +29,6 @@ _REMOTE = re.compile(
 # How a page of docs/ is called that is not in English.
 _WITH_LANGUAGE = re.compile(r"\.\w+\.md$")
 _EXPLORER = "{{explorer}}"
-_TABLE = "{{table}}"
 _LANDING_EXPLORER = ("01_padding", "PaddingExplorer")
 
 
@@ -172,8 +171,6 @@ def _page_text(root: Path, name: str, language: str) -> str:
     text = _written(root, name, language)
     # The line that leads to the other language, where there are no templates to do it.
     text = re.sub(rf"(?m)^.*\]\({name}(\.\w+)?\.md\).*\n", "", text)
-    if _TABLE in text:
-        text = text.replace(_TABLE, _rows(root))
     return text.replace("{{names}}", _reference())
 
 
@@ -185,12 +182,6 @@ def _written(root: Path, name: str, language: str) -> str:
 def _page_path(root: Path, name: str, language: str) -> Path:
     suffix = ".md" if language == layout.SOURCE_LANGUAGE else f".{language}.md"
     return root / _DOCS / f"{name}{suffix}"
-
-
-def _rows(root: Path) -> str:
-    """The rows of the table of layers, which are as they were measured."""
-    table = _written(root, "layers", layout.SOURCE_LANGUAGE)
-    return "\n".join(line for line in table.splitlines() if line.startswith("| `"))
 
 
 def _reference() -> str:
