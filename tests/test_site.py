@@ -721,6 +721,47 @@ def test_an_explorer_of_another_version_keeps_its_picture(browser: Browser, addr
         expect(page.locator("article .masklens-explorer td.t").first).to_be_visible()
 
 
+@each_language
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_a_layer_is_found_by_its_name(
+    browser: Browser, address: str, language: str, viewport: dict[str, int]
+) -> None:
+    with opened(browser, address, f"{language}/layers.html", viewport=viewport) as page:
+        rows, found = page.locator("article tbody tr"), page.locator("article tbody tr:visible")
+        folded, all_rows = page.locator("article details"), rows.count()
+        said = page.locator(".layer-filter [role=status]")
+        seen = found.count()
+        assert 50 < seen < all_rows
+        page.get_by_label("레이어 찾기" if language == "ko" else "Find a layer").fill("RANDOMf")
+        expect(found).to_have_count(1)
+        expect(found).to_contain_text("RandomFlip")
+        expect(folded).to_have_attribute("open", "")
+        expect(page.locator("article h2:visible")).to_have_count(2)
+        assert {"1", str(all_rows)} == set(re.findall(r"\d+", said.inner_text()))
+        page.keyboard.press("End")
+        page.keyboard.type("x")
+        expect(found).to_have_count(0)
+        assert not re.search(r"\d", said.inner_text()) and said.inner_text()
+        page.get_by_role("searchbox", name=re.compile("레이어|layer")).fill("")
+        expect(found).to_have_count(seen)
+        expect(folded).not_to_have_attribute("open", "")
+        expect(said).to_be_empty()
+
+
+@each_language
+def test_layers_stand_in_plain_tables_without_scripts(
+    browser: Browser, address: str, language: str
+) -> None:
+    settings = {"viewport": PHONE, "java_script_enabled": False}
+    with opened(browser, address, f"{language}/layers.html", **settings) as page:
+        expect(page.locator("article input")).to_have_count(0)
+        for table in page.locator("article table").all()[:-1]:
+            expect(table.locator("th").first).to_be_visible()
+            expect(table.locator("tbody tr").first).to_be_visible()
+        page.locator("article summary").click()
+        expect(page.locator("article table").last).to_be_visible()
+
+
 READ = ("index.html", LESSON, "layers.html", "reference.html", "search.html?q=Embedding")
 
 

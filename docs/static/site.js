@@ -1,4 +1,5 @@
-// Copy buttons, the remembered language, and keys for what the theme gives to the mouse alone.
+// Copy buttons, the remembered language, a search among layers, and keys for what the theme gives to
+// the mouse alone.
 (() => {
   const copy = async (code) => {
     try {
@@ -90,10 +91,48 @@
     }
   };
 
+  // The page of all layers shows those whose name or arguments hold what is typed.
+  const findLayers = () => {
+    const template = document.getElementById("layer-filter");
+    const tables = [...document.querySelectorAll(".layers table")];
+    if (!template || !tables.length) return;
+    const filter = template.content.firstElementChild.cloneNode(true);
+    const input = filter.querySelector("input");
+    const said = filter.querySelector("[role=status]");
+    tables[0].closest("section").before(filter);
+    const rows = tables.flatMap((table) => [...table.tBodies[0].rows]);
+    for (const table of tables) {
+      const labels = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+      for (const row of table.tBodies[0].rows) {
+        labels.forEach((label, place) => (row.cells[place].dataset.label = label));
+      }
+      table.classList.add("labelled");
+    }
+    const show = () => {
+      const typed = input.value.trim().toLowerCase();
+      for (const row of rows) {
+        const codes = [...row.cells[0].querySelectorAll("code")];
+        row.hidden = !codes.some((code) => code.textContent.toLowerCase().includes(typed));
+      }
+      for (const table of tables) {
+        const found = [...table.tBodies[0].rows].some((row) => !row.hidden);
+        table.closest("section").hidden = !found;
+        const folded = table.closest("details");
+        if (folded) folded.open = found && typed !== "";
+      }
+      const count = rows.filter((row) => !row.hidden).length;
+      const words = count ? said.dataset.found : said.dataset.none;
+      said.textContent = typed && words.replace("{count}", count).replace("{all}", rows.length);
+    };
+    input.addEventListener("input", show);
+    if (input.value) show(); // a browser may bring back what was typed
+  };
+
   addCopyButtons();
   rememberLanguage();
   keepPlace();
   giveKeys();
+  findLayers();
   letScroll();
   addEventListener("resize", letScroll);
 })();
