@@ -46,7 +46,7 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab test test-fresh test-colab test-backends fuzz docs colab slides links hub hub-stop build check catalogs update bench clean
+.PHONY: help lab test test-fresh fuzz test-backends test-colab docs colab slides links hub hub-stop build check catalogs update bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
