@@ -336,7 +336,7 @@ def test_symbolic_or_ragged_or_wordy_inputs_are_refused() -> None:
         ml.trace(model, keras.Input((5,)))
     with pytest.raises(TypeError, match=r"ml\.pad"):
         ml.trace(model, [[1, 2], [3]])
-    with pytest.raises(TypeError, match="got str"):
+    with pytest.raises(TypeError, match="got text"):
         ml.trace(model, "a sentence")
     with pytest.raises(TypeError, match="got NoneType"):
         ml.trace(model, {"ids": None})

@@ -1,25 +1,23 @@
 """Tracing: every call of a layer while a model, or a block of code, runs, and its masks."""
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from masklens.language import translate as _
-from masklens.padding import PaddedBatch
 from masklens.picture import Picture
 from masklens.trace_picture import draw
 from masklens.tracing.calls import LayerCall
 from masklens.tracing.comparison import TOLERANCES, Question
 from masklens.tracing.effects import layer_calls
 from masklens.tracing.hooks import watching
+from masklens.tracing.inputs import concrete, inputs_of, pair_hint
 from masklens.tracing.measurement import QUESTIONS, Measurement, measure_padding
-from masklens.tracing.record import Recorder, is_symbolic
+from masklens.tracing.record import Recorder
 from masklens.tracing.runs import Player, put_back
 from masklens.tracing.scores import check_compiled, measure_scores
-from masklens.tracing.sequences import Input, KnownFrom, named_inputs
+from masklens.tracing.sequences import KnownFrom
 from masklens.tracing.verdict import Verdict
 
 
@@ -299,7 +297,7 @@ def trace_until_error(
     import keras
 
     check_model(model)
-    named, pack = _named_inputs(model, inputs, mask)
+    named, pack = inputs_of(model, inputs, mask)
     if targets is not None:
         check_compiled(model)
     player = Player(model, training, _probe() if probe else None)
@@ -360,94 +358,18 @@ def check_model(model: Any) -> None:
     raise TypeError(f"{message} {hint}")
 
 
-def _named_inputs(
-    model: Any, inputs: Any, mask: Any
-) -> tuple[list[Input], Callable[[Sequence[Any]], Any]]:
-    """Lists the arrays among the inputs, and what puts arrays back into the same structure."""
-    import keras
-
-    structure = _concrete(inputs)
-    names = [tensor.name for tensor in getattr(model, "inputs", None) or []]
-    named = named_inputs(structure, mask, names)
-
-    def pack(arrays: Sequence[Any]) -> Any:
-        return keras.tree.pack_sequence_as(structure, list(arrays))
-
-    return named, pack
-
-
-def _concrete(inputs: Any) -> Any:
-    """Turns what a user passes into arrays and `PaddedBatch`es, or says why it cannot be."""
-    import keras
-
-    if isinstance(inputs, PaddedBatch):
-        return inputs
-    if isinstance(inputs, dict):
-        return {name: _concrete(value) for name, value in inputs.items()}
-    if isinstance(inputs, list | tuple):
-        if any(hasattr(value, "shape") or isinstance(value, PaddedBatch) for value in inputs):
-            return type(inputs)(map(_concrete, inputs))
-        return _array(inputs)
-    if isinstance(inputs, keras.KerasTensor) or is_symbolic(inputs):
-        raise TypeError(
-            _(
-                "trace runs the model, so it takes arrays; got the symbolic tensor {inputs}. "
-                "Pass a batch, such as the one that you would pass to predict."
-            ).format(inputs=getattr(inputs, "name", inputs))
-        )
-    _refuse_what_is_no_array(inputs)
-    return np.asarray(keras.ops.convert_to_numpy(inputs))
-
-
-def _refuse_what_is_no_array(inputs: Any) -> None:
-    kind = type(inputs).__name__
-    if kind == "RaggedTensor":
-        raise TypeError(
-            _("trace takes one length per batch, and these rows are ragged: {fix}").format(
-                fix="trace(model, ml.pad(ragged.to_list()))"
-            )
-        )
-    if kind.endswith("Dataset") or kind == "DataLoader":
-        raise TypeError(
-            _("trace takes one batch, not a data set: {fix}").format(
-                fix="x, y = next(iter(dataset)); trace(model, x)"
-            )
-        )
-    if not hasattr(inputs, "shape"):
-        raise TypeError(
-            _(
-                "trace takes an array, or a list, tuple or dict of arrays; got {type}. "
-                "For sequences of words, look up the id of each token first."
-            ).format(type=kind)
-        )
-
-
-def _array(rows: Any) -> Any:
-    try:
-        array = np.asarray(rows)
-    except ValueError:
-        array = np.asarray(None)
-    if array.dtype.kind not in "biufU":
-        raise TypeError(
-            _(
-                "These inputs are a list that makes no array: the sequences may be of different "
-                "lengths. Pad them first: trace(model, ml.pad(sequences))."
-            )
-        )
-    return array
-
-
 def _context(model: Any, inputs: Any, found: Trace) -> str:
     import keras
 
     shapes = keras.tree.map_structure(
         lambda value: tuple(getattr(value, "ids", value).shape),  # type: ignore[union-attr]  # array
-        _concrete(inputs),
+        concrete(inputs),
     )
-    return _(
+    context = _(
         "This came up while masklens traced {model} on inputs of shape {shapes}. "
         "The trace so far:\n{trace}"
     ).format(model=model.name, shapes=shapes, trace=found)
+    return "\n".join(filter(None, [pair_hint(inputs), context]))
 
 
 def _unknown(name: object, calls: tuple[LayerCall, ...]) -> str:
