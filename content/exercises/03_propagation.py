@@ -32,8 +32,8 @@ A shop scores reviews with this model. One and the same review gets another scor
 batch with a longer one, although the `Embedding` has `mask_zero=True`.
 
 Write down two names of layers, in this order: the layer that loses the mask, and the layer behind
-it that would have used the mask. Decide first; then `ml.trace(model, batch)` in a new cell shows
-whether you are right.
+it that would have used the mask, and now lets padding in. Decide first; then
+`ml.trace(model, batch)` in a new cell shows whether you are right.
 """
 
 # %% id="find-lost-mask-data"

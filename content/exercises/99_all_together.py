@@ -65,7 +65,8 @@ q.check(build_classifier)
 
 # %% [markdown] id="answers-once-look"
 """
-Where does the mask go in your model? As soon as there is one, this cell draws it:
+Where does the mask go in your model, and does padding change its answer? As soon as there is a
+model, this cell shows both:
 """
 
 # %% id="answers-once-trace"
@@ -78,8 +79,9 @@ if model := build_classifier():
 
 The block of the first Transformer adds what attention finds to its input, and normalizes the sum:
 `norm(x + attention(x, x))`. A colleague has built it as it stands in the paper. It runs without a
-warning, and its vectors are right. But in training, short sentences have a strangely small share in
-the loss: it counts padding. Here is the block, and the way of its mask.
+warning, and its vectors are right: padding does not change them. But in training, short sentences
+have a strangely small share in the loss: it counts padding. Here is the block, and the way of its
+mask, and `measure=False` shows nothing else.
 """
 
 
@@ -99,7 +101,7 @@ def make_parts():
 
 # %% id="block-with-a-mask-trace"
 ids = np.array([[3, 5, 0, 0], [4, 2, 7, 1]])
-ml.trace(faulty_block(*make_parts()), ids)
+ml.trace(faulty_block(*make_parts()), ids, measure=False)
 
 # %% [markdown] id="block-with-a-mask-task"
 """
@@ -137,7 +139,7 @@ And the way of the mask in your block, as soon as there is one:
 
 # %% id="block-with-a-mask-repaired"
 if block := build_block(*make_parts()):
-    display(ml.trace(block, ids))
+    display(ml.trace(block, ids, measure=False))
 
 # %% [markdown] id="progress"
 """

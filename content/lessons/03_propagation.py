@@ -77,10 +77,11 @@ print(f"largest output: {largest:.3f}")
 With the mask the answer stays where it is. Without the mask it moves by 0.03. That sounds little,
 but no number in the right answer is larger than 0.014.
 
-How did the mask come to the `LSTM`? `ml.trace` runs the model once and draws the way of the mask as
-a thread from layer to layer. The thread begins with a knot where a layer makes a mask, and it is
-cut where a mask is lost. The squares are the mask before and after each layer, batch down and time
-to the right, as in the pictures above.
+`ml.trace` asks the same question: *does padding change the answer?* It runs the model a few times
+with other padding, and its first line says how far the answer moved. Below, it draws the way of the
+mask as a thread from layer to layer. The thread begins with a knot where a layer makes a mask, and
+it is cut where a mask is lost. The squares are the mask, batch down and time to the right, as in
+the pictures above.
 
 **Predict.** The `Embedding` makes a mask. Does the answer, behind the `LSTM`, still carry one?
 """
@@ -140,7 +141,7 @@ for mask_zero in (True, False):
 """
 In a Functional model the layers are called at two moments: while you connect them, and when a batch
 comes. `ml.trace` draws the second. For the first there is `ml.record()`, which records every
-call of a layer in a block of code.
+call of a layer in a block of code. It shows where masks go, and measures nothing.
 
 **Predict.** At which of the two moments does the `LSTM` get a mask?
 """
@@ -303,14 +304,15 @@ stack = keras.Sequential(
 with warnings.catch_warnings(action="ignore"):
     trace = ml.trace(stack, short)
 display(trace)
-print([call.name for call in trace.lost])
+print([call.name for call in trace.leaks])
 
 # %% [markdown] id="carry-cut"
 """
 A ring on the thread is a layer that passes the mask on. At `Conv1D` the thread is cut: a mask comes
-in, and none goes out. From there on the line is dotted. The last `LSTM` would use a mask, but none
-reaches it. The box below the cross says what you can do, and `trace.lost` holds the calls that cost
-a later layer its mask.
+in, and none goes out. The last `LSTM` would use a mask, but none reaches it. The red drop says that
+padding gets in at `Conv1D` already: it mixes each word with its neighbours, and the last word has
+padding beside it. Below it you read why, and what you can do. `trace.leaks` holds the calls at
+which padding first gets in.
 """
 
 # %% [markdown] id="help"
@@ -396,8 +398,8 @@ ml.PropagationExplorer(ids, predict=True)
 """
 **Why.** It is lost at four of them: at `Conv1D`, at `Flatten`, at a `MyActivation` that does not
 say `supports_masking = True`, and at `x + MultiHeadAttention(x)`. With these more padding moves the
-output, or the model does not run at all. With the other six it does not move, as long as
-`mask_zero` is switched on.
+output, or the model does not run at all, and a red drop marks where padding gets in. With the other
+six it does not move, as long as `mask_zero` is switched on.
 
 The attention layer is a trap: it uses the mask and passes it on, but it clears the mask of its own
 input. So `x` comes to the sum without a mask, and the sum has none either. With a

@@ -66,9 +66,9 @@ print(f"mask=mask: {by_hand:.3f}")
 """
 Without the mask, the zeros that we added change the answer. With it, they change nothing. What did
 the LSTM receive? `ml.record` records each call of a layer in its block. The picture lists the calls
-from top to bottom, with the mask that came in and the mask that went out: batch down, time to the
-right, a filled square for each timestep to read. The blue **thread** on the left is the mask on its
-way. It starts in a knot where a layer makes the mask.
+from top to bottom, and draws a mask where it is new: batch down, time to the right, a filled square
+for each timestep to read. The blue **thread** on the left is the mask on its way. It starts in a
+knot where a layer makes the mask.
 
 **Predict.** The LSTM is called twice. Which mask comes in at each call? And in which row of the
 picture is the mask lost?

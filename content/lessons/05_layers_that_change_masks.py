@@ -186,9 +186,10 @@ print(ml.mask_of(halves[1]).dtype, ml.mask_of(halves[1]).shape)
 # %% [markdown] id="split-thread"
 """
 This symbolic mask is a plan: Boolean, of a shape still open. When data comes, the model carries the
-plan out. `ml.trace` runs a model once and draws the way of the mask as a **thread** from layer to
-layer. The thread starts with a knot, has a diamond where a layer changes the mask, and ends in a
-bar. In the small pictures of the masks each row is a sentence, and time goes to the right.
+plan out. `ml.trace` draws the way of the mask as a **thread** from layer to layer. With
+`measure=False` it does only that, and does not ask whether padding changes the answer. The thread
+starts with a knot, has a diamond where a layer changes the mask, and ends in a bar. In the small
+pictures of the masks each row is a sentence, and time goes to the right.
 
 **Predict.** Now one `LSTM` reads the first half and another one the second. How many ends does the
 thread have, and which mask comes to each `LSTM`?
@@ -197,7 +198,7 @@ thread have, and which mask comes to each `LSTM`?
 # %% id="split-trace"
 first_state = keras.layers.LSTM(4, name="first_half")(halves[0])
 second_state = keras.layers.LSTM(4, name="second_half")(halves[1])
-trace = ml.trace(keras.Model(inputs, [second_state, first_state]), padded)
+trace = ml.trace(keras.Model(inputs, [second_state, first_state]), padded, measure=False)
 display(trace)
 
 split = trace["temporal_split"]

@@ -70,10 +70,10 @@ Keras says so in a warning.
 
 # %% [markdown] id="lost-thread"
 """
-What does that mean for a model? `ml.trace` runs a model on a batch and draws the mask as a
-**thread** that runs down from layer to layer. A knot starts the thread, a cross cuts it, and below
-a cut it is dotted. In the small pictures of the masks each row is a sentence, and time goes to the
-right.
+What does that mean for a model? `ml.trace` draws the mask as a **thread** that runs down from layer
+to layer. A knot starts the thread, a red cross cuts it, and below a cut it is dotted. In the small
+pictures of the masks each row is a sentence, and time goes to the right. The trace also measures
+whether padding changes the answer, and a red drop marks where it gets in.
 
 **Predict.** `PlainActivation` now stands between `Embedding` and `LSTM`. What becomes of the mask
 at each of the three layers?
@@ -90,7 +90,8 @@ print("lost at:", [call.name for call in trace.lost])
 
 # %% [markdown] id="lost-cut"
 """
-The thread is cut at `plain`. The `LSTM` runs all the same, but it sees no mask.
+The thread is cut at `plain`. The `LSTM` runs all the same, but it sees no mask and reads padding:
+that is where the drop is. `trace.lost` holds the calls that cost such a layer its mask.
 """
 
 # %% [markdown] id="quiet"
@@ -204,8 +205,8 @@ ml.trace(model, batch)
 
 # %% [markdown] id="opt-grow"
 """
-The thread is whole. Then padding should no longer move the answer. `ml.plot_growth` pads *Hello
-world !* further and further, and draws how far the output of a model moves away from the one
+The thread is whole, and padding does not change the answer. `ml.plot_growth` pads *Hello world !*
+further and further, and draws how far the output of a model moves away from the one
 without padding. The numbers below the figure are measured for `MyActivation` as in section 2:
 """
 
@@ -264,10 +265,9 @@ display(shift_trace)
 
 # %% [markdown] id="false-look"
 """
-The thread is whole, and no mask is lost: the trace says that `shift` passes it on. That is just
-what is wrong here. The words have moved, and the mask has not. A trace shows which mask a layer
-hands on, but it does not know which mask would be true. Here is the mask, drawn over the words
-that really stand at each timestep after `Shift`; `0` is padding.
+The thread is whole: `shift` passes the mask on, and none is lost. All the same padding gets into
+the answer, and the drop is at `shift`. The words have moved, and the mask has not. Here is the
+mask, drawn over the words that really stand at each timestep after `Shift`; `0` is padding.
 """
 
 # %% id="false-picture"
@@ -374,7 +374,9 @@ ml.PropagationExplorer.from_models(models, batch)
 **Why.** Three threads are whole, and only that of `PlainActivation` is cut. But the output moves
 with `PlainActivation` and with `Shift`, on whichever side you pad. The average behind `Shift` has a
 mask and uses it, and the mask is false. A whole thread says that a mask arrives. Whether it is
-true, only an experiment such as these bars can show.
+true, only an experiment can show: these bars, and the first line of the trace. The hollow drop at
+`shift_both` is no fault: padding has moved to where words were, but the mask has moved along, and
+the average leaves that padding out.
 """
 
 # %% [markdown] id="check"

@@ -160,10 +160,11 @@ print(str(caught[0].message).split(". ")[1])
 # %% [markdown] id="unseen-trace-text"
 """
 Look at the way of the mask. `ml.trace` runs the model on a few ids and lists the calls of its
-layers from top to bottom: batch down, time to the right, a filled square for each valid step. The
-blue **thread** on the left is the mask. It starts in a knot where the mask is made, has a bead
-where a layer passes it on, and stops at a bar where it ends. With `probe=True` each call also runs
-again with other masks: if its result changes, the layer **uses** the mask.
+layers from top to bottom. Its first line says whether padding changes the answer. In the squares of
+a mask the batch goes down and time to the right, and a filled square is a valid step. The blue
+**thread** on the left is the mask. It starts in a knot where the mask is made, has a ring where a
+layer passes it on, and stops at a bar where it ends. With `probe=True` each call also runs again
+with other masks: if its result changes, the layer **uses** the mask.
 
 **Predict.** `dense` and `softmax` both receive the mask. Which of them uses it? And which of them
 passes it on?
@@ -176,13 +177,14 @@ with warnings.catch_warnings(action="ignore"):
 
 # %% [markdown] id="unseen-call-text"
 """
-`softmax` uses the mask: with another mask its result is another one. That was measured, and it is
-true. But it does not say that the layer uses the mask *rightly*.
+Padding does not change the answer, and `softmax` uses the mask: with another mask its result is
+another one. Both were measured, and both are true. But neither says that the layer uses the mask
+*rightly*.
 
 And the mask ends here, because the layer does not opt in ([lesson 06](06_opting_in.ipynb)). The
-trace counts no loss, since a layer that uses a mask may end it. An `LSTM` does so, too, but it
-returns one vector for each sentence. Here the output still has its 8 timesteps, and the next layer
-would read them all. That is what the warning is about.
+trace calls that no fault, since no later layer reads padding because of it. An `LSTM` ends the
+mask, too, but it returns one vector for each sentence. Here the output still has its 8 timesteps,
+and the next layer would read them all. That is what the warning is about.
 
 The second message comes from the guide's call, which passes an array after the ids:
 """
@@ -393,7 +395,7 @@ ml.trace(model, few_ids, probe=True)
 # %% [markdown] id="right-why"
 """
 **Why.** `sum(..., axis=1)` has one sum for each sentence, and masked steps add 0 to it. That
-`softmax` uses the mask has not changed: the faulty layer did that, too. New is the bead in place of
+`softmax` uses the mask has not changed: the faulty layer did that, too. New is the ring in place of
 the bar: the mask leaves the model together with the weights. The layer may opt in because its
 output has the same timesteps as its input ([lesson 06](06_opting_in.ipynb)).
 """
@@ -522,8 +524,8 @@ This is the course in six points. Each one links to the lesson where you measure
 """
 ## Remember
 
-1. The shape is right, nothing warns, the trace says that the layer uses the mask: none of this
-   proves that the numbers are right. Look at them.
+1. The shape is right, nothing warns, the trace says that the layer uses the mask and that padding
+   is ignored: none of this proves that the numbers are right. Look at them.
 2. Valid steps sum to 1, masked steps are 0, more padding changes nothing: each line finds a fault
    that the others miss.
 3. Try the empty row, very large scores and no mask at all before someone else does.
