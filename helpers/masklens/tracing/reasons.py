@@ -193,7 +193,7 @@ class _Case:
         way_out = next(
             (known for x in numbers[0] for y in numbers[1] if (known := self._reduction(x, y))), ""
         )
-        why = _("Code in {layer} that is no layer mixes the timesteps, and knows no mask.")
+        why = _("Code between layers in {layer} mixes the timesteps, and knows no mask.")
         return self._say("code", why, way_out)
 
     def _mask_there(self) -> Explanation | None:
