@@ -164,6 +164,21 @@ def test_in_a_functional_model_a_mask_by_hand_is_the_one_that_counts() -> None:
     np.testing.assert_allclose(states, step_by_step(lstm, features, mask[0]), atol=1e-6)
 
 
+@pytest.mark.parametrize("mask_zero", [True, False])
+def test_in_a_functional_model_the_mask_may_be_given_where_none_is_made(mask_zero: bool) -> None:
+    ids = np.array([[7, 3, 0, 0], [4, 2, 5, 0], [1, 2, 3, 4]])
+    inputs = keras.Input((None,), dtype="int32")
+    x = keras.layers.Embedding(10, 3, mask_zero=mask_zero)(inputs)
+    model = keras.Model(inputs, keras.layers.LSTM(2, name="lstm")(x))
+    given = None if mask_zero else ids != 0
+    assert ml.plot_states(model, ids, mask=given) is not None
+    assert ml.TimestepExplorer(model, ids, mask=given) is not None
+    plt.close("all")
+    if not mask_zero:
+        with pytest.raises(ValueError, match="No mask reaches"):
+            ml.plot_states(model, ids)
+
+
 def test_a_mask_by_hand_wins_over_the_one_that_the_tensor_carries() -> None:
     layer, carrier = keras.layers.GRU(5), embedded()(BATCH.ids)
     features = keras.ops.convert_to_numpy(carrier)[0]

@@ -170,7 +170,8 @@ def _before(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]
             for earlier in layer.layers[: layer.layers.index(recurrent)]:
                 tensor = earlier(tensor)
         elif isinstance(layer, keras.Model):
-            tensor, *masks = _part_before(recurrent, layer)(tensor)
+            # A model of one output gives that, and no list of it.
+            tensor, *masks = keras.tree.flatten(_part_before(recurrent, layer)(tensor))
             mask = masks[0] if masks else None
     if mask is None and keras.ops.is_tensor(tensor):
         mask = mask_of(tensor)
