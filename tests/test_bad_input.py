@@ -527,12 +527,10 @@ def test_an_error_of_the_loss_changes_nothing() -> None:
 # --- What is not so yet ---------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="nothing is compared, and that counts as padding ignored")
 def test_a_batch_of_padding_alone_gets_no_verdict() -> None:
     assert ml.trace(functional(), IDS * 0).moves is None
 
 
-@pytest.mark.xfail(strict=True, reason="what the other rows hold is no question about padding")
 def test_other_rows_alone_are_no_verdict() -> None:
     flat = [keras.Input((4, 3)), layers.Masking(), layers.Flatten(), layers.Dense(2)]
     vectors = np.random.default_rng(0).normal(size=(2, 4, 3)) * TOKENS[..., None]
@@ -541,7 +539,6 @@ def test_other_rows_alone_are_no_verdict() -> None:
     assert found.moves is None
 
 
-@pytest.mark.xfail(strict=True, reason="Keras's own seeds are put back, but depend on the shape")
 def test_random_numbers_from_seeds_of_no_layer_are_no_leak() -> None:
     noise = Noise(keras.random.normal)
     assert not ml.trace(keras.Sequential([words(), noise, layers.LSTM(2)]), IDS).moves

@@ -29,7 +29,7 @@ def front_end() -> tuple[str, str]:
 
     Example:
         >>> module, sheet = front_end()
-        >>> len((module + sheet).encode()) < 25_000
+        >>> len((module + sheet).encode()) < 27_000
         True
     """
     folder = Path(__file__).parent

@@ -131,6 +131,8 @@ class _Examination:
             return found
         if all(sequences.valid.all() for sequences in found.sequences):
             self._add_padding(found)
+        if not np.logical_and.reduce([one.per_step.any(1) for one in found.sequences]).any():
+            found.why_none = _("The batch is padding throughout: pass one that has some tokens.")
         if not found.why_none:
             self._put_questions(found)
         return found
@@ -190,7 +192,9 @@ class _Examination:
             if figure:
                 leaks = find_leaks(root, moves, self._opaque)
                 found.leaks += [leak for leak in leaks if not _among(leak, found.leaks)]
-        if found.largest is None:
+        about_padding = found.moves["content"], found.moves["amount"]
+        if not found.largest and about_padding == (None, None):
+            found.moves = dict.fromkeys(QUESTIONS)
             found.why_none = _(
                 "No question could be put to the model: it takes no other length, "
                 "no other rows, and nothing makes vectors of ids whose padding could be changed."

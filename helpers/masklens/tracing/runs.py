@@ -262,11 +262,8 @@ class Player:
         run = Run(recorder, replace)
         with keras.StatelessScope(state_mapping=self._lent) as scope, watching(run):
             run.outputs = self._call(inputs)
-        run.draws_numbers = any(
-            "seed_generator_state" in variable.path
-            and scope.get_current_value(variable) is not None
-            for variable in self._seeds()
-        )
+        # What is assigned here and is no weight or state of the model counts random numbers.
+        run.draws_numbers = not scope.state_mapping.keys() <= self._weights_and_states()
         return run
 
     def _call(self, inputs: Any) -> Any:
@@ -276,9 +273,13 @@ class Player:
             self.error = error
             raise
 
-    def _seeds(self) -> Iterator[Any]:
-        for layer in all_layers(self._model):
-            yield from layer.variables
+    def _weights_and_states(self) -> set[int]:
+        return {
+            id(variable)
+            for layer in all_layers(self._model)
+            for variable in layer.variables
+            if "seed_generator_state" not in variable.path
+        }
 
 
 def all_layers(model: Any) -> list[Any]:
