@@ -269,7 +269,7 @@ def test_where_styles_and_scripts_are_stripped_the_pictures_can_be_read(
     # Batch down and time to the right, and before them the legend.
     mask = re.findall("[■□]", padding)
     assert "".join(mask[-15:]) == "□□■■■■■■■■□□□□■"
-    for words in ("embedding", "creates", "lstm", "mask (3, 5), True per sequence: 3, 5, 1"):
+    for words in ("embedding", "makes the mask", "lstm", "mask (3, 5), True per sequence: 3, 5, 1"):
         assert words in propagation or words in pictures[1]
     for words in ("unit 0", "with the mask", "without the mask", "pad"):
         assert words in timesteps
