@@ -34,8 +34,9 @@ class Input:
 
     @property
     def is_mask(self) -> bool:
-        """Whether it is a mask by its name, such as `padding_mask`."""
-        return "mask" in self.name.lower() and self.array.ndim == 2
+        """Whether it is a mask by its name, such as `padding_mask`, or by its type."""
+        named = "mask" in self.name.lower() or self.array.dtype.kind == "b"
+        return named and self.array.ndim == 2
 
     @property
     def holds_ids(self) -> bool:
