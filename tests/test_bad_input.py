@@ -544,7 +544,6 @@ def test_random_numbers_from_seeds_of_no_layer_are_no_leak() -> None:
     assert not ml.trace(keras.Sequential([words(), noise, layers.LSTM(2)]), IDS).moves
 
 
-@pytest.mark.xfail(strict=True, reason="the state is a variable that is made while it is built")
 def test_a_model_with_a_state_is_built_by_a_trace() -> None:
     model = keras.Sequential([words(), layers.GRU(2, stateful=True)])
     assert ml.trace(model, IDS).moves == 0.0

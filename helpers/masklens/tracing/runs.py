@@ -230,9 +230,16 @@ class Player:
 
         if all(layer.built for layer in all_layers(self._model)):
             return
-        # Variables that are made in a stateless scope are initialized when it ends.
-        with quiet(), keras.StatelessScope(), watching(Run(self.new_recorder())):
-            self._call(inputs)
+        # Variables that are made in a stateless scope are initialized when it ends; the states of
+        # recurrent layers cannot be made in one.
+        try:
+            with quiet(), keras.StatelessScope(), watching(Run(self.new_recorder())):
+                self._call(inputs)
+        except ValueError as error:
+            if "in a stateless scope" not in str(error):
+                raise
+            with quiet(), watching(Run(self.new_recorder())):
+                self._call(inputs)
 
     def recorded(self, inputs: Any) -> Run:
         """Runs the model once, recorded."""
