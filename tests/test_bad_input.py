@@ -546,22 +546,16 @@ def test_a_model_with_a_state_is_built_by_a_trace() -> None:
     assert ml.trace(model, IDS).moves == 0.0
 
 
-# --- What is not so yet ---------------------------------------------------------------------------
-
-
-@pytest.mark.xfail(strict=True, reason="an assigned state is taken for one of random numbers")
 def test_a_model_with_a_state_is_asked_all_questions() -> None:
     assert None not in ml.trace(stateful(), IDS).moves_by.values()
 
 
-@pytest.mark.xfail(strict=True, reason="a model with states is built by a plain call")
 def test_a_state_that_a_trace_has_built_is_as_one_that_no_call_has_changed() -> None:
     model = keras.Sequential([words(), layers.GRU(2, stateful=True)])
     ml.trace(model, IDS)
     assert not np.asarray(model.layers[1].states[0]).any()
 
 
-@pytest.mark.xfail(strict=True, reason="it is run to be built at each trace, and not put back")
 def test_a_model_with_a_layer_that_it_never_calls_is_as_before() -> None:
     class Unused(Subclassed):
         def __init__(self) -> None:
@@ -579,7 +573,6 @@ def test_a_model_with_a_layer_that_it_never_calls_is_as_before() -> None:
     assert model.calls == before
 
 
-@pytest.mark.xfail(strict=True, reason="TensorFlow counts the seeds that it has given out")
 def test_random_numbers_of_tensorflow_are_as_before() -> None:
     drawn = []
     for traced in (False, True):

@@ -394,7 +394,6 @@ def test_the_calls_that_a_loss_hurts_and_the_sources_are_indices_of_the_trace() 
     ("case", "path", "words_"),
     [
         ("post-norm", "mha", "cleared the mask of its own input, and sum"),
-        ("pre-norm", "mha", "no later layer"),
         ("post-norm", "pool", "came as an argument"),
         ("operators between layers", "lstm", "came out of no layer"),
         ("operators in a functional model", "multiply", "operation"),

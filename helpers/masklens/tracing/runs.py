@@ -189,6 +189,37 @@ class Run:
         return [value] if is_array(value) else list(self._keras.tree.flatten(value))
 
 
+class _Fresh(Run):
+    """Keeps what the variables of layers hold when these have been built, and not been called."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        """Begins with no variables but the seeds that belong to no layer."""
+        super().__init__(recorder)
+        self._kept: dict[int, tuple[Any, Array]] = {}
+        self._keep(global_seeds())
+
+    def keep(self, layer: Any) -> None:
+        """Keeps the variables and states of a layer, as far as they are not known yet."""
+        self._keep([*layer.variables, *states(layer)])
+
+    def enter(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Comes right behind the building of a layer."""
+        if isinstance(layer, self._keras.Layer):
+            self.keep(layer)
+        return super().enter(layer, args, kwargs)
+
+    def put_back(self) -> None:
+        """Gives the variables the values that were kept."""
+        for variable, value in self._kept.values():
+            variable.assign(value)
+
+    def _keep(self, variables: Sequence[Any]) -> None:
+        for variable in variables:
+            if id(variable) not in self._kept:
+                value = np.array(self._keras.ops.convert_to_numpy(variable))
+                self._kept[id(variable)] = variable, value
+
+
 class Player:
     """Runs a model as often as need be, and leaves everything as it was.
 
@@ -226,20 +257,19 @@ class Player:
         Raises:
             Exception: What the model raises.
         """
-        import keras
-
-        if all(layer.built for layer in all_layers(self._model)):
+        layers = all_layers(self._model)
+        if all(layer.built for layer in layers):
             return
-        # Variables that are made in a stateless scope are initialized when it ends; the states of
-        # recurrent layers cannot be made in one.
-        try:
-            with quiet(), keras.StatelessScope(), watching(Run(self.new_recorder())):
-                self._call(inputs)
-        except ValueError as error:
-            if "in a stateless scope" not in str(error):
-                raise
-            with quiet(), watching(Run(self.new_recorder())):
-                self._call(inputs)
+        # A layer that is not built yet counts and keeps what it is built with.
+        with put_back([layer for layer in layers if layer.built]):
+            fresh = _Fresh(self.new_recorder())
+            try:
+                for layer in layers:
+                    fresh.keep(layer)
+                with watching(fresh):
+                    self._call(inputs)
+            finally:
+                fresh.put_back()
 
     def recorded(self, inputs: Any) -> Run:
         """Runs the model once, recorded."""
@@ -284,9 +314,26 @@ class Player:
         return {
             id(variable)
             for layer in all_layers(self._model)
-            for variable in layer.variables
+            for variable in (*layer.variables, *states(layer))
             if "seed_generator_state" not in variable.path
         }
+
+
+def states(layer: Any) -> list[Any]:
+    """The variables in which a recurrent layer keeps its state; they are not its variables."""
+    import keras
+
+    found = keras.tree.flatten(getattr(layer, "states", None) or [])
+    return [state for state in found if hasattr(state, "assign")]
+
+
+def global_seeds() -> list[Any]:
+    """The variable that counts Keras's random numbers that come of no layer's seeds, if any did."""
+    from keras.src.backend.common.global_state import get_global_attribute
+
+    # To ask Keras for it would make it, with a number from Python's.
+    generator = get_global_attribute("global_seed_generator")
+    return [] if generator is None else [generator.state]
 
 
 def all_layers(model: Any) -> list[Any]:
@@ -295,16 +342,16 @@ def all_layers(model: Any) -> list[Any]:
 
 
 @contextmanager
-def put_back(model: Any) -> Iterator[None]:
+def put_back(layers: Sequence[Any]) -> Iterator[None]:
     """Puts back, at the end of a block, what runs of a model change beside Keras's variables.
 
     These are plain attributes of layers, the losses that they have added, and variables that are
     TensorFlow's own; see also `quiet`.
 
     Args:
-        model: A Keras model or layer.
+        layers: A model and its layers.
     """
-    kept = [(layer, _Attributes(layer)) for layer in all_layers(model)]
+    kept = [(layer, _Attributes(layer)) for layer in layers]
     try:
         with quiet():
             yield
@@ -338,13 +385,19 @@ def functions_as_python() -> Iterator[None]:
         yield
         return
     import tensorflow as tf
+    from tensorflow.python.eager import context
 
+    # Where a seed is set, this gives one to each operation that draws.
+    seeds = getattr(context.context(), "_rng", None)
+    drawn = seeds.getstate() if seeds is not None else None
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
     try:
         yield
     finally:
         tf.config.run_functions_eagerly(before)
+        if seeds is not None:
+            seeds.setstate(drawn)
 
 
 class _Attributes:

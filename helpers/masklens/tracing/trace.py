@@ -15,7 +15,7 @@ from masklens.tracing.hooks import watching
 from masklens.tracing.inputs import concrete, inputs_of, pair_hint
 from masklens.tracing.measurement import QUESTIONS, Measurement, measure_padding
 from masklens.tracing.record import Recorder
-from masklens.tracing.runs import Player, put_back
+from masklens.tracing.runs import Player, all_layers, put_back
 from masklens.tracing.scores import check_compiled, measure_scores
 from masklens.tracing.sequences import KnownFrom
 from masklens.tracing.verdict import Verdict
@@ -307,7 +307,7 @@ def trace_until_error(
     try:
         arrays = pack([one.array for one in named])
         player.build(arrays)
-        with put_back(model):
+        with put_back(all_layers(model)):
             if measure:
                 found._judge(measure_padding(player, model, named, pack))
             else:
