@@ -463,7 +463,7 @@ def test_wrong_models_are_refused(models: Any, error: Any, words: str) -> None:
 
 
 def test_wrong_batches_are_refused() -> None:
-    with pytest.raises(TypeError, match="trace takes an array"):
+    with pytest.raises(TypeError, match="trace takes numbers; got text"):
         PropagationExplorer.from_models({"one": stacked()}, "Hello")
 
 
