@@ -68,7 +68,7 @@ test-fresh: .venv/test  ## execute the notebooks in kernels that import everythi
 	$(RUN) -m pytest $(NOTEBOOK_TESTS)
 
 fuzz: .venv/test  ## hold the lens against the oracle on a thousand random models; FUZZ=200
-	MASKLENS_FUZZ=$(or $(FUZZ),1000) $(RUN) -m pytest tests/lens/test_random_models.py
+	MASKLENS_FUZZ=$(or $(FUZZ),1000) $(RUN) -m pytest --dist load tests/lens/test_random_models.py
 
 test-backends: .venv-backends/created  ## hold the lens against the oracle on JAX and on torch
 	$(foreach backend,jax torch,KERAS_BACKEND=$(backend) MASKLENS_FUZZ=30 .venv-backends/bin/python \

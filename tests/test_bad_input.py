@@ -191,7 +191,7 @@ def test_a_task_of_keras_hub_is_told_to_preprocess_its_text() -> None:
 SHAPE = "a mask has one value for each timestep", "타임스텝마다 값이 하나씩"
 BOOLEANS = "mask= takes booleans", "True인 불리언"
 WRONG_MASKS: list[tuple[str, Any, tuple[str, str]]] = [
-    ("longer", np.ones((2, 5), bool), ("(2, 5), but the input ids has (2, 4)", "(2, 4)")),
+    ("longer", np.ones((2, 5), bool), ("(2, 5), but `ids` has (2, 4)", "(2, 4)")),
     ("turned", TOKENS.T, SHAPE),
     ("of one axis", np.ones(2, bool), SHAPE),
     ("of one value", np.ones((2, 1), bool), SHAPE),

@@ -402,11 +402,16 @@ def test_the_calls_that_a_loss_hurts_and_the_sources_are_indices_of_the_trace() 
     ],
 )
 def test_what_is_peculiar_is_noted(case: str, path: str, words_: str) -> None:
-    trace = ml.trace(fresh(next(each for each in CASES if each.name == case)), IDS)
-    assert trace[path].note is not None
-    assert re.search(words_, trace[path].note)
+    model = fresh(next(each for each in CASES if each.name == case))
+    trace = ml.trace(model, IDS, measure=False)
+    assert re.search(words_, str(trace[path].note))
     quiet = {call.path for call in trace if call.note is None}
     assert "words" in quiet
+
+
+def test_what_may_let_padding_in_is_no_note_of_a_call_that_was_measured() -> None:
+    trace = ml.trace(fresh(next(case for case in CASES if case.name == "post-norm")), IDS)
+    assert {call.note for call in trace} == {None}
 
 
 class Attaching(layers.Layer):

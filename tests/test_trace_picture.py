@@ -107,7 +107,7 @@ HARMLESS = [EMBEDDING, DROPOUT, PLAIN, replace(LSTM, leak=0.0), replace(DENSE, l
 POST_NORM = [
     EMBEDDING,
     call("mha", "MultiHeadAttention", [MASK, MASK], [MASK], "passes", [0, 0], lost_to=(2,),
-         uses_mask=True, note="It cleared a mask."),
+         uses_mask=True),
     call("add", "Add", [None, MASK], [None], "drops", [0, 1], lost_to=(3,)),
     call("norm", "LayerNormalization", [None], [None], "none", [2]),
     call("pool", "GlobalAveragePooling1D", [MASK], [None], "ends", [3], shapes_out=((3, 16),),
@@ -155,7 +155,7 @@ def encoders(count: int, **attention: Any) -> list[LayerCall]:
         at, name = len(calls), f"encoder_{block}"
         before = at - 6 if block else 0
         calls.append(call(name, "Encoder", [MASK], [MASK], "passes", [before]))
-        inner = call("mha", "MultiHeadAttention", [MASK], [None], "none", [before])
+        inner = call("mha", "MultiHeadAttention", [MASK], [None], "none", [before], of_keras=True)
         calls.append(replace(inner, path=f"{name}/mha", depth=1, **attention))
         for part in ("query", "key", "value", "output"):
             one = call(part, "EinsumDense", [None], [None], "none", [before])
@@ -349,7 +349,12 @@ SHOWN: dict[str, tuple[Any, list[tuple[str, str, str, str]]]] = {
         Found(POST_NORM, IGNORED),
         [
             ("● ", "embedding Embedding", "makes the mask", FULL),
-            ("└○", "mha MultiHeadAttention", "passes it on\nuses the mask", ""),
+            (
+                "✕○",
+                "mha MultiHeadAttention",
+                "passes it on\ntakes it off its own input\nuses the mask",
+                "",
+            ),
             (" ✕", "add Add\nfrom embedding, mha", "does not pass it on", ""),
             ("· ", "norm LayerNormalization", "", ""),
             ("┻ ", "pool GlobalAveragePooling1D", "takes it, and it ends here", f"mask {FULL}"),
@@ -835,9 +840,7 @@ def test_what_is_inside_a_layer_of_keras_is_left_out_with_a_count(kind: str) -> 
     drawn = picture(encoders(1, layer_type=kind), IGNORED)
     assert "calls inside: 4" in drawn.text
     assert "EinsumDense" not in drawn.html + drawn.text
-    own = [
-        replace(one, layer_type=one.layer_type.replace("MultiHead", "My")) for one in encoders(1)
-    ]
+    own = encoders(1, layer_type=kind, of_keras=False)
     assert picture(own, IGNORED).text.count("EinsumDense") == 4
 
 
@@ -850,10 +853,10 @@ def test_what_is_inside_a_layer_of_keras_is_shown_where_padding_gets_in_there() 
 # What holds for every picture ---------------------------------------------------------------------
 
 
-def test_a_note_is_shown_where_nothing_was_measured() -> None:
+def test_a_note_is_shown() -> None:
     assert "two halves" in text_of(picture(TWO_INPUTS).html)
     assert "two halves" in picture(TWO_INPUTS).text
-    assert "two halves" not in picture(TWO_INPUTS, IGNORED).html
+    assert "two halves" in picture(TWO_INPUTS, IGNORED).html
 
 
 def test_a_model_that_failed_shows_the_calls_so_far_and_what_was_wrong() -> None:

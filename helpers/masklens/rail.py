@@ -190,7 +190,7 @@ class _Rail:
         own = min(done, default=self._threads.index(None))
         unseen = row.call.effect == "none" and "dotted" in taken.values()
         line = self._line_given(row, number, taken.values())
-        clears = self._matters(row) and _takes_off(row)
+        clears = _takes_off(row)
         above = self._through()
         joints = list(above)
         for at, incoming in taken.items():
@@ -214,7 +214,7 @@ class _Rail:
         if done or cleared:
             # Whoever takes it later gets it without its mask, and nothing comes of that.
             self._threads[at] = None
-            return Joint()
+            return Joint(sign=None if done else "drops")
         thread = self._threads[at]
         return Joint(down=thread.line if thread is not None else "")
 

@@ -26,8 +26,17 @@ def headline(found: "Trace", error: BaseException | None = None) -> Words:
     if moves is None:
         return Words(found.why_no_verdict, "grey")
     if moves == 0:
-        return Words(_("Padding does not change the answer."), "blue")
+        return Words(_what_stays(found), "blue")
     return Words(_what_moves(found, moves), "red", "broken" if math.isnan(moves) else "leak")
+
+
+def _what_stays(found: "Trace") -> str:
+    if found.moves_by["amount"] is None:
+        return _("Padding does not change the answer at this length.")
+    if found.moves_by["content"] is None and found.known_from != "model":
+        return _("More padding does not change the answer.")
+    # What stands where a model makes its mask of the very values is not padding if it changes.
+    return _("Padding does not change the answer.")
 
 
 def _what_moves(found: "Trace", moves: float) -> str:

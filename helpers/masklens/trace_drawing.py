@@ -126,10 +126,6 @@ class Drawing:
             drawn += _distinct(call.masks_out)
         return drawn
 
-    def note(self, row: Row) -> str:
-        """What a row says besides; empty after a measurement, which knows what a note suspects."""
-        return (self.found.moves is None and row.call.note) or ""
-
     def reason(self, row: Row) -> tuple[str, str]:
         """Why padding gets in at a row, and the code that keeps it out; empty where it does not."""
         call = row.call

@@ -98,7 +98,7 @@ def _row(drawing: Drawing, row: Row, stretch: Stretch) -> str:
     if why:
         code = f"<pre><code>{escape(way_out)}</code></pre>" if way_out else ""
         html += _more(stretch.below, f"<div>{_code(why)}{code}</div>", "say")
-    if note := drawing.note(row):
+    if note := row.call.note:
         html += _more(stretch.below, f"<small>{escape(note)}</small>")
     return html
 

@@ -19,6 +19,7 @@ from masklens.trace_words import (
     shape_words,
     sign_words,
 )
+from masklens.tracing.lines import printable
 
 # A terminal shows the squares of a mask up to this size, and counts beyond it.
 _MOST_ROWS, _MOST_STEPS = 8, 12
@@ -41,7 +42,7 @@ def text_trace(drawing: Drawing) -> str:
         lines.append(f"✕ {stopped}: {error_words(drawing.error)}")
     if signs := [f"{SIGNS[sign]} {sign_words(sign)}" for sign in drawing.signs]:
         lines += ["", "   ".join(signs)]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _header(drawing: Drawing) -> Iterator[str]:
@@ -97,7 +98,7 @@ def _lines(drawing: Drawing, row: Row, stretch: Stretch) -> Iterator[list[str] |
     for number, line in enumerate(zip(*padded, strict=True)):
         yield [below if number else _rail(stretch.joints), *line]
     why, way_out = drawing.reason(row)
-    sentences = [why, *(f"    {code}" for code in way_out.splitlines()), drawing.note(row)]
+    sentences = [why, *(f"    {code}" for code in way_out.splitlines()), row.call.note or ""]
     for sentence in filter(None, sentences):
         yield f"{below.ljust(2 * len(stretch.below))}   {indent}{sentence}"
 

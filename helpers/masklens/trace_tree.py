@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 import numpy as np
 
@@ -239,20 +238,8 @@ def _take_out_inner(nodes: Iterable[Node]) -> dict[int, int]:
     for node in nodes:
         inner = [one for one in node.walk() if one is not node]
         told = any(one.call.gets_in or one.call.costs_a_mask or one.stray for one in inner)
-        if not told and _is_keras_own(node.call):
+        if not told and node.call.of_keras:
             outer |= {one.place: node.place for one in inner}
             node.inside, node.left_out = [], len(inner)
         outer |= _take_out_inner(node.inside)
     return outer
-
-
-def _is_keras_own(call: LayerCall) -> bool:
-    return call.layer_type in _keras_layers()
-
-
-@cache
-def _keras_layers() -> set[str]:
-    import keras
-
-    # A class is not always called what it is exported as, such as GroupedQueryAttention.
-    return {one.__name__ for one in vars(keras.layers).values() if isinstance(one, type)}

@@ -35,6 +35,7 @@ class LayerCall:
         path: The names of the layers that were being called around it, and its own, such as
             `"encoder/mha"`.
         layer_type: The name of the layer's class.
+        of_keras: Whether that class is one of Keras's own layers, and no model.
         depth: How many layers were being called around it.
         shapes_in: The shape of each tensor that came in; mask arguments are not counted.
         shapes_out: The shape of each tensor that came out.
@@ -81,6 +82,7 @@ class LayerCall:
     masks_out: tuple[Mask | None, ...]
     receives_mask: bool
     effect: Effect
+    of_keras: bool = False
     mask_arguments: tuple[tuple[str, Mask], ...] = ()
     causal: bool = False
     uses_mask: bool | None = None

@@ -42,7 +42,7 @@ def layer_calls(
     )
     inside = calls and calls[0].layer is root and any(call.parent is calls[0] for call in calls)
     left_out = calls.pop(0) if inside else None
-    verdicts = _Verdicts(recorder, calls, left_out)
+    verdicts = _Verdicts(recorder, calls, left_out, suspicious=not measured)
     return [
         (call.place, replace(verdicts.of(call), **measured.get(call.place, {}))) for call in calls
     ]
@@ -69,9 +69,13 @@ def _without_mask_arithmetic(
 
 class _Verdicts:
     def __init__(
-        self, recorder: Recorder, calls: Sequence[RawCall], left_out: RawCall | None
+        self,
+        recorder: Recorder,
+        calls: Sequence[RawCall],
+        left_out: RawCall | None,
+        suspicious: bool,
     ) -> None:
-        self._calls, self._left_out = calls, left_out
+        self._calls, self._left_out, self._suspicious = calls, left_out, suspicious
         self._index = {call.place: index for index, call in enumerate(calls)}
         self._takers = self._find_takers(recorder)
         self._siblings: dict[int, list[RawCall]] = defaultdict(list)
@@ -95,6 +99,7 @@ class _Verdicts:
             masks_out=call.masks_out,
             receives_mask=call.receives_mask,
             effect=self._effects[call.place],
+            of_keras=_is_of_keras(call.layer),
             mask_arguments=tuple(call.arguments),
             causal=call.causal,
             uses_mask=call.uses_mask,
@@ -182,6 +187,17 @@ class _Verdicts:
             yield _("The call raised {error}.").format(error=type(call.error).__name__)
         if call.symbolic or not call.ended:
             return
+        yield from _misfits(call)
+        if call.inconclusive:
+            yield _(
+                "Whether it uses the mask cannot be told: its outputs differ from run to run, "
+                "or it does not run with another mask."
+            )
+        if self._suspicious:
+            yield from self._suspicions(call)
+
+    def _suspicions(self, call: RawCall) -> Iterable[str]:
+        """What may let padding in; a measurement knows better."""
         if call.cleared - call.cleared_inside:
             hurt = self._hurt(call, call.cleared - call.cleared_inside)
             names = ", ".join(dict.fromkeys(self._calls[index].name for index in hurt))
@@ -191,7 +207,6 @@ class _Verdicts:
                 ).format(names=names)
         if call.operation:
             yield _("An operation, unlike a layer, hands no mask on.")
-        yield from _misfits(call)
         if call.by_hand:
             yield _("Its mask came as an argument: the tensor that it is for carries none.")
         if self._unseen(call):
@@ -202,11 +217,6 @@ class _Verdicts:
             yield _(
                 "Its input came out of no layer: operators, slices and functions "
                 "between layers lose the mask."
-            )
-        if call.inconclusive:
-            yield _(
-                "Whether it uses the mask cannot be told: its outputs differ from run to run, "
-                "or it does not run with another mask."
             )
 
     def _unseen(self, call: RawCall) -> bool:
@@ -245,6 +255,13 @@ def _keeps_time(call: RawCall) -> bool:
         for before, mask in zip(call.shapes_in, call.masks_in, strict=True)
         for after in call.shapes_out
     )
+
+
+def _is_of_keras(layer: Any) -> bool:
+    import keras
+
+    own = type(layer).__module__.startswith("keras.src.layers.")
+    return own and isinstance(layer, keras.Layer)
 
 
 def _has_graph(layer: Any) -> bool:

@@ -1,7 +1,7 @@
 """Measuring whether padding gets into an answer: three questions, put to the model itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,9 @@ from masklens.tracing.sequences import (
 )
 
 QUESTIONS: tuple[Question, ...] = ("content", "amount", "rows")
-# More than most strides, so that the added timesteps make another window; one for short tables.
-_AMOUNTS = 5, 1
+# More than most strides, so that the added timesteps make another window; one for short tables;
+# the others for models that take only multiples of a number.
+_AMOUNTS = 5, 1, 2, 3, 8, 12
 # Fewer numbers than this may by chance all be smaller than what a maximum takes.
 _FEW_NUMBERS = 32
 
@@ -124,10 +125,18 @@ class _Examination:
         self._player.lend(lent)
         base = self._player.recorded(self._pack([one.array for one in self._inputs]))
         found = Measurement(base)
+        self._inputs = [replace(one, looked_up=_looked_up(one.array, base)) for one in self._inputs]
         found.sequences = find_sequences(self._inputs, masks_made(base))
         found.tolerance = _tolerance(base)
         if not found.sequences:
-            found.why_none = _("Nothing in the inputs runs along time, so nothing is padding.")
+            found.why_none = (
+                _(
+                    "The inputs are text: trace the part of the model behind the layer that makes "
+                    "ids of it, on what that layer gives out."
+                )
+                if any(one.array.dtype.kind in "OSU" for one in self._inputs)
+                else _("Nothing in the inputs runs along time, so nothing is padding.")
+            )
             return found
         if all(sequences.valid.all() for sequences in found.sequences):
             self._add_padding(found)
@@ -149,7 +158,8 @@ class _Examination:
             base = self._attempt(arrays, recorder=self._player.new_recorder())
             if base is not None:
                 self._inputs = [
-                    Input(array, one.name) for one, array in zip(self._inputs, arrays, strict=True)
+                    Input(array, one.name, looked_up=one.looked_up)
+                    for one, array in zip(self._inputs, arrays, strict=True)
                 ]
                 found.run, found.sequences, found.added = base, longer, amount
                 return
@@ -340,6 +350,16 @@ def at_their_start(model: Any) -> list[tuple[Any, Any]]:
             noise = random.uniform(-0.3, 0.3, values.shape).astype("float32")
             lent.append((variable, keras.ops.convert_to_tensor(values + noise, variable.dtype)))
     return lent
+
+
+def _looked_up(array: Array, run: Run) -> bool:
+    """Whether a call makes a vector of each number in an array."""
+    return any(
+        run.value(after).ndim == array.ndim + 1 and np.array_equal(run.value(before), array)
+        for node in run.nodes
+        for before in node.inputs
+        for after in node.outputs
+    )
 
 
 def masks_made(run: Run) -> list[tuple[Array, Mask]]:

@@ -2,7 +2,7 @@
 
 import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -254,11 +254,14 @@ class _Case:
         """No mask reaches the call: it was lost on the way, or none was ever made."""
         bare = [number for number in self._padded_inputs() if self._mask_in(number) is None]
         for number in bare:
-            cause, by_operator = self._lost_at(number)
+            how, cause = self._lost_at(number)
+            if cause is not None and how == "cleared":
+                why = _("{culprit} takes its own input's mask off, and {layer} reads that input.")
+                return self._by_hand_behind("cleared", why, cause)
             if cause is not None:
                 why = _("{culprit} does not pass the mask on, so {layer} reads padding as data.")
                 return self._by_hand_behind("lost", why, cause)
-            if by_operator:
+            if how == "operator":
                 why = _(
                     "An operator or a function between layers loses the mask, so {layer} reads "
                     "padding as data."
@@ -412,8 +415,10 @@ class _Case:
             number = same[0]
         return None
 
-    def _lost_at(self, number: int) -> tuple[RawCall | None, bool]:
-        """The call that lost the mask on the way to a tensor; else whether an operator did."""
+    def _lost_at(
+        self, number: int
+    ) -> tuple[Literal["", "operator", "cleared", "lost"], RawCall | None]:
+        """How a mask was lost on the way to a tensor, and by which call."""
         seen: set[int] = set()
         waiting = [number]
         while waiting:
@@ -424,17 +429,16 @@ class _Case:
             maker = self._maker(number)
             if maker is None:
                 if self._mask_was_made_before(number):
-                    return None, True
+                    return "operator", None
                 continue
             cleared = self._cleared_by(maker)
             if cleared is not None:
-                return cleared, False
+                return "cleared", cleared
             if maker.raw is not None and any(mask is not None for mask in maker.raw.masks_in):
-                raw: RawCall = maker.raw
-                return raw, False
+                return "lost", maker.raw
             waiting += maker.inputs
         cleared = self._cleared_by(self.node)
-        return cleared, False
+        return ("cleared", cleared) if cleared is not None else ("", None)
 
     def _cleared_by(self, node: Node) -> RawCall | None:
         """The call before that took the mask off a tensor that comes in here."""

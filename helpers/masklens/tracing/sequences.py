@@ -25,12 +25,15 @@ class Input:
         name: The name of the model's input, or the key in a dict; empty where there is none.
         given: The mask that the caller gave for it, (batch, time).
         batch: The `PaddedBatch` that it came as, if it did.
+        looked_up: Whether integers of shape (batch, sentences, words) are ids; else they are
+            features, as numbers of that shape are.
     """
 
     array: Array
     name: str = ""
     given: Mask | None = None
     batch: PaddedBatch | None = None
+    looked_up: bool = True
 
     @property
     def is_mask(self) -> bool:
@@ -41,12 +44,14 @@ class Input:
     @property
     def holds_ids(self) -> bool:
         """Whether it holds ids, one integer for each timestep."""
-        return self.array.dtype.kind in "iu" and self.array.ndim >= 2 and not self.is_mask
+        ids = self.array.dtype.kind in "iu" and self.array.ndim >= 2 and not self.is_mask
+        return ids and not self.holds_features
 
     @property
     def holds_features(self) -> bool:
         """Whether it holds a vector for each timestep."""
-        return self.array.dtype.kind == "f" and self.array.ndim == 3
+        kinds = "f" if self.looked_up else "iuf"
+        return self.array.dtype.kind in kinds and self.array.ndim == 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -426,8 +431,10 @@ def _checked_mask(given: Any, array: Array, name: str) -> Mask:
     if mask.ndim < 2 or mask.shape != array.shape[: mask.ndim]:
         raise ValueError(
             _(
-                "mask= has the shape {mask}, but the input {name} has {shape}: "
+                "mask= has the shape {mask}, but {input} has {shape}: "
                 "a mask has one value for each timestep, (batch, time)."
-            ).format(mask=mask.shape, name=name, shape=array.shape)
+            ).format(
+                mask=mask.shape, input=f"`{name}`" if name else _("the input"), shape=array.shape
+            )
         )
     return mask.astype(bool)
