@@ -13,7 +13,7 @@ from lens.oracle import DRAWS, Case, answer_of, give_weights, quiet
 from lens.random_models import draw
 
 # Seeds that failed once are tried each time.
-FAILED = (21, 45, 57, 73)
+FAILED = (21, 45, 57, 73, 135, 154, 207, 468, 552, 599, 619, 744, 807)
 MANY = int(os.environ.get("MASKLENS_FUZZ", "97"))
 SEEDS = sorted({*FAILED, *range(MANY)})
 
@@ -31,7 +31,11 @@ def traced(case: Case, seed: int) -> Iterator[Any]:
             model = case.build()
             answer_of(case, model)
         give_weights(model, np.random.default_rng([seed, weights]))
-        yield ml.trace(model, case.inputs)
+        found = ml.trace(model, case.inputs)
+        if found.known_from in ("zeros", "added") and case.padding:
+            # Nothing tells of such values that they are padding, so a user would have to.
+            found = ml.trace(model, case.inputs, mask=case.valid)
+        yield found
 
 
 @pytest.mark.parametrize("seed", SEEDS)

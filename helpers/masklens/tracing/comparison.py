@@ -180,11 +180,14 @@ class Comparison:
             if mask.ndim > 2 and _begins(shape, mask) and _begins(longer, more):
                 return Axes(batch=True, nested=place)
         time = []
-        for axis, (size, grown) in enumerate(zip(shape, longer, strict=True)):
-            if axis == 0 or size == grown:
-                continue
+        for axis, (size, grown) in list(enumerate(zip(shape, longer, strict=True)))[1:]:
             sizes = [(mask.shape[-1], more.shape[-1]) for mask, more in masks if mask.ndim == 2]
             places = [at for at, pair in enumerate(sizes) if pair == (size, grown)]
+            if size == grown:
+                # Of sequences that the model takes in one length only.
+                if axis == 1 and places and len(shape) > 2:
+                    time.append((axis, tuple(places)))
+                continue
             if not places and number not in self._answers:
                 # Something stands before or behind the timesteps, such as a token for all.
                 # Or each of them stands there several times.

@@ -1,6 +1,6 @@
 """Measuring whether padding gets into an answer: three questions, put to the model itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from masklens.mask import attach_mask, attached_mask
 from masklens.tracing.calls import Mask
 from masklens.tracing.comparison import TOLERANCES, Comparison, Question
 from masklens.tracing.leaks import Leak, Moves, OpaqueTypes, find_leaks, first_not_a_number
+from masklens.tracing.record import is_array
 from masklens.tracing.runs import Array, Node, Player, Run
 from masklens.tracing.sequences import (
     Input,
@@ -125,7 +126,14 @@ class _Examination:
         self._player.lend(lent)
         base = self._player.recorded(self._pack([one.array for one in self._inputs]))
         found = Measurement(base)
-        self._inputs = [replace(one, looked_up=_looked_up(one.array, base)) for one in self._inputs]
+        self._inputs = [
+            replace(
+                one,
+                looked_up=_looked_up(one.array, base),
+                taken_as_mask=_taken_as_mask(one.array, base),
+            )
+            for one in self._inputs
+        ]
         found.sequences = find_sequences(self._inputs, masks_made(base))
         found.tolerance = _tolerance(base)
         if not found.sequences:
@@ -158,7 +166,7 @@ class _Examination:
             base = self._attempt(arrays, recorder=self._player.new_recorder())
             if base is not None:
                 self._inputs = [
-                    Input(array, one.name, looked_up=one.looked_up)
+                    replace(one, array=array, given=None, batch=None)
                     for one, array in zip(self._inputs, arrays, strict=True)
                 ]
                 found.run, found.sequences, found.added = base, longer, amount
@@ -189,7 +197,7 @@ class _Examination:
         runs: list[tuple[Question, Run | None, Mask | None]] = [("amount", more, None)]
         runs += [("content", run, None) for run in self._other_content(found, random)]
         if not fixed:
-            runs.append(("rows", *self._other_rows(found, random)))
+            runs += [("rows", run, kept) for run, kept in self._other_rows(found, random)]
         for question, run, kept in runs:
             if run is None:
                 continue
@@ -202,6 +210,8 @@ class _Examination:
             if figure:
                 leaks = find_leaks(root, moves, self._opaque)
                 found.leaks += [leak for leak in leaks if not _among(leak, found.leaks)]
+        if found.moves["content"] is None and found.moves["amount"] is None:
+            self._ask_behind_masks(found, comparison)
         about_padding = found.moves["content"], found.moves["amount"]
         if not found.largest and about_padding == (None, None):
             found.moves = dict.fromkeys(QUESTIONS)
@@ -220,22 +230,30 @@ class _Examination:
         """Runs with more padding; sequences grow by different amounts where the model takes it."""
         if any(sequences.side is None for sequences in found.sequences):
             return None, []
-        count = len(found.sequences)
-        for amount in _AMOUNTS:
-            for amounts in dict.fromkeys([tuple(range(amount, amount + count)), (amount,) * count]):
-                arrays, longer = lengthened(self._inputs, found.sequences, amounts)
-                run = self._attempt(arrays)
-                if run is not None and run.agrees_with(found.run):
-                    return run, longer
+        for amounts in _amounts(len(found.sequences)):
+            arrays, longer = lengthened(self._inputs, found.sequences, amounts)
+            run = self._attempt(arrays)
+            if run is not None and run.agrees_with(found.run):
+                return run, longer
         return None, []
 
     def _other_content(self, found: Measurement, random: np.random.Generator) -> list[Run]:
-        arrays = with_other_content(self._inputs, found.sequences, random)
+        """Runs with other content: of all sequences at once, else of those that can be changed."""
+        runs = self._other_content_of(found.sequences, found, random)
+        if runs or len(found.sequences) == 1:
+            return runs
+        alone = [self._other_content_of([one], found, random) for one in found.sequences]
+        return [run for runs in alone for run in runs]
+
+    def _other_content_of(
+        self, changed: Sequence[Sequences], found: Measurement, random: np.random.Generator
+    ) -> list[Run]:
+        arrays = with_other_content(self._inputs, changed, random)
         runs = []
         for sign in (1.0, -1.0):
             known = [
                 (self._inputs[place].array, sequences.valid)
-                for sequences in found.sequences
+                for sequences in changed
                 for place in sequences.places
                 if not (self._inputs[place].is_mask or self._inputs[place].holds_features)
             ]
@@ -253,18 +271,37 @@ class _Examination:
                 break
         return runs
 
+    def _ask_behind_masks(self, found: Measurement, comparison: Comparison) -> None:
+        """Writes noise behind what makes its mask of the very values, where nothing else works.
+
+        An answer that stays shows that padding is ignored. One that moves shows nothing: such
+        noise never stands there.
+        """
+        run = self._attempt(
+            [one.array for one in self._inputs], replace=_Behind(found.run, makers(found.run))
+        )
+        if run is None or not _same_masks(found.run, run):
+            return
+        moves = Moves(comparison, found.run, run, "content", None, found.tolerance)
+        if moves.largest(found.run.nodes[0].outputs) == 0.0:
+            found.moves["content"] = 0.0
+
     def _other_rows(
         self, found: Measurement, random: np.random.Generator
-    ) -> tuple[Run | None, Mask]:
+    ) -> Iterator[tuple[Run | None, Mask]]:
         """Runs with other ids in some rows, and with vectors in their place that no id has."""
-        arrays, kept = with_other_rows(self._inputs, found.sequences, random)
-        unchanged = [
-            (arrays[place], np.broadcast_to(kept.reshape(-1, 1), arrays[place].shape[:2]))
-            for sequences in found.sequences
-            for place in sequences.places
-            if self._inputs[place].holds_ids and arrays[place].ndim == 2
-        ]
-        return self._attempt(arrays, replace=_Exchange(unchanged).replace), kept
+        for longest_stays in (True, False):
+            arrays, kept = with_other_rows(self._inputs, found.sequences, random, longest_stays)
+            unchanged = [
+                (arrays[place], np.broadcast_to(kept.reshape(-1, 1), arrays[place].shape[:2]))
+                for sequences in found.sequences
+                for place in sequences.places
+                if self._inputs[place].holds_ids and arrays[place].ndim == 2
+            ]
+            yield self._attempt(arrays, replace=_Exchange(unchanged).replace), kept
+            if len(self._inputs[0].array) == 1:
+                # The row that gave it company has nothing to say.
+                break
 
     def _differs_from_itself(self, found: Measurement, comparison: Comparison) -> bool:
         again = self._attempt([one.array for one in self._inputs])
@@ -272,6 +309,26 @@ class _Examination:
             return True
         moves = Moves(comparison, found.run, again, "content", None, found.tolerance)
         return bool(moves.largest(found.run.nodes[0].outputs))
+
+
+class _Behind:
+    """Writes noise to the padded timesteps of what made a mask."""
+
+    def __init__(self, base: Run, makers: Sequence[Node]) -> None:
+        self._masks = {node.place: base.mask(node.outputs[0]) for node in makers}
+        self._random = np.random.default_rng(1)
+
+    def __call__(self, node: Node, leaves: Sequence[Any], output: Any) -> Any:
+        import keras
+
+        valid = self._masks.get(node.place)
+        if valid is None or not keras.backend.is_float_dtype(output.dtype):
+            return output
+        values = np.asarray(keras.ops.convert_to_numpy(output)).astype("float32")
+        changed = other_content(values, valid, self._random)
+        tensor = keras.ops.convert_to_tensor(changed, dtype=output.dtype)
+        attach_mask(tensor, attached_mask(output))
+        return tensor
 
 
 class _Exchange:
@@ -353,30 +410,63 @@ def at_their_start(model: Any) -> list[tuple[Any, Any]]:
 
 
 def _looked_up(array: Array, run: Run) -> bool:
-    """Whether a call makes a vector of each number in an array."""
+    """Whether a layer makes a vector of each number in an array."""
+    import keras
+
     return any(
-        run.value(after).ndim == array.ndim + 1 and np.array_equal(run.value(before), array)
+        run.value(after).ndim == array.ndim + 1 and np.array_equal(run.value(node.inputs[0]), array)
         for node in run.nodes
-        for before in node.inputs
+        if isinstance(node.layer, keras.Layer) and len(node.inputs) == 1
         for after in node.outputs
     )
 
 
+def _taken_as_mask(array: Array, run: Run) -> bool:
+    """Whether some call was handed an array as a mask argument."""
+    if array.ndim != 2 or not np.isin(array, (0, 1)).all() or _looked_up(array, run):
+        return False
+    return any(
+        is_array(mask)
+        and (flat := run.boolean(mask)).size == array.size
+        and np.array_equal(flat.ravel(), array.ravel() != 0)
+        for node in run.nodes
+        for _name, mask in node.masks
+    )
+
+
+def _amounts(count: int) -> Iterator[tuple[int, ...]]:
+    """How much padding to add to each of some sequences, what tells most first."""
+    for amount in _AMOUNTS:
+        yield from dict.fromkeys([tuple(range(amount, amount + count)), (amount,) * count])
+    for place in range(count if count > 1 else 0):
+        for amount in _AMOUNTS:
+            yield tuple(amount if one == place else 0 for one in range(count))
+
+
+def makers(run: Run) -> list[Node]:
+    """The calls that made a mask, of what came in there."""
+    return [
+        node
+        for node in run.nodes
+        if node.raw is not None
+        and not any(run.mask(number) is not None for number in node.inputs)
+        # Else a call inside made it.
+        and not any(
+            run.mask(number) is not None for inner in node.inside for number in inner.outputs
+        )
+        and any(mask is not None and mask.ndim > 1 for mask in map(run.mask, node.outputs))
+    ]
+
+
 def masks_made(run: Run) -> list[tuple[Array, Mask]]:
     """The masks that calls made, each with the tensor that it was made of."""
-    made = []
-    for node in run.nodes:
-        inside = [number for inner in node.inside for number in inner.outputs]
-        if node.raw is None or any(run.mask(number) is not None for number in node.inputs):
-            continue
-        if any(run.mask(number) is not None for number in inside):
-            # A call inside made it, of what came in there.
-            continue
-        for number in node.outputs:
-            mask = run.mask(number)
-            if mask is not None and mask.ndim > 1:
-                made += [(run.value(place), mask) for place in node.inputs]
-    return made
+    return [
+        (run.value(place), mask)
+        for node in makers(run)
+        for number in node.outputs
+        if (mask := run.mask(number)) is not None and mask.ndim > 1
+        for place in node.inputs
+    ]
 
 
 def _same_masks(one: Run, two: Run) -> bool:

@@ -27,6 +27,7 @@ class Input:
         batch: The `PaddedBatch` that it came as, if it did.
         looked_up: Whether integers of shape (batch, sentences, words) are ids; else they are
             features, as numbers of that shape are.
+        taken_as_mask: Whether a layer takes it as a mask argument.
     """
 
     array: Array
@@ -34,12 +35,13 @@ class Input:
     given: Mask | None = None
     batch: PaddedBatch | None = None
     looked_up: bool = True
+    taken_as_mask: bool = False
 
     @property
     def is_mask(self) -> bool:
-        """Whether it is a mask by its name, such as `padding_mask`, or by its type."""
+        """Whether it is a mask by its name, such as `padding_mask`, by its type, or by its use."""
         named = "mask" in self.name.lower() or self.array.dtype.kind == "b"
-        return named and self.array.ndim == 2
+        return (named or self.taken_as_mask) and self.array.ndim == 2
 
     @property
     def holds_ids(self) -> bool:
@@ -165,7 +167,10 @@ def lengthened(
 
 
 def with_other_rows(
-    inputs: Sequence[Input], found: Sequence[Sequences], random: np.random.Generator
+    inputs: Sequence[Input],
+    found: Sequence[Sequences],
+    random: np.random.Generator,
+    longest_stays: bool = True,
 ) -> tuple[list[Array], Mask]:
     """Gives every second row other tokens and another length; a single row gets company.
 
@@ -173,6 +178,8 @@ def with_other_rows(
         inputs: The inputs of the model.
         found: What runs along time.
         random: Where chance comes from.
+        longest_stays: Whether the longest row is among those that stay as they were: what another
+            row does to its later timesteps is seen in it alone.
 
     Returns:
         The arrays, and (batch,) booleans: True where a row stayed as it was.
@@ -183,18 +190,18 @@ def with_other_rows(
         valids = [np.repeat(sequences.valid, 2, axis=0) for sequences in found]
     else:
         valids = [sequences.valid for sequences in found]
-    # The longest row stays: what another row does to its later timesteps is seen in it alone.
-    longest = int(valids[0].reshape(len(valids[0]), -1).sum(-1).argmax()) if valids else 0
-    kept = np.arange(len(inputs[0].array)) % 2 == longest % 2
-    if rows == 1:
-        kept = np.array([True, False])
+    lengths = valids[0].reshape(len(valids[0]), -1).sum(-1)
+    longest = int(lengths.argmax()) if rows > 1 else 0
+    kept = (np.arange(len(lengths)) % 2 == longest % 2) == longest_stays
     changed = np.flatnonzero(~kept)
     source = np.arange(len(kept))
-    source[changed] = np.roll(changed, 1) if len(changed) > 1 else np.flatnonzero(kept)[:1]
+    source[changed] = np.roll(changed, 1)
+    source[changed[0]] = np.flatnonzero(kept)[lengths[kept].argmax()]
     arrays = [one.array[source] for one in inputs]
     for sequences, valid in zip(found, valids, strict=True):
         for row in changed.tolist():
-            _change_row(row, inputs, arrays, sequences, valid[source], random)
+            shorter = valid[source[row]].sum() == valid[row].sum()
+            _change_row(row, inputs, arrays, sequences, valid[source], shorter, random)
     return arrays, kept
 
 
@@ -253,14 +260,15 @@ def _change_row(
     arrays: list[Array],
     sequences: Sequences,
     valid: Mask,
+    shorter: bool,
     random: np.random.Generator,
 ) -> None:
-    """Shuffles the tokens of a row, and turns the half that is next to the padding into padding."""
+    """Shuffles the tokens of a row, and if told to, makes half of them padding."""
     if valid.ndim > 2:
         return
     steps = np.flatnonzero(valid[row])
     order = random.permutation(steps)
-    fewer = len(steps) // 2
+    fewer = len(steps) // 2 if shorter else 0
     gone = steps[:fewer] if sequences.side == "pre" else steps[len(steps) - fewer :]
     for place in sequences.places:
         one, array = inputs[place], arrays[place]
@@ -283,12 +291,13 @@ def _told(
     if one.is_mask:
         return None
     fitting = [
-        (source, mask) for source, mask in made if mask.shape == one.array.shape[: mask.ndim]
+        (source, mask)
+        for source, mask in made
+        if mask.shape == one.array.shape[: mask.ndim] and mask.ndim > 1 and not mask.all()
     ]
     # Ids may come as floats: then only the layer that makes a mask of them tells.
-    own = [mask for source, mask in fitting if _same(source, one.array)]
-    for mask in (*own, *(() if one.array.ndim < 3 else [mask for _source, mask in fitting])):
-        if mask.ndim > 1 and not mask.all():
+    for source, mask in fitting:
+        if _same(source, one.array):
             return mask, "model"
     masks = [
         other for other in inputs if other.is_mask and other.array.shape == one.array.shape[:2]
@@ -297,6 +306,9 @@ def _told(
         nearest = max(masks, key=lambda other: (_explains(other, one), _likeness(one, [other])))
         if not np.asarray(nearest.array, dtype=bool).all():
             return np.asarray(nearest.array, dtype=bool), "input"
+    if fitting and one.array.ndim > 2:
+        # A mask that was made of what became of these vectors.
+        return fitting[0][1], "model"
     return None
 
 
