@@ -92,7 +92,7 @@ def find_sequences(inputs: Sequence[Input], made: Sequence[tuple[Array, Mask]]) 
     """Finds which inputs run along time, and which of their timesteps are tokens.
 
     The padded timesteps are known from, in this order: a mask that the caller gave, a
-    `PaddedBatch`, a mask that the model makes, an input called `*mask*`; else zeros at the ends.
+    `PaddedBatch`, a mask that the model makes, an input that is a mask; else zeros at the ends.
 
     Args:
         inputs: The inputs of the model.

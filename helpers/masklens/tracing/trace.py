@@ -40,8 +40,8 @@ class Trace:
         leaks: The calls at which padding first gets into valid values. Empty exactly when `moves`
             is 0.0 or None.
         known_from: What told which timesteps are tokens: `"argument"` (`mask=`), `"batch"` (a
-            `PaddedBatch`), `"model"` (the mask that it makes), `"input"` (an input called
-            `*mask*`), `"zeros"` (at the ends of rows), `"added"` (the batch had no padding); None
+            `PaddedBatch`), `"model"` (the mask that it makes), `"input"` (an input that
+            is a mask), `"zeros"` (at the ends of rows), `"added"` (the batch had no padding); None
             without a measurement.
         hidden: Whether padding gets in only once weights that hold nothing but 0 and 1 have other
             values, as they will after training.
