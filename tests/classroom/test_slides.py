@@ -21,7 +21,7 @@ from authoring import deck
 
 pytest_plugins = ["browser"]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks" / "en").glob("*.ipynb"))
 LONG = "03_propagation"
 LANGUAGES = ("en", "ko")
