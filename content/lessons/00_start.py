@@ -95,7 +95,7 @@ def build(mask_zero):
     return model
 
 
-# %% id="train" slide
+# %% id="train" fragment
 plain = build(mask_zero=False)
 plain.fit(sequences, ends, epochs=10, verbose=0)
 print(f"accuracy: {plain.evaluate(sequences, ends, verbose=0)[1]:.0%}")

@@ -145,7 +145,7 @@ for name, tensor in {"x": x, "y": y}.items():
     print(name, tensor.shape, keras.backend.standardize_dtype(tensor.dtype), end=" ")
     print("_keras_mask:", hasattr(tensor, "_keras_mask"))
 
-# %% id="beside-picture"
+# %% id="beside-picture" slide
 ml.show(batch, tokens=sentences, mask=ml.mask_of(x))
 
 # %% [markdown] id="beside-why" slide
@@ -269,7 +269,7 @@ table = embedding.get_weights()[0]
 print(hello[3, :3].round(3))
 print("row 0:", [bool((hello[step] == table[0]).all()) for step in range(6)])
 
-# %% id="vector-picture"
+# %% id="vector-picture" slide
 norm = np.linalg.norm(hello, axis=1)
 figure, ax = plt.subplots(figsize=(7, 3))
 ax.axvspan(2.5, 5.5, facecolor="none", edgecolor="0.8", hatch="//")
