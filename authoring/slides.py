@@ -60,11 +60,7 @@ def build(root: Path, target: Path, reveal: Path, names: Sequence[str] = ()) -> 
     if not (reveal / "dist" / "reveal.js").is_file():
         remedy = _INSTALL.format(reveal.parent.parent)
         raise AuthoringError([Fault(str(reveal), "", "no reveal.js here", remedy)])
-    known = [path.stem for path in sorted((root / "content" / "lessons").glob("*.py"))]
-    remedy = f"name one of: {', '.join(known)}"
-    if unknown := [name for name in names if name not in known]:
-        raise AuthoringError([Fault(name, "", "no such lesson", remedy) for name in unknown])
-    chosen = [name for name in known if not names or name in names]
+    chosen = _chosen(root, names)
     titles: dict[str, dict[str, str]] = {}
     pages: dict[str, str] = {}
     for language in layout.languages(root):
@@ -79,6 +75,15 @@ def build(root: Path, target: Path, reveal: Path, names: Sequence[str] = ()) -> 
     _write_assets(root, reveal, target / "assets")
     for path, text in pages.items():
         layout.write(target / path, text.encode())
+
+
+def _chosen(root: Path, names: Sequence[str]) -> list[str]:
+    """The lessons of these names, in their order; all of them without names."""
+    known = [path.stem for path in sorted((root / "content" / "lessons").glob("*.py"))]
+    remedy = f"name one of: {', '.join(known)}"
+    if unknown := [name for name in names if name not in known]:
+        raise AuthoringError([Fault(name, "", "no such lesson", remedy) for name in unknown])
+    return [name for name in known if not names or name in names]
 
 
 def _words(language: str) -> dict[str, str]:
