@@ -1,10 +1,10 @@
 """The slides in a browser that reaches no network: few enough, step by step, nothing cut off."""
 
-import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Shown, Watch
@@ -200,8 +200,13 @@ def test_what_cannot_be_made_is_named_with_a_remedy(
 
 @pytest.mark.usefixtures("made_slides")
 def test_a_lesson_whose_cells_have_no_word_is_named(
-    course: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(ROOT / "docs" / "slides", course / "docs" / "slides")
-    assert main(["--root", str(course)]) == 1
+    for folder in ("content/lessons", "notebooks/en"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "content/lessons/01_mask.py").touch()
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Mask")])
+    book.metadata["title"] = "Mask"
+    nbformat.write(book, tmp_path / "notebooks/en/01_mask.ipynb")
+    assert main(["--root", str(tmp_path)]) == 1
     assert "content/lessons/01_mask.py: no cell is a slide: mark " in capsys.readouterr().err
