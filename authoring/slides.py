@@ -28,20 +28,8 @@ _LINK = re.compile(r'href="(\d\d_\w+)\.ipynb"')
 _SHOWN = ["image/png", "text/html", "text/plain"]
 _SKIP = {"slide_type": "skip"}
 _WORDS = {
-    "en": {
-        "language": "English",
-        "course": "Padding and masking in Keras",
-        "slides": "Slides of the lessons",
-        "all": "All slides",
-        "figure": "Figure",
-    },
-    "ko": {
-        "language": "한국어",
-        "course": "Keras의 패딩과 마스킹",
-        "slides": "레슨 슬라이드",
-        "all": "모든 슬라이드",
-        "figure": "그림",
-    },
+    "en": {"language": "English", "slides": "Slides of the lessons", "figure": "Figure"},
+    "ko": {"language": "한국어", "slides": "레슨 슬라이드", "figure": "그림"},
 }
 
 
@@ -69,8 +57,8 @@ def build(root: Path, target: Path, reveal: Path, names: Sequence[str] = ()) -> 
             book = notebook.require(root, root / "notebooks" / language / f"{name}.ipynb")
             titles[language][name] = book.metadata.title
             pages[f"{language}/{name}.html"] = _deck(root, name, language, book, chosen)
-    index = Template((root / TEMPLATE / "decks.html.j2").read_text("utf-8"), autoescape=True)
-    pages["index.html"] = index.render(titles=titles, words=_words) + "\n"
+    decks = Template((root / TEMPLATE / "decks.html.j2").read_text("utf-8"), autoescape=True)
+    pages["index.html"] = decks.render(titles=titles, words=_words) + "\n"
     shutil.rmtree(target, ignore_errors=True)
     _write_assets(root, reveal, target / "assets")
     for path, text in pages.items():
