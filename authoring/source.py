@@ -20,6 +20,9 @@ LANGUAGE_LINE = 'ml.set_language("en")'
 LINKS = "links"
 _CELL_ID = re.compile(r"[a-z0-9_-]{1,64}")
 _MARKER = re.compile(r"# ?%%")
+# A word in a cell's header says what the cell is on the slides, as nbconvert knows it. A cell
+# without one is skipped.
+SLIDE_TYPES = ("slide", "fragment", "skip")
 # What jupytext notes of the text that it read.
 _NOTES = {"id", "cell_marker", "lines_to_next_cell"}
 
@@ -33,8 +36,9 @@ def read(root: Path, path: Path) -> Source:
 
     Raises:
         AuthoringError: a cell has no id, a malformed one, or one used before; the language is not
-            set exactly once; a cell is neither code nor Markdown; code cannot be cut into tokens;
-            the links cell is missing; or an exercise breaks a rule of `exercise.faults`.
+            set exactly once; a cell is neither code nor Markdown; a header has a word that is none
+            of SLIDE_TYPES; code cannot be cut into tokens; the links cell is missing; or an
+            exercise breaks a rule of `exercise.faults`.
     """
     text = path.read_text(encoding="utf-8")
     lines = text.split("\n")
@@ -55,6 +59,10 @@ def read(root: Path, path: Path) -> Source:
 
 def _cell(raw: Any, line: int) -> Cell:
     metadata = {key: value for key, value in raw.metadata.items() if key not in _NOTES}
+    words = [key for key, value in metadata.items() if value is None]
+    if len(words) == 1 and words[0] in SLIDE_TYPES:
+        del metadata[words[0]]
+        metadata["slideshow"] = {"slide_type": words[0]}
     return Cell(str(raw.metadata.get("id", "")), raw.cell_type, raw.source, metadata, line)
 
 
@@ -75,6 +83,9 @@ def _faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
             wrong = f"the id is used already in line {first_lines[cell.id]}"
             yield Fault(here, cell.id, wrong, "give this cell an id of its own")
         first_lines.setdefault(cell.id, cell.line)
+        if words := _strange_words(cell):
+            remedy = f"write one word behind the id, or none: {', '.join(SLIDE_TYPES)}"
+            yield Fault(here, cell.id, f"the slides cannot take {words!r}", remedy)
     settings = [
         cell
         for cell in cells
@@ -88,6 +99,13 @@ def _faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
     if LINKS not in first_lines:
         remedy = f'end the source with the links to its languages: # %% [markdown] id="{LINKS}"'
         yield Fault(place, "", f"no cell has the id {LINKS!r}", remedy)
+
+
+def _strange_words(cell: Cell) -> str:
+    """The words of a cell's header that mean nothing: before the id, unknown, or one too many."""
+    words = [cell.metadata.get("title", "")]
+    words += [key for key, value in cell.metadata.items() if value is None]
+    return " ".join(filter(None, words))
 
 
 def _unreadable(code: str) -> str:

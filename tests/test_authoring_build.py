@@ -185,6 +185,9 @@ def test_missing_and_fuzzy_translations_stop_their_language_only(
         ('# %% id="mask"', '# %% id="setup"', ":18: setup: the id is used already in line 13"),
         ('# %% id="mask"', "# %%", ":18: the cell has no id"),
         ('# %% id="mask"', '# %% id="Mask 1"', ":18: Mask 1: the id 'Mask 1' is malformed"),
+        ('# %% id="mask"', '# %% id="mask" slid', ":18: mask: the slides cannot take 'slid'"),
+        ('# %% id="mask"', '# %% slide id="mask"', ":18: mask: the slides cannot take 'slide'"),
+        ('id="mask"', 'id="mask" slide skip', ":18: mask: the slides cannot take 'skip slide'"),
         ('# %% id="mask"', '# %% [raw] id="mask"', ":18: mask: a raw cell"),
         ("sum(mask)", "sum((mask)", ":18: mask: not Python: "),
         ("sum(mask)", "if mask:\n    pass\n  sum(mask)", ":18: mask: not Python: unindent"),
@@ -212,6 +215,20 @@ def test_other_metadata_of_a_cell_is_kept(course: Path) -> None:
     edit(course / SOURCE, '# %% id="mask"', '# %% id="mask" tags=["remember"]')
     assert build(course) == 0
     assert cells(course / KOREAN)["mask"].metadata == {"tags": ["remember"]}
+
+
+@pytest.mark.parametrize("word", ["slide", "fragment", "skip"])
+def test_a_word_for_the_slides_reaches_each_language_without_executing_again(
+    course: Path, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    edit(course / SOURCE, '# %% id="mask"', f'# %% id="mask" {word}')
+    assert main(["check", "--root", str(course)]) == 1
+    capsys.readouterr()
+    assert build(course) == 0
+    assert capsys.readouterr().out.count(": unchanged in ") == 2
+    for path in (ENGLISH, KOREAN):
+        assert cells(course / path)["mask"].metadata == {"slideshow": {"slide_type": word}}
+    assert main(["check", "--root", str(course)]) == 0
 
 
 def test_the_repository_setting_adds_links_to_the_very_notebook(

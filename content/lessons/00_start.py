@@ -1,4 +1,4 @@
-# %% [markdown] id="title"
+# %% [markdown] id="title" slide
 """
 # Why does the same sentence get two answers?
 
@@ -45,7 +45,7 @@ print(isinstance(keras.ops.zeros(3), tf.Tensor))
 that Keras makes here is a tensor of TensorFlow.
 """
 
-# %% [markdown] id="question"
+# %% [markdown] id="question" slide
 """
 ## 2. Does padding change the answer?
 
@@ -53,7 +53,7 @@ The whole course uses these three sentences. They are cut into **tokens**: words
 marks. A model reads numbers, so each token is replaced by its **id**. The id of `!` is 71.
 """
 
-# %% id="tokens"
+# %% id="tokens" fragment
 sentences = [
     "Hello world !".split(),
     "How are you doing today".split(),
@@ -61,13 +61,13 @@ sentences = [
 ]
 ids = [[711, 632, 71], [73, 8, 3215, 55, 927], [83, 91, 1, 645, 1253, 927]]
 
-# %% [markdown] id="material"
+# %% [markdown] id="material" slide
 """
 Our model is to answer one question: **does the sentence end with `!`?** It learns from 512
 sequences. Each has six ids, drawn at random from those above, and about half of them end with 71.
 """
 
-# %% id="draw"
+# %% id="draw" fragment
 rng = np.random.default_rng(0)
 vocabulary = sorted({token for row in ids for token in row})
 sequences = rng.choice(vocabulary, size=(512, 6))
@@ -76,7 +76,7 @@ ends = sequences[:, -1] == 71
 for row in (0, 511):
     print(sequences[row], ends[row])
 
-# %% [markdown] id="model"
+# %% [markdown] id="model" slide
 """
 The model is small. An Embedding turns each id into 16 numbers, an LSTM reads them timestep after
 timestep, and a Dense layer gives one number between 0 (no) and 1 (yes). Training takes a few
@@ -84,7 +84,7 @@ seconds.
 """
 
 
-# %% id="build"
+# %% id="build" fragment
 def build(mask_zero):
     keras.utils.set_random_seed(0)
     entry = layers.Input(shape=(None,), dtype="int32")
@@ -95,29 +95,29 @@ def build(mask_zero):
     return model
 
 
-# %% id="train"
+# %% id="train" fragment
 plain = build(mask_zero=False)
 plain.fit(sequences, ends, epochs=10, verbose=0)
 print(f"accuracy: {plain.evaluate(sequences, ends, verbose=0)[1]:.0%}")
 
-# %% [markdown] id="padding"
+# %% [markdown] id="padding" slide
 """
 Now we ask about *Hello world !*. It has three tokens. In a batch all rows have the same length,
 so beside a sentence of six tokens it is filled up with zeros. That is **padding**:
 """
 
-# %% id="padding-picture"
+# %% id="padding-picture" fragment
 batch = ml.pad(ids[:1], maxlen=6, padding="post")
 print(batch.ids)
 ml.show(batch, tokens=sentences[:1])
 
-# %% [markdown] id="padding-predict"
+# %% [markdown] id="padding-predict" slide
 """
 **Predict.** We pad the sentence to 3 timesteps (no padding at all), 6, 12 and 24. It ends with `!`
 each time. Which four numbers does the model answer?
 """
 
-# %% id="without-mask"
+# %% id="without-mask" fragment
 lengths = (3, 6, 12, 24)
 
 
@@ -129,7 +129,7 @@ def answers(model):
 without_mask = answers(plain)
 print([f"{answer:.2f}" for answer in without_mask])
 
-# %% [markdown] id="padding-why"
+# %% [markdown] id="padding-why" slide
 """
 The same sentence gets two answers: yes without padding, no with it.
 
@@ -141,7 +141,7 @@ How many zeros there are depends on the *other* sentences in the batch. So the a
 sentence depends on its neighbours.
 """
 
-# %% [markdown] id="mask"
+# %% [markdown] id="mask" slide
 """
 ## 3. What does a mask change?
 
@@ -153,13 +153,13 @@ training.
 **Predict.** Every weight is the same as before. Which four numbers does this model answer?
 """
 
-# %% id="with-mask"
+# %% id="with-mask" fragment
 masked = build(mask_zero=True)
 masked.set_weights(plain.get_weights())
 with_mask = answers(masked)
 print([f"{answer:.2f}" for answer in with_mask])
 
-# %% id="both-lines"
+# %% id="both-lines" slide
 figure, ax = plt.subplots(figsize=(7, 3))
 ax.plot(lengths, with_mask, color="#0072b2", marker="o", label="mask_zero=True")
 ax.plot(lengths, without_mask, color="0.4", marker="s", linestyle="--", label="mask_zero=False")
@@ -170,23 +170,23 @@ ax.set_ylim(-0.1, 1.1)
 ax.legend()
 plt.show()
 
-# %% [markdown] id="mask-picture"
+# %% [markdown] id="mask-picture" slide
 """
 Without padding the two models agree. As soon as there is padding, only the model with the mask
 stays with its answer. This is the mask that its Embedding made, beside the batch:
 """
 
-# %% id="mask-show"
+# %% id="mask-show" fragment
 mask = ml.mask_of(masked.layers[0](batch.ids))
 ml.show(batch, tokens=sentences[:1], mask=mask)
 
-# %% [markdown] id="mask-why"
+# %% [markdown] id="mask-why" slide
 """
 **Why.** The mask changes no weight. It changes what is read. The LSTM skips the masked
 timesteps, so the last token that it reads is `!`, however much padding follows.
 """
 
-# %% [markdown] id="train-padded"
+# %% [markdown] id="train-padded" slide
 """
 ## 4. Is it enough to train with padding?
 
@@ -195,7 +195,7 @@ You may object: the first model had never seen padding. Let us train with it. Th
 padded to 6. We train one model without a mask and one with it.
 """
 
-# %% id="train-both"
+# %% id="train-both" fragment
 counts = rng.integers(1, 7, size=512)
 padded = np.where(np.arange(6) < counts[:, None], sequences, 0)
 judges = {}
@@ -205,21 +205,21 @@ for mask_zero in (False, True):
     accuracy = judges[mask_zero].evaluate(padded, counts < 4, verbose=0)[1]
     print(f"mask_zero={mask_zero}: accuracy {accuracy:.0%}")
 
-# %% [markdown] id="train-predict"
+# %% [markdown] id="train-predict" slide
 """
 **Predict.** Both are right about every training sequence. Our sentences have 3, 5 and 6 tokens, so
 only the first is short. What do the two models answer when there is no padding, and what when each
 sentence is padded to 24?
 """
 
-# %% id="train-answers"
+# %% id="train-answers" fragment
 for mask_zero, judge in judges.items():
     for row in ids:
         rows = [ml.pad([row], maxlen=maxlen, padding="post").ids for maxlen in (len(row), 24)]
         tight, wide = (float(judge(padded_row)[0, 0]) for padded_row in rows)
         print(f"mask_zero={mask_zero!s:5}  maxlen={len(row)}: {tight:.2f}  maxlen=24: {wide:.2f}")
 
-# %% [markdown] id="train-why"
+# %% [markdown] id="train-why" slide
 """
 **Why.** Without a mask the model found another way to 100%: in training, many zeros meant a short
 sentence. So it calls each of our sentences long when there is no padding, and short when there is
@@ -230,7 +230,7 @@ Both models had the same accuracy, and Keras raised no error. The difference app
 changed the padding and asked again. You will use this test throughout the course.
 """
 
-# %% [markdown] id="map"
+# %% [markdown] id="map" slide
 """
 ## 5. What will you learn in this course?
 
@@ -270,7 +270,7 @@ Chollet. The order of the topics, the three sentences with their ids, and the na
 the examples come from there. The explanations and the code are our own.
 """
 
-# %% [markdown] id="remember"
+# %% [markdown] id="remember" slide
 """
 ## Remember
 

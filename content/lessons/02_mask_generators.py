@@ -1,4 +1,4 @@
-# %% [markdown] id="title"
+# %% [markdown] id="title" slide
 """
 # Where does a mask live?
 
@@ -20,7 +20,7 @@ import masklens as ml
 
 ml.set_language("en")
 
-# %% [markdown] id="three-ways"
+# %% [markdown] id="three-ways" slide
 """
 ## 1. How do you tell a layer what to leave out?
 
@@ -29,7 +29,7 @@ array of True and False with the shape `(batch, time)`, one entry for each place
 is the batch of lesson 01:
 """
 
-# %% id="batch"
+# %% id="batch" fragment
 sentences = [
     "Hello world !".split(),
     "How are you doing today".split(),
@@ -40,7 +40,7 @@ batch = ml.pad(ids, padding="post")
 padded = batch.ids
 print(padded)
 
-# %% [markdown] id="three-ways-predict"
+# %% [markdown] id="three-ways-predict" slide
 """
 **Predict.** The second sentence has 5 tokens and 1 padded timestep. Does its row of the mask hold
 True five times, or once?
@@ -49,27 +49,27 @@ There are three ways to introduce a mask. The first is a `Masking` layer. It rea
 id becomes a vector with one feature. `ml.mask_of` reads the mask of a tensor:
 """
 
-# %% id="three-ways-masking"
+# %% id="three-ways-masking" fragment
 masking = keras.layers.Masking()
 print(ml.mask_of(masking(padded[..., None].astype("float32")))[1])
 
-# %% [markdown] id="three-ways-second"
+# %% [markdown] id="three-ways-second" slide
 """
 The second is an `Embedding` with `mask_zero=True`. It reads ids, and 0 is padding:
 """
 
-# %% id="three-ways-embedding"
+# %% id="three-ways-embedding" fragment
 keras.utils.set_random_seed(0)
 print(ml.mask_of(keras.layers.Embedding(5000, 16, mask_zero=True)(padded))[1])
 
-# %% [markdown] id="three-ways-third"
+# %% [markdown] id="three-ways-third" slide
 """
 The third is the argument `mask=` of a layer that uses masks, such as `LSTM`. Then you make the
 mask yourself. The last line compares the LSTM's answers with the mask and without, sentence by
 sentence: how far apart are they, in percent of the answer with the mask?
 """
 
-# %% id="three-ways-argument"
+# %% id="three-ways-argument" fragment
 keras.utils.set_random_seed(0)
 vectors = keras.layers.Embedding(5000, 16)(padded)
 lstm = keras.layers.LSTM(32)
@@ -84,7 +84,7 @@ print([f"{share:.0%}" for share in moved])
 # %% id="three-ways-picture"
 ml.show(mask)
 
-# %% [markdown] id="three-ways-why"
+# %% [markdown] id="three-ways-why" slide
 """
 **Why.** In Keras, True means *read this timestep* and False means *skip it*, so the row holds True
 five times. (Take care with masks from elsewhere: according to PyTorch's documentation, True in a
@@ -95,26 +95,26 @@ The first two ways make the mask for you, and this lesson is about them. Lesson 
 third.
 """
 
-# %% [markdown] id="values"
+# %% [markdown] id="values" slide
 """
 ## 2. Does `mask_zero=True` change the vectors?
 
 Here is the whole mask that an `Embedding` makes of our batch:
 """
 
-# %% id="mask-embedding"
+# %% id="mask-embedding" fragment
 keras.utils.set_random_seed(0)
 embedding = keras.layers.Embedding(input_dim=5000, output_dim=16, mask_zero=True)
 x = embedding(padded)
 print(ml.mask_of(x))
 
-# %% [markdown] id="values-predict"
+# %% [markdown] id="values-predict" slide
 """
 **Predict.** A second `Embedding` gets the same weights, but no `mask_zero=True`. Each of the two
 returns 3 · 6 · 16 = 288 numbers. How many of them differ?
 """
 
-# %% id="values-measure"
+# %% id="values-measure" fragment
 plain = keras.layers.Embedding(input_dim=5000, output_dim=16)
 plain.build()
 plain.set_weights(embedding.get_weights())
@@ -124,7 +124,7 @@ difference = np.abs(keras.ops.convert_to_numpy(x) - keras.ops.convert_to_numpy(y
 print(f"size: {difference.size}, nonzero: {np.count_nonzero(difference)}")
 print(f"max: {difference.max()}")
 
-# %% [markdown] id="values-why"
+# %% [markdown] id="values-why" slide
 """
 **Why.** `mask_zero=True` changes no number. The layer looks up the same rows of the same table.
 What it adds is a mask, and a mask is not a number in the output. So whoever prints the output of
@@ -132,7 +132,7 @@ an `Embedding` sees no difference. Only a later layer that uses the mask answers
 the LSTM did in section 1.
 """
 
-# %% [markdown] id="beside"
+# %% [markdown] id="beside" slide
 """
 ## 3. Where is the mask, then?
 
@@ -140,15 +140,15 @@ the LSTM did in section 1.
 and type agree as well. Can Python tell them apart?
 """
 
-# %% id="beside-attribute"
+# %% id="beside-attribute" fragment
 for name, tensor in {"x": x, "y": y}.items():
     print(name, tensor.shape, keras.backend.standardize_dtype(tensor.dtype), end=" ")
     print("_keras_mask:", hasattr(tensor, "_keras_mask"))
 
-# %% id="beside-picture"
+# %% id="beside-picture" slide
 ml.show(batch, tokens=sentences, mask=ml.mask_of(x))
 
-# %% [markdown] id="beside-why"
+# %% [markdown] id="beside-why" slide
 """
 **Why.** The mask travels *beside* the tensor. Keras ties it to the tensor as an attribute with the
 name `_keras_mask`, and the next layer looks for it there. On the left of the picture stands what
@@ -158,7 +158,7 @@ A tensor without a mask does not carry an empty one. It has no such attribute, a
 on it stops:
 """
 
-# %% id="beside-missing"
+# %% id="beside-missing" fragment
 try:
     print(y._keras_mask)
 except AttributeError as error:
@@ -191,7 +191,7 @@ print(ml.mask_of(y))
 computed = keras.ops.convert_to_numpy(embedding.compute_mask(padded))
 print(np.array_equal(computed, ml.mask_of(x)))
 
-# %% [markdown] id="slice"
+# %% [markdown] id="slice" slide
 """
 ## 4. What is left after slicing?
 
@@ -199,7 +199,7 @@ print(np.array_equal(computed, ml.mask_of(x)))
 shape `(3, 5)`, one of shape `(3, 6)`, or none? And `x * 2`?
 """
 
-# %% id="slice-measure"
+# %% id="slice-measure" fragment
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", UserWarning)
     results = {"x": x, "x[:, 1:]": x[:, 1:], "x * 2": x * 2, "x[:]": x[:]}
@@ -208,12 +208,12 @@ for name, tensor in results.items():
     print(f"{name:9}", tensor.shape, "mask:", None if carried is None else carried.shape)
 print("warnings:", len(caught))
 
-# %% id="slice-picture"
+# %% id="slice-picture" slide
 rest = ml.pad([row[1:] for row in ids], padding="post")
 display(ml.show(batch, tokens=sentences, mask=ml.mask_of(x), caption="x"))
 display(ml.show(rest, tokens=[words[1:] for words in sentences], caption="x[:, 1:]"))
 
-# %% [markdown] id="slice-why"
+# %% [markdown] id="slice-why" slide
 """
 The words are still there, and so is the padding. The mask, which told them apart, is gone.
 
@@ -222,18 +222,18 @@ The words are still there, and so is the padding. The mask, which told them apar
 is the same:
 """
 
-# %% id="slice-functional"
+# %% id="slice-functional" fragment
 symbolic = embedding(keras.Input(shape=(None,), dtype="int32"))
 print("x:", ml.mask_of(symbolic) is not None)
 print("x[:, 1:]:", ml.mask_of(symbolic[:, 1:]) is not None)
 
-# %% [markdown] id="slice-carry"
+# %% [markdown] id="slice-carry" slide
 """
 Carrying the mask is the work of a layer. Here are two ways to the same numbers, a function and a
 layer:
 """
 
-# %% id="slice-layer"
+# %% id="slice-layer" fragment
 function = keras.ops.relu(x)
 layer = keras.layers.Activation("relu")(x)
 equal = np.array_equal(keras.ops.convert_to_numpy(function), keras.ops.convert_to_numpy(layer))
@@ -241,21 +241,21 @@ print("equal:", equal)
 print("keras.ops.relu:", ml.mask_of(function) is not None)
 print("Activation:", ml.mask_of(layer) is not None)
 
-# %% [markdown] id="slice-remedy"
+# %% [markdown] id="slice-remedy" slide
 """
 Two remedies: slice the mask as well and pass it by hand, or slice the ids *before* the
 `Embedding`, which then makes the right mask itself. The LSTM gives the same answer to both. With
 the sliced tensor alone its answer is another:
 """
 
-# %% id="slice-by-hand"
+# %% id="slice-by-hand" fragment
 by_hand = keras.ops.convert_to_numpy(lstm(x[:, 1:], mask=ml.mask_of(x)[:, 1:]))
 ids_first = keras.ops.convert_to_numpy(lstm(embedding(padded[:, 1:])))
 left_behind = keras.ops.convert_to_numpy(lstm(x[:, 1:]))
 print(f"by_hand - ids_first: {np.abs(by_hand - ids_first).max():.3f}")
 print(f"by_hand - left_behind: {np.abs(by_hand - left_behind).max():.3f}")
 
-# %% [markdown] id="vector"
+# %% [markdown] id="vector" slide
 """
 ## 5. Is the vector at a padded timestep zero?
 
@@ -263,13 +263,13 @@ print(f"by_hand - left_behind: {np.abs(by_hand - left_behind).max():.3f}")
 False there. What does `x` hold at these timesteps?
 """
 
-# %% id="vector-measure"
+# %% id="vector-measure" fragment
 hello = keras.ops.convert_to_numpy(x)[0]
 table = embedding.get_weights()[0]
 print(hello[3, :3].round(3))
 print("row 0:", [bool((hello[step] == table[0]).all()) for step in range(6)])
 
-# %% id="vector-picture"
+# %% id="vector-picture" slide
 norm = np.linalg.norm(hello, axis=1)
 figure, ax = plt.subplots(figsize=(7, 3))
 ax.axvspan(2.5, 5.5, facecolor="none", edgecolor="0.8", hatch="//")
@@ -281,7 +281,7 @@ ax.set_ylabel("norm")
 ax.legend()
 plt.show()
 
-# %% [markdown] id="vector-why"
+# %% [markdown] id="vector-why" slide
 """
 **Why.** Id 0 has a row in the table like every other id, filled with random numbers at the start.
 The `Embedding` looks it up, the same row at each padded timestep. The vectors at the padded
@@ -290,12 +290,12 @@ not to be read stands in the mask alone. An average over time that does not look
 counts them. This is how far it moves, in percent of the average over the words:
 """
 
-# %% id="vector-mean"
+# %% id="vector-mean" fragment
 all_six = hello.mean(axis=0)
 tokens_only = hello[ml.mask_of(x)[0]].mean(axis=0)
 print(f"moved: {np.linalg.norm(all_six - tokens_only) / np.linalg.norm(tokens_only):.0%}")
 
-# %% [markdown] id="known"
+# %% [markdown] id="known" slide
 """
 ## 6. Does the mask know what is padding?
 
@@ -308,7 +308,7 @@ timestep at which the mask says False, and press *Show the answer*. By keyboard,
 from button to button, and the space bar marks one.
 """
 
-# %% id="known-explorer"
+# %% id="known-explorer" slide
 ml.PaddingExplorer(ids, tokens=sentences, maxlens=[4, 6], values=[0, -1, 1], predict=True)
 
 # %% id="known-count"
@@ -317,7 +317,7 @@ for value in (0, -1, 1):
     said = keras.ops.convert_to_numpy(embedding.compute_mask(filled))
     print(f"value={value}: {np.count_nonzero(said == 0)} False")
 
-# %% [markdown] id="known-why"
+# %% [markdown] id="known-why" slide
 """
 **Why.** No. The `Embedding` gets numbers, and cannot see where they come from. It compares each one
 with 0. With `value=-1` no number is 0, so the mask is True everywhere, and a later layer reads the
@@ -326,7 +326,7 @@ word whose id is 0 would be skipped. So there are two rules for `mask_zero=True`
 give 0 to no word.
 """
 
-# %% [markdown] id="masking"
+# %% [markdown] id="masking" slide
 """
 ## 7. When does `Masking` mask a timestep?
 
@@ -335,12 +335,12 @@ Measurements have no ids. A timestep is then a vector of features, and `Masking`
 and repeat each one 10 times:
 """
 
-# %% id="mask-masking"
+# %% id="mask-masking" fragment
 features = np.repeat(padded[..., None].astype("float32"), 10, axis=-1)
 print(features.shape)
 print(ml.mask_of(keras.layers.Masking()(features)))
 
-# %% [markdown] id="masking-predict"
+# %% [markdown] id="masking-predict" slide
 """
 It is the same mask as in section 2. Here all 10 features of a padded timestep are 0. Real
 measurements are not so tidy.
@@ -349,7 +349,7 @@ measurements are not so tidy.
 of them does `Masking(mask_value=-1)` mask? And what does it return for them?
 """
 
-# %% id="masking-all"
+# %% id="masking-all" fragment
 readings = np.array([[[-1, -1], [-1, 3], [0, 0], [2, 4]]], dtype="float32")
 marked = keras.layers.Masking(mask_value=-1)(readings)
 print(ml.mask_of(marked))
@@ -361,7 +361,7 @@ display(ml.show(ml.mask_of(marked), tokens=names, caption="mask_value=-1"))
 zeros = keras.layers.Masking(mask_value=0)(readings)
 display(ml.show(ml.mask_of(zeros), tokens=names, caption="mask_value=0"))
 
-# %% [markdown] id="masking-why"
+# %% [markdown] id="masking-why" slide
 """
 **Why.** A timestep is masked only if **all** its features equal `mask_value`. In `[-1, 3]` one of
 two features does, so the timestep is read, and the -1 in it is read as a measurement.
@@ -372,7 +372,7 @@ two timesteps hold `[0, 0]`: one is masked, the other is a measurement of zero. 
 tell them apart.
 """
 
-# %% [markdown] id="float-id"
+# %% [markdown] id="float-id" slide
 """
 ## 8. Is 0.6 a word or padding?
 
@@ -382,7 +382,7 @@ In lesson 01, `pad_sequences` cut 0.6 down to 0. With `dtype="float32"` it stays
 look up, and does the mask say True or False?
 """
 
-# %% id="float-id-measure"
+# %% id="float-id-measure" fragment
 float_ids = np.array([[0.6, 0.0, 1.7]], dtype="float32")
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", UserWarning)
@@ -392,7 +392,7 @@ print("row:", [np.flatnonzero((table == vector).all(axis=1)).item() for vector i
 print("mask:", ml.mask_of(looked_up)[0], "warnings:", len(caught))
 ml.show(ml.mask_of(looked_up), tokens=float_ids)
 
-# %% [markdown] id="float-id-why"
+# %% [markdown] id="float-id-why" slide
 """
 **Why.** The mask and the look-up are computed separately. The mask asks whether the id differs
 from 0, and 0.6 does. The look-up needs a whole number and drops the fraction, so 0.6 becomes 0. A
@@ -400,7 +400,7 @@ later layer therefore reads the vector of padding as if it were a word, and no w
 Give an `Embedding` integers: `dtype="int32"`.
 """
 
-# %% [markdown] id="remember"
+# %% [markdown] id="remember" slide
 """
 ## Remember
 

@@ -1,4 +1,4 @@
-# %% [markdown] id="title"
+# %% [markdown] id="title" slide
 """
 # Who carries the mask, and who uses it?
 
@@ -20,7 +20,7 @@ import masklens as ml
 
 ml.set_language("en")
 
-# %% [markdown] id="growth"
+# %% [markdown] id="growth" slide
 """
 ## 1. Does the answer move when padding grows?
 
@@ -28,7 +28,7 @@ In lesson 02 an `Embedding` made a mask. What is it good for? Here is our batch 
 timesteps and to 12. The words are the same, so the answer should be the same, too.
 """
 
-# %% id="batches"
+# %% id="batches" fragment
 sentences = [
     "Hello world !".split(),
     "How are you doing today".split(),
@@ -40,7 +40,7 @@ long = ml.pad(ids, padding="post", maxlen=12)
 display(ml.show(short, tokens=sentences))
 display(ml.show(long, tokens=sentences))
 
-# %% [markdown] id="growth-predict"
+# %% [markdown] id="growth-predict" slide
 """
 **Predict.** Two models, each an `Embedding` and an `LSTM`, differ in one argument: only the first
 has `mask_zero=True`. Nobody passes `mask=` to the LSTM. How far does the answer of each model move
@@ -54,7 +54,7 @@ def difference(one, other):
     return round(float(np.abs(one - other).max()), 3)
 
 
-# %% id="sequential"
+# %% id="sequential" slide
 keras.utils.set_random_seed(0)
 model = keras.Sequential(
     [
@@ -64,7 +64,7 @@ model = keras.Sequential(
 )
 print(f"mask_zero=True: {difference(model(short.ids), model(long.ids))}")
 
-# %% id="sequential-without"
+# %% id="sequential-without" fragment
 largest = np.abs(keras.ops.convert_to_numpy(model(short.ids))).max()
 
 keras.utils.set_random_seed(0)
@@ -72,7 +72,7 @@ unmasked = keras.Sequential([keras.layers.Embedding(5000, 16), keras.layers.LSTM
 print(f"mask_zero=False: {difference(unmasked(short.ids), unmasked(long.ids))}")
 print(f"largest output: {largest:.3f}")
 
-# %% [markdown] id="growth-thread"
+# %% [markdown] id="growth-thread" slide
 """
 With the mask the answer stays where it is. Without the mask it moves by 0.03. That sounds little,
 but no number in the right answer is larger than 0.014.
@@ -86,10 +86,10 @@ the pictures above.
 **Predict.** The `Embedding` makes a mask. Does the answer, behind the `LSTM`, still carry one?
 """
 
-# %% id="sequential-trace"
+# %% id="sequential-trace" slide
 ml.trace(model, short)
 
-# %% [markdown] id="growth-why"
+# %% [markdown] id="growth-why" slide
 """
 **Why.** The `Embedding` ties its mask to its output. Keras finds it there and gives it to the
 `LSTM`, which leaves out the masked timesteps. There the thread ends in a bar, and nothing is lost:
@@ -98,7 +98,7 @@ a Sequential model hands the tensor from layer to layer, and the mask goes with 
 propagation**.
 """
 
-# %% [markdown] id="graph"
+# %% [markdown] id="graph" slide
 """
 ## 2. Where is the mask before there is a batch?
 
@@ -109,7 +109,7 @@ In the Functional API you connect the layers first, and the batch comes later. T
 else?
 """
 
-# %% id="graph-mask"
+# %% id="graph-mask" fragment
 inputs = keras.Input(shape=(None,), dtype="int32")
 symbolic = ml.mask_of(keras.layers.Embedding(5000, 16, mask_zero=True)(inputs))
 print(type(symbolic).__name__, symbolic.dtype, symbolic.shape)
@@ -137,7 +137,7 @@ for mask_zero in (True, False):
 for mask_zero in (True, False):
     print([type(operation).__name__ for operation in connect(mask_zero).operations])
 
-# %% [markdown] id="graph-moments"
+# %% [markdown] id="graph-moments" slide
 """
 In a Functional model the layers are called at two moments: while you connect them, and when a batch
 comes. `ml.trace` draws the second. For the first there is `ml.record()`, which records every
@@ -146,13 +146,13 @@ call of a layer in a block of code. It shows where masks go, and measures nothin
 **Predict.** At which of the two moments does the `LSTM` get a mask?
 """
 
-# %% id="graph-trace"
+# %% id="graph-trace" slide
 with ml.record() as connecting:
     model = connect(mask_zero=True)
 display(connecting)
 display(ml.trace(model, short))
 
-# %% [markdown] id="graph-why"
+# %% [markdown] id="graph-why" slide
 """
 At both. While you connect the layers, the picture can only say that there is a mask. Its values
 come with the batch.
@@ -163,7 +163,7 @@ connect the layers, and the mask becomes a part of the model: `NotEqual` compute
 every batch. The model without `mask_zero=True` has no such part.
 """
 
-# %% [markdown] id="frozen"
+# %% [markdown] id="frozen" slide
 """
 ## 3. What does the LSTM return at a masked timestep?
 
@@ -174,7 +174,7 @@ ones included.
 11: zeros, the same state again and again, or a state that still moves?
 """
 
-# %% id="frozen-measure"
+# %% id="frozen-measure" fragment
 hello = long.ids[:1]
 for mask_zero in (True, False):
     keras.utils.set_random_seed(0)
@@ -184,7 +184,7 @@ for mask_zero in (True, False):
     still = [bool((state[step] == state[2]).all()) for step in range(3, 12)]
     print(f"mask_zero={mask_zero}: {sum(still)} of {len(still)} == state[2]")
 
-# %% [markdown] id="frozen-watch"
+# %% [markdown] id="frozen-watch" slide
 """
 With the mask it is the same state, again and again. Watch it happen: here is the model of section 2
 with `mask_zero=True`. Play it, or step through it, and look at the other sentences, too. A column
@@ -195,7 +195,7 @@ shown, but *moves by* counts them all: it is the largest change of any of them.
 to a place of its own for each sentence, or to the same place for all?
 """
 
-# %% id="frozen-play"
+# %% id="frozen-play" slide
 ml.TimestepExplorer(model, long, tokens=sentences)
 
 # %% [markdown] id="frozen-apart"
@@ -211,7 +211,7 @@ for mask_zero in (True, False):
     first, second, _third = connect(mask_zero)(padded)
     print(f"mask_zero={mask_zero}: {difference(first, second)}")
 
-# %% [markdown] id="frozen-why"
+# %% [markdown] id="frozen-why" slide
 """
 Without the mask nothing is left of the difference. Whatever the sentence was, enough zeros lead the
 state of this LSTM to the same place: the padding has washed the words out. Training could teach it
@@ -225,7 +225,7 @@ To skip a timestep is not to save time. Keras's source shows that on a CPU it is
 same, and the result is thrown away.
 """
 
-# %% [markdown] id="carry"
+# %% [markdown] id="carry" slide
 """
 ## 4. Who carries the mask on?
 
@@ -236,7 +236,7 @@ new tensor.
 which of the eight outputs is there still a mask?
 """
 
-# %% id="carry-layers"
+# %% id="carry-layers" fragment
 keras.utils.set_random_seed(0)
 layers = {
     "Dropout": keras.layers.Dropout(0.5),
@@ -249,7 +249,7 @@ layers = {
     "Flatten": keras.layers.Flatten(),
 }
 
-# %% id="carry-measure"
+# %% id="carry-measure" slide
 keras.utils.set_random_seed(0)
 masked = keras.layers.Embedding(5000, 16, mask_zero=True)(short.ids)
 warned = {}
@@ -265,7 +265,7 @@ for name, layer in layers.items():
 print([name for name, messages in warned.items() if messages])
 print(warned["Conv1D"][0].split("However, ")[1])
 
-# %% [markdown] id="carry-why"
+# %% [markdown] id="carry-why" slide
 """
 **Why.** A layer carries the mask if whoever wrote it has said that it may:
 
@@ -278,7 +278,7 @@ print(warned["Conv1D"][0].split("However, ")[1])
   missed.
 """
 
-# %% [markdown] id="carry-stack"
+# %% [markdown] id="carry-stack" slide
 """
 In a model such layers stand one behind the other. Here are six of them on an `Embedding`, and the
 fifth is a `Conv1D`.
@@ -286,7 +286,7 @@ fifth is a `Conv1D`.
 **Predict.** To which of the six does a mask come? Which of them pass it on?
 """
 
-# %% id="carry-thread"
+# %% id="carry-thread" fragment
 keras.utils.set_random_seed(0)
 stack = keras.Sequential(
     [
@@ -300,13 +300,13 @@ stack = keras.Sequential(
     ]
 )
 
-# %% id="carry-picture"
+# %% id="carry-picture" slide
 with warnings.catch_warnings(action="ignore"):
     trace = ml.trace(stack, short)
 display(trace)
 print([call.name for call in trace.leaks])
 
-# %% [markdown] id="carry-cut"
+# %% [markdown] id="carry-cut" slide
 """
 A ring on the thread is a layer that passes the mask on. At `Conv1D` the thread is cut: a mask comes
 in, and none goes out. The last `LSTM` would use a mask, but none reaches it. The red drop says that
@@ -315,7 +315,7 @@ padding beside it. Below it you read why, and what you can do. `trace.leaks` hol
 which padding first gets in.
 """
 
-# %% [markdown] id="help"
+# %% [markdown] id="help" slide
 """
 ## 5. Does `mask_zero=True` help every model?
 
@@ -325,7 +325,7 @@ without. All weights are the same.
 **Predict.** In which of the five do the two answers differ?
 """
 
-# %% id="help-models"
+# %% id="help-models" fragment
 embeddings = {}
 for mask_zero in (True, False):
     keras.utils.set_random_seed(0)
@@ -339,7 +339,7 @@ tails = {
 }
 
 
-# %% id="help-measure"
+# %% id="help-measure" slide
 def answer(batch, mask_zero, tail):
     x = embeddings[mask_zero](batch.ids)
     with warnings.catch_warnings(action="ignore"):
@@ -365,7 +365,7 @@ for name, tail in tails.items():
     except ValueError as error:
         print(f"{name:22} {type(error).__name__}")
 
-# %% [markdown] id="help-why"
+# %% [markdown] id="help-why" slide
 """
 **Why.** A mask helps only if it reaches a layer that uses it.
 
@@ -378,7 +378,7 @@ for name, tail in tails.items():
   is data to this model. It cannot even be called with 12 timesteps, because it has weights for 6.
 """
 
-# %% [markdown] id="help-choose"
+# %% [markdown] id="help-choose" slide
 """
 Now put a layer between `Embedding` and `LSTM` yourself. In the last two lines of the menu the
 output of an attention layer is added to what went into it, as in a Transformer. With `Flatten`, a
@@ -391,7 +391,7 @@ Below the thread you see how far the output moves when our three sentences get m
 code that builds this very model. All weights begin with the same seed.
 """
 
-# %% id="help-explorer"
+# %% id="help-explorer" slide
 ml.PropagationExplorer(ids, predict=True)
 
 # %% [markdown] id="help-chosen"
@@ -407,7 +407,7 @@ input. So `x` comes to the sum without a mask, and the sum has none either. With
 Layers of your own, such as `MyActivation`, are the topic of [lesson 06](06_opting_in.ipynb).
 """
 
-# %% [markdown] id="use"
+# %% [markdown] id="use" slide
 """
 ## 6. Does a layer that has the mask use it?
 
@@ -418,19 +418,19 @@ the output stays the same, the mask was not used.
 One mask lets all words through, the other only the first two of each sentence:
 """
 
-# %% id="use-masks"
+# %% id="use-masks" fragment
 all_words = short.mask
 two_words = short.mask & (np.arange(6) < 2)
 display(ml.show(short, tokens=sentences, mask=all_words))
 display(ml.show(short, tokens=sentences, mask=two_words))
 
-# %% [markdown] id="use-predict"
+# %% [markdown] id="use-predict" slide
 """
 **Predict.** The `call` of each of these four layers has an argument `mask`. Which of the outputs
 change with the mask?
 """
 
-# %% id="use-measure"
+# %% id="use-measure" fragment
 keras.utils.set_random_seed(0)
 trials = {
     "LSTM": keras.layers.LSTM(32),
@@ -443,7 +443,7 @@ for name, layer in trials.items():
     moved = difference(layer(vectors, mask=all_words), layer(vectors, mask=two_words))
     print(f"{name:22} {moved}")
 
-# %% [markdown] id="use-why"
+# %% [markdown] id="use-why" slide
 """
 **Why.** The `LSTM` and the average leave out timesteps, so it matters to them which. The `Dense`
 inside `TimeDistributed` computes every timestep by itself, whatever the mask says.
@@ -451,7 +451,7 @@ inside `TimeDistributed` computes every timestep by itself, whatever the mask sa
 it computes them from the batch, and then it leaves the masked timesteps out:
 """
 
-# %% id="use-training"
+# %% id="use-training" fragment
 layer = trials["BatchNormalization"]
 one, other = (layer(vectors, mask=mask, training=True) for mask in (all_words, two_words))
 print(f"training=True: {difference(one, other)}")
@@ -506,7 +506,7 @@ Every box has a layer in it. Top left are the layers that carry the mask for oth
 the layers for which you make it. Bottom left are the layers that lose it unused.
 """
 
-# %% [markdown] id="remember"
+# %% [markdown] id="remember" slide
 """
 ## Remember
 

@@ -1,4 +1,4 @@
-# %% [markdown] id="title"
+# %% [markdown] id="title" slide
 """
 # What if no layer makes the mask for you?
 
@@ -19,7 +19,7 @@ import masklens as ml
 
 ml.set_language("en")
 
-# %% [markdown] id="lost"
+# %% [markdown] id="lost" slide
 """
 ## 1. What if the mask is lost on the way?
 
@@ -28,7 +28,7 @@ multiplied by 4, as in a Transformer: 4 is the square root of the 16 features. L
 what such arithmetic does to a mask.
 """
 
-# %% id="lost-scale"
+# %% id="lost-scale" fragment
 ids = [[711, 632, 71], [73, 8, 3215, 55, 927], [83, 91, 1, 645, 1253, 927]]
 padded = ml.pad(ids, padding="post").ids
 
@@ -38,7 +38,7 @@ lstm = keras.layers.LSTM(32, name="lstm")
 scaled = embedding(padded) * 4
 print(ml.mask_of(scaled))
 
-# %% [markdown] id="lost-predict"
+# %% [markdown] id="lost-predict" slide
 """
 The tensor has no mask any more. But the layer that made it can make it again:
 `embedding.compute_mask(padded)` returns the mask of these ids. An `LSTM` takes it as `mask=`.
@@ -48,7 +48,7 @@ without and with the mask that you hand over?
 """
 
 
-# %% id="lost-hand-over"
+# %% id="lost-hand-over" slide
 def difference(one, other):
     return float(keras.ops.max(keras.ops.abs(one - other)))
 
@@ -62,7 +62,7 @@ by_hand = difference(lstm(scaled, mask=mask), lstm(scaled_longer, mask=mask_long
 print(f"mask=None: {without:.3f}")
 print(f"mask=mask: {by_hand:.3f}")
 
-# %% [markdown] id="lost-picture"
+# %% [markdown] id="lost-picture" slide
 """
 Without the mask, the zeros that we added change the answer. With it, they change nothing. What did
 the LSTM receive? `ml.record` records each call of a layer in its block. The picture lists the calls
@@ -74,14 +74,14 @@ knot where a layer makes the mask.
 picture is the mask lost?
 """
 
-# %% id="lost-record"
+# %% id="lost-record" slide
 with ml.record() as trace:
     scaled = embedding(padded) * 4
     lstm(scaled)
     lstm(scaled, mask=mask)
 display(trace)
 
-# %% [markdown] id="lost-why"
+# %% [markdown] id="lost-why" slide
 """
 **Why.** No row shows the loss: `* 4` is no layer, so no call of it is recorded. But the thread
 below `embedding` leads to no other layer, and the first `lstm` sees no mask. The second one
@@ -91,7 +91,7 @@ A mask is only a boolean array of shape `(batch, time)`. It does not matter to t
 or how it came. What matters is that it belongs to this batch: True for each timestep to read.
 """
 
-# %% [markdown] id="layer"
+# %% [markdown] id="layer" slide
 """
 ## 2. Is a mask by hand as good as an automatic one?
 
@@ -101,7 +101,7 @@ random ids.
 """
 
 
-# %% id="layer-class"
+# %% id="layer-class" fragment
 class MyLayer(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -124,14 +124,14 @@ layer = MyLayer()
 print(many.shape)
 print(layer(many).shape)
 
-# %% [markdown] id="layer-predict"
+# %% [markdown] id="layer-predict" slide
 """
 **Predict.** Leave out `mask=`, and Keras hands over the mask that is on the tensor. How far apart
 are the two answers? Does `mask=None` switch masking off? And if you hand over another mask, full
 of True: which one wins, yours or the one on the tensor?
 """
 
-# %% id="layer-compare"
+# %% id="layer-compare" slide
 vectors = layer.embedding(many)
 automatic = layer.lstm(vectors)
 print(f"MyLayer - automatic: {difference(layer(many), automatic)}")
@@ -143,14 +143,14 @@ unmasked = layer.lstm(vectors * 1)
 print(f"mask=ones - automatic: {difference(overruled, automatic):.3f}")
 print(f"mask=ones - unmasked: {difference(overruled, unmasked)}")
 
-# %% [markdown] id="layer-why"
+# %% [markdown] id="layer-why" slide
 """
 **Why.** If you leave `mask=` out, or say `mask=None`, Keras fills in the mask of the tensor. The
 same mask gives the same answer: the difference is exactly 0. A mask that you do hand over always
 wins, even if it is wrong. So write `mask=` where Keras cannot know the mask.
 """
 
-# %% [markdown] id="lengths"
+# %% [markdown] id="lengths" slide
 """
 ## 3. How do lengths become a mask?
 
@@ -161,34 +161,34 @@ real if its number is smaller than the length of its row.
 `np.arange(6) < lengths`?
 """
 
-# %% id="lengths-shape"
+# %% id="lengths-shape" fragment
 lengths = np.array([3, 5, 6])
 try:
     print(np.arange(6) < lengths)
 except ValueError as error:
     print(type(error).__name__, error)
 
-# %% [markdown] id="lengths-column"
+# %% [markdown] id="lengths-column" slide
 """
 Shape `(6,)` does not fit shape `(3,)`. Each of the 3 lengths has to meet each of the 6 timesteps.
 So make `lengths` a column of shape `(3, 1)`:
 """
 
-# %% id="lengths-mask"
+# %% id="lengths-mask" fragment
 real = np.arange(6) < lengths[:, None]
 print(np.array_equal(real, mask))
 print(np.array_equal(real, keras.ops.arange(6) < lengths[:, None]))
 print(np.array_equal(real, tf.sequence_mask(lengths)))
 ml.show(real)
 
-# %% [markdown] id="lengths-why"
+# %% [markdown] id="lengths-why" slide
 """
 **Why.** A column against a row makes a table of shape `(batch, time)`. It is the mask that the
 `Embedding` made from the zeros. `keras.ops.arange` does the same on every backend, and
 `tf.sequence_mask` is TensorFlow's name for it.
 """
 
-# %% [markdown] id="holes"
+# %% [markdown] id="holes" slide
 """
 ## 4. What if readings are missing in the middle?
 
@@ -196,29 +196,29 @@ A sensor measured three series. Some readings failed: they are `nan`, "not a num
 are padded with 0.0. And one real reading is 0.0, too.
 """
 
-# %% id="holes-series"
+# %% id="holes-series" fragment
 nan = np.nan
 readings = [[0.6, nan, 1.7], [2.2, 2.1, nan, nan, 1.9], [0.0, 0.4, 0.9, nan, 1.3, 1.6]]
 series = keras.utils.pad_sequences(readings, padding="post", dtype="float32")
 print(series)
 
-# %% [markdown] id="holes-predict"
+# %% [markdown] id="holes-predict" slide
 """
 **Predict.** `seen = ~np.isnan(series)` is True where a number stands. Is that the mask that you
 need? Which timesteps of the first series would be read?
 """
 
-# %% id="holes-seen"
+# %% id="holes-seen" fragment
 seen = ~np.isnan(series)
 ml.show(seen, tokens=series)
 
-# %% [markdown] id="holes-and"
+# %% [markdown] id="holes-and" slide
 """
 The padding would be read: 0.0 is a number. But `real` from section 3 knows what is padding. A
 timestep is to be read if it is real **and** seen:
 """
 
-# %% id="holes-both"
+# %% id="holes-both" fragment
 both = real & seen
 ml.show(both, tokens=series)
 
@@ -232,14 +232,14 @@ found = ml.mask_of(keras.layers.Masking()(np.nan_to_num(series)[..., None]))
 print("Masking:", found[2])
 print("both:   ", both[2])
 
-# %% [markdown] id="holes-why"
+# %% [markdown] id="holes-why" slide
 """
 **Why.** `Masking` has only the value to go by, so it takes the real reading 0.0 at timestep 0 for
 a missing one. You know more: the lengths and the holes. `&` combines as many conditions as you
 like. A mask need not be about padding, and its False may stand anywhere.
 """
 
-# %% [markdown] id="values"
+# %% [markdown] id="values" slide
 """
 ## 5. What may stand at a masked timestep?
 
@@ -250,7 +250,7 @@ written there.
 answer with 0? Guess for the LSTM with the mask, and for the LSTM without.
 """
 
-# %% id="values-fill"
+# %% id="values-fill" fragment
 keras.utils.set_random_seed(0)
 sensor = keras.layers.LSTM(8, name="sensor")
 
@@ -276,7 +276,7 @@ for row in range(3):
     apart = difference(sensor(shorter)[0], sensor(fill(0), mask=both)[row])
     print(f"time={shorter.shape[1]}: {apart:.3f}")
 
-# %% [markdown] id="values-picture-intro"
+# %% [markdown] id="values-picture-intro" slide
 """
 The answers are the same. The picture shows the hidden state while the LSTM reads the second series,
 with the mask on the left and without it on the right. A column is a timestep, a row is one of the 8
@@ -286,12 +286,12 @@ timestep 5 is padding. 0 stands at all three.
 **Predict.** Which columns on the left look alike?
 """
 
-# %% id="values-picture"
+# %% id="values-picture" slide
 filled = fill(0)
 ml.plot_states(sensor, filled, mask=both, row=1, tokens=filled[1, :, 0])
 plt.show()
 
-# %% [markdown] id="values-training"
+# %% [markdown] id="values-training" slide
 """
 Timesteps 1, 2 and 3 look alike, and so do 4 and 5. With the mask the state stands still over the
 hole and over the padding, and the next reading finds it as the last one left it. Even `nan` did no
@@ -300,7 +300,7 @@ harm. At least not to the answer.
 **Predict.** Training needs gradients. Are they numbers, too, if `nan` stands at masked timesteps?
 """
 
-# %% id="values-gradients"
+# %% id="values-gradients" fragment
 for value in (0, nan):
     with tf.GradientTape() as tape:
         answer = keras.ops.sum(sensor(fill(value), mask=both))
@@ -308,7 +308,7 @@ for value in (0, nan):
     broken = sum(bool(keras.ops.any(keras.ops.isnan(gradient))) for gradient in gradients)
     print(f"{value}: answer {float(answer):.2f}, nan in {broken} of {len(gradients)} gradients")
 
-# %% [markdown] id="values-why"
+# %% [markdown] id="values-why" slide
 """
 **Why.** A masked timestep is computed like any other. Then its result is thrown away and the old
 state is kept. On the way back the thrown-away result gets the gradient 0, but 0 times `nan` is
@@ -320,7 +320,7 @@ only: first every True, then every False, and no row without True. For a mask wi
 `LSTM(8, use_cudnn=False)`. It may be slower, but it reads such a mask on every device.
 """
 
-# %% [markdown] id="wrong"
+# %% [markdown] id="wrong" slide
 """
 ## 6. Which wrong masks does Keras accept?
 
@@ -330,7 +330,7 @@ write it in another way.
 **Predict.** Which attempts change the answer of the LSTM? Which ones does Keras refuse?
 """
 
-# %% id="wrong-masks"
+# %% id="wrong-masks" fragment
 mask = padded != 0
 zeros = (padded == 0).astype(int)
 attempts = {
@@ -342,7 +342,7 @@ attempts = {
     "mask.T": mask.T,
 }
 
-# %% id="wrong-answers"
+# %% id="wrong-answers" slide
 right = lstm(scaled, mask=mask)
 for name, attempt in attempts.items():
     try:
@@ -350,7 +350,7 @@ for name, attempt in attempts.items():
     except tf.errors.InvalidArgumentError as error:
         print(f"{name}: {type(error).__name__}")
 
-# %% [markdown] id="wrong-why"
+# %% [markdown] id="wrong-why" slide
 """
 **Why.** The LSTM takes every number but 0 for True. So 1 and 0 work. But for integers `~` does not
 mean "not": `~0` is -1 and `~1` is -2, so every timestep counts as True. `mask[:1]` is the mask of
@@ -361,14 +361,14 @@ refused only the shape of `mask.T`.
 `ml.show` refuses what is no mask. What is one, it shows. So look at your mask before you use it:
 """
 
-# %% id="wrong-look"
+# %% id="wrong-look" fragment
 try:
     ml.show(~zeros)
 except TypeError as error:
     print(type(error).__name__, error)
 ml.show(~mask, tokens=padded)
 
-# %% [markdown] id="remember"
+# %% [markdown] id="remember" slide
 """
 ## Remember
 

@@ -1,4 +1,4 @@
-# %% [markdown] id="title"
+# %% [markdown] id="title" slide
 """
 # When may a layer pass the mask on?
 
@@ -20,7 +20,7 @@ import masklens as ml
 
 ml.set_language("en")
 
-# %% [markdown] id="lost"
+# %% [markdown] id="lost" slide
 """
 ## 1. Does a ReLU let the mask through?
 
@@ -28,7 +28,7 @@ A mask is a promise about timesteps. `Embedding` makes it, `LSTM` keeps it, and 
 between has to carry it. Here are our three sentences with their mask:
 """
 
-# %% id="lost-batch"
+# %% id="lost-batch" fragment
 sentences = [
     "Hello world !".split(),
     "How are you doing today".split(),
@@ -42,14 +42,14 @@ embedding = keras.layers.Embedding(5000, 16, mask_zero=True, name="embedding")
 embedded = embedding(batch.ids)
 ml.show(batch, tokens=sentences, mask=ml.mask_of(embedded))
 
-# %% [markdown] id="lost-predict"
+# %% [markdown] id="lost-predict" slide
 """
 **Predict.** `PlainActivation` is a ReLU: it sets negative numbers to 0. It moves no word and
 removes none. Is the mask still there after it?
 """
 
 
-# %% id="lost-plain"
+# %% id="lost-plain" fragment
 class PlainActivation(keras.layers.Layer):
     def call(self, inputs):
         return keras.ops.relu(inputs)
@@ -61,14 +61,14 @@ with warnings.catch_warnings(record=True) as caught:
 print("mask:", ml.mask_of(active))
 print("warning:", str(caught[0].message).split("However, ")[1])
 
-# %% [markdown] id="lost-why"
+# %% [markdown] id="lost-why" slide
 """
 **Why.** Keras does not look into `call`. It cannot know whether the words are still where they
 were, so it takes the careful way: a layer that says nothing gets no mask attached to its output.
 Keras says so in a warning.
 """
 
-# %% [markdown] id="lost-thread"
+# %% [markdown] id="lost-thread" slide
 """
 What does that mean for a model? `ml.trace` draws the mask as a **thread** that runs down from layer
 to layer. A knot starts the thread, a red cross cuts it, and below a cut it is dotted. In the small
@@ -79,7 +79,7 @@ whether padding changes the answer, and a red drop marks where it gets in.
 at each of the three layers?
 """
 
-# %% id="lost-trace"
+# %% id="lost-trace" slide
 with warnings.catch_warnings(action="ignore"):
     cut = keras.Sequential(
         [embedding, PlainActivation(name="plain"), keras.layers.LSTM(32, name="lstm")]
@@ -88,13 +88,13 @@ with warnings.catch_warnings(action="ignore"):
 display(trace)
 print("lost at:", [call.name for call in trace.lost])
 
-# %% [markdown] id="lost-cut"
+# %% [markdown] id="lost-cut" fragment
 """
 The thread is cut at `plain`. The `LSTM` runs all the same, but it sees no mask and reads padding:
 that is where the drop is. `trace.lost` holds the calls that cost such a layer its mask.
 """
 
-# %% [markdown] id="quiet"
+# %% [markdown] id="quiet" slide
 """
 ## 2. Would you have noticed?
 
@@ -102,7 +102,7 @@ that is where the drop is. `trace.lost` holds the calls that cost such a layer i
 yourself. Python's usual rule for warnings (`"default"`) is in force. How many warnings do you see?
 """
 
-# %% id="quiet-count"
+# %% id="quiet-count" fragment
 keras.utils.set_random_seed(0)
 lstm = keras.layers.LSTM(32, name="lstm")
 plain = PlainActivation()
@@ -114,7 +114,7 @@ with warnings.catch_warnings(record=True) as caught:
 print("calls: 6, warnings:", len(caught))
 print("shape:", answer.shape)
 
-# %% [markdown] id="quiet-cost"
+# %% [markdown] id="quiet-cost" slide
 """
 Each layer warned once, and the LSTM answers in the right shape, as if nothing had happened. But
 what does it answer? Pad *Hello world !* to 3, 6, 12 and 24 timesteps, and measure how far the
@@ -122,7 +122,7 @@ answer moves away from the first one, which has no padding:
 """
 
 
-# %% id="quiet-moved"
+# %% id="quiet-moved" fragment
 def moved(activation):
     states = []
     for maxlen in (3, 6, 12, 24):
@@ -135,7 +135,7 @@ def moved(activation):
 
 print([f"{share:.0%}" for share in moved(plain)])
 
-# %% [markdown] id="quiet-why"
+# %% [markdown] id="quiet-why" slide
 """
 **Why.** Python shows the same text from the same line of code only once, and this text names the
 layer. After that the log is silent. No error follows, because an LSTM may well be used without a
@@ -143,7 +143,7 @@ mask. Now it reads padding as if it were words: with 3 padded timesteps the answ
 1.8 times its size.
 """
 
-# %% [markdown] id="opt"
+# %% [markdown] id="opt" slide
 """
 ## 3. What does one line change?
 
@@ -154,7 +154,7 @@ one line, `self.supports_masking = True`.
 """
 
 
-# %% id="opt-in"
+# %% id="opt-in" fragment
 class MyActivation(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -194,13 +194,13 @@ again = keras.layers.Embedding(5000, 16, mask_zero=True)(inputs)
 again = MyActivation()(again)
 print("same name:", ml.mask_of(again).name == mask_found.name)
 
-# %% [markdown] id="opt-reach"
+# %% [markdown] id="opt-reach" slide
 """
 Does the mask reach the LSTM? Trace the model. A ring on the thread is a layer that passes the mask
 on. A bar is the end of the thread: a layer takes the mask and gives none out.
 """
 
-# %% id="opt-trace"
+# %% id="opt-trace" fragment
 ml.trace(model, batch)
 
 # %% [markdown] id="opt-grow"
@@ -221,14 +221,14 @@ with warnings.catch_warnings(action="ignore"):
 plt.show()
 print([f"{share:.0%}" for share in moved(MyActivation())])
 
-# %% [markdown] id="opt-why"
+# %% [markdown] id="opt-why" slide
 """
 **Why.** After `call`, Keras asks the layer's method `compute_mask` which mask belongs to the
 output. Every layer inherits this method, and what it returns is the mask that came in. Even
 `PlainActivation` would give the right answer:
 """
 
-# %% id="opt-inherited"
+# %% id="opt-inherited" fragment
 mask = ml.mask_of(embedded)
 print(np.array_equal(plain.compute_mask(embedded, mask), mask))
 
@@ -237,7 +237,7 @@ print(np.array_equal(plain.compute_mask(embedded, mask), mask))
 But Keras asks only those layers whose `supports_masking` is True.
 """
 
-# %% [markdown] id="false"
+# %% [markdown] id="false" slide
 """
 ## 4. What does Keras check before it believes you?
 
@@ -249,7 +249,7 @@ does the mask after `Shift` say to read?
 """
 
 
-# %% id="false-shift"
+# %% id="false-shift" slide
 class Shift(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -263,20 +263,20 @@ shifting = keras.Sequential([embedding, Shift(name="shift"), lstm])
 shift_trace = ml.trace(shifting, batch)
 display(shift_trace)
 
-# %% [markdown] id="false-look"
+# %% [markdown] id="false-look" slide
 """
 The thread is whole: `shift` passes the mask on, and none is lost. All the same padding gets into
 the answer, and the drop is at `shift`. The words have moved, and the mask has not. Here is the
 mask, drawn over the words that really stand at each timestep after `Shift`; `0` is padding.
 """
 
-# %% id="false-picture"
+# %% id="false-picture" fragment
 words = [row + ["0"] * (6 - len(row)) for row in sentences]
 shifted_words = np.roll(words, 1, axis=1).tolist()
 handed_on = shift_trace["shift"].masks_out[0]
 ml.show(handed_on, tokens=shifted_words)
 
-# %% [markdown] id="false-average"
+# %% [markdown] id="false-average" slide
 """
 The first two sentences have a padded timestep that will be read, and a last word that will be
 skipped. What that does can be checked with pencil and paper. Let the ids themselves be the
@@ -284,7 +284,7 @@ values, and take their average over time. For *Hello world !* it should be
 (711 + 632 + 71) / 3 = 471.3.
 """
 
-# %% id="false-measure"
+# %% id="false-measure" fragment
 values = keras.layers.Masking()(batch.ids[..., None].astype("float32"))
 average = keras.layers.GlobalAveragePooling1D()
 with warnings.catch_warnings(record=True) as caught:
@@ -294,7 +294,7 @@ print("warnings:", len(caught))
 for name, tensor in (("before", values), ("Shift", shifted)):
     print(name, [f"{number:.1f}" for number in keras.ops.convert_to_numpy(average(tensor))[:, 0]])
 
-# %% [markdown] id="false-why"
+# %% [markdown] id="false-why" slide
 """
 **Why.** Keras checks nothing. After `Shift` the average of the first sentence is
 (0 + 711 + 632) / 3 = 447.7: padding is read, and `!` is skipped. Only the sentence without
@@ -302,7 +302,7 @@ padding is unharmed. There is no warning either, because the layer has opted in.
 least warns once. A false one never does.
 """
 
-# %% [markdown] id="follow"
+# %% [markdown] id="follow" slide
 """
 ## 5. How does the mask move with the words?
 
@@ -314,7 +314,7 @@ carry a mask?
 """
 
 
-# %% id="follow-shift"
+# %% id="follow-shift" fragment
 class ShiftBoth(keras.layers.Layer):
     def call(self, inputs):
         return keras.ops.roll(inputs, 1, axis=1)
@@ -335,7 +335,7 @@ moving = keras.Sequential([embedding, shift_both, lstm])
 for trace in (shift_trace, ml.trace(moving, batch)):
     print([f"{call.name}: {call.effect}" for call in trace])
 
-# %% [markdown] id="follow-why"
+# %% [markdown] id="follow-why" slide
 """
 **Why.** A layer that overrides `compute_mask` has opted in by doing so: Keras turns
 `supports_masking` on. Every word is read again, every padded timestep is skipped, and the
@@ -344,7 +344,7 @@ three averages are those from before the shift. In a trace `Shift` passes the ma
 mask.
 """
 
-# %% [markdown] id="follow-choose"
+# %% [markdown] id="follow-choose" slide
 """
 Four layers of your own now stand in turn between `Embedding` and an average over time.
 
@@ -366,10 +366,10 @@ for name, layer in own.items():
     pooling = keras.layers.GlobalAveragePooling1D(name="average")
     models[name] = keras.Sequential([embedding, layer, pooling])
 
-# %% id="follow-explorer"
+# %% id="follow-explorer" slide
 ml.PropagationExplorer.from_models(models, batch)
 
-# %% [markdown] id="follow-chosen"
+# %% [markdown] id="follow-chosen" slide
 """
 **Why.** Three threads are whole, and only that of `PlainActivation` is cut. But the output moves
 with `PlainActivation` and with `Shift`, on whichever side you pad. The average behind `Shift` has a
@@ -379,7 +379,7 @@ true, only an experiment can show: these bars, and the first line of the trace. 
 the average leaves that padding out.
 """
 
-# %% [markdown] id="check"
+# %% [markdown] id="check" slide
 """
 ## 6. When may a layer opt in?
 
@@ -389,7 +389,7 @@ timesteps of the output change. Do so for each timestep in turn:
 """
 
 
-# %% id="check-influence"
+# %% id="check-influence" fragment
 def influence(layer, steps=6):
     rng = np.random.default_rng(0)
     values = rng.normal(size=(1, steps, 16)).astype("float32")
@@ -402,13 +402,13 @@ def influence(layer, steps=6):
     return np.array(rows)
 
 
-# %% [markdown] id="check-predict"
+# %% [markdown] id="check-predict" slide
 """
 **Predict.** Which of these six layers keep each timestep to itself? Two of them have similar
 names.
 """
 
-# %% id="check-layers"
+# %% id="check-layers" fragment
 keras.utils.set_random_seed(0)
 layers = [
     MyActivation(),
@@ -419,7 +419,7 @@ layers = [
     keras.layers.GroupNormalization(groups=1),
 ]
 
-# %% id="check-picture"
+# %% id="check-picture" slide
 figure, axes = plt.subplots(2, 3, figsize=(7, 5), layout="constrained")
 for ax, layer in zip(axes.flat, layers, strict=True):
     replaced, changed = np.nonzero(influence(layer))
@@ -431,19 +431,19 @@ figure.supxlabel("changed timestep")
 figure.supylabel("replaced timestep")
 plt.show()
 
-# %% [markdown] id="check-read"
+# %% [markdown] id="check-read" slide
 """
 Read a picture row by row: this input timestep was replaced, and the squares are the output
 timesteps that changed. A layer may opt in if there is exactly one square in each row and all of
 them lie on the dashed diagonal. Which layers have opted in?
 """
 
-# %% id="check-all"
+# %% id="check-all" fragment
 for layer in layers:
     alone = np.array_equal(influence(layer), np.eye(6))
     print(f"{type(layer).__name__:18} alone={alone!s:5} opted_in={layer.supports_masking}")
 
-# %% [markdown] id="check-why"
+# %% [markdown] id="check-why" slide
 """
 **Why.** `MyActivation` and `LayerNormalization` treat each timestep alone, so the old mask is
 true of the new values. `Shift` moves timesteps. `MaxPooling1D(2)` makes 3 timesteps out of 6, so
@@ -455,7 +455,7 @@ other. Does padding reach the words even if the mask is there? Compare the three
 world !* without padding and with 3 padded timesteps:
 """
 
-# %% id="check-words"
+# %% id="check-words" fragment
 for layer in (layers[1], layers[5]):
     short, long = (layer(embedding(ml.pad(ids[:1], maxlen=n, padding="post").ids)) for n in (3, 6))
     same = np.allclose(short, long[:, :3], atol=1e-5)
@@ -472,7 +472,7 @@ new mask ([lesson 05](05_layers_that_change_masks.ipynb)). If it mixes them, it 
 mask itself and leave the padding out. That is what lesson 07 is about.
 """
 
-# %% [markdown] id="remember"
+# %% [markdown] id="remember" slide
 """
 ## Remember
 

@@ -1,4 +1,4 @@
-# %% [markdown] id="title"
+# %% [markdown] id="title" slide
 """
 # How do you know that your layer keeps the promise?
 
@@ -20,7 +20,7 @@ import masklens as ml
 
 ml.set_language("en")
 
-# %% [markdown] id="promise"
+# %% [markdown] id="promise" slide
 """
 ## 1. What does the guide's softmax return?
 
@@ -32,7 +32,7 @@ sentence into weights that sum to 1: the larger the score, the larger the weight
 half the number of letters, so that you can check every number yourself.
 """
 
-# %% id="promise-scores"
+# %% id="promise-scores" slide
 sentences = [
     "Hello world !".split(),
     "How are you doing today".split(),
@@ -46,19 +46,19 @@ print(scores.shape)
 print(scores[..., 0])
 ml.show(batch, tokens=sentences, mask=batch.mask)
 
-# %% [markdown] id="promise-alone"
+# %% [markdown] id="promise-alone" slide
 """
 Which weights are right? A sentence on its own has no padding and needs no mask, so plain NumPy
 gives the answer:
 """
 
-# %% id="promise-numpy"
+# %% id="promise-numpy" fragment
 alone = [np.exp(scores[row, : len(ids[row]), 0]) for row in range(3)]
 alone = [exps / exps.sum() for exps in alone]
 for words, weights in zip(sentences, alone, strict=True):
     print(weights.round(2), words)
 
-# %% [markdown] id="promise-predict"
+# %% [markdown] id="promise-predict" slide
 """
 Now the batch. The layer below follows the `TemporalSoftmax` of the TensorFlow guide: it takes
 `exp` of the scores, multiplies by the mask, and divides by the sum over `axis=-1`.
@@ -68,7 +68,7 @@ weight do the three masked steps get?
 """
 
 
-# %% id="temporal-softmax-faulty"
+# %% id="temporal-softmax-faulty" slide
 class FaultySoftmax(keras.layers.Layer):
     def call(self, inputs, mask=None):
         keep = keras.ops.expand_dims(keras.ops.cast(mask, "float32"), -1)
@@ -96,12 +96,12 @@ def draw(ax, weights, title, mask):
     ax.set(title=title, xlabel="timestep", xlim=(-0.5, 5.5), ylim=(2.5, -0.5), yticks=[])
 
 
-# %% id="promise-picture"
+# %% id="promise-picture" slide
 figure, ax = plt.subplots(figsize=(7, 2.6))
 draw(ax, faulty_weights, "axis=-1", batch.mask)
 plt.show()
 
-# %% [markdown] id="promise-picture-text"
+# %% [markdown] id="promise-picture-text" fragment
 """
 A box is a word, a hatched box is a masked step, and the blue grows with the weight. Every word has
 the weight 1, whatever its score. Every masked step is `nan`, which is no number at all.
@@ -111,7 +111,7 @@ the weight 1, whatever its score. Every masked step is `nan`, which is no number
 for axis in (-1, 1):
     print(f"axis={axis}:", np.exp(scores).sum(axis=axis, keepdims=True).shape)
 
-# %% [markdown] id="promise-why"
+# %% [markdown] id="promise-why" slide
 """
 **Why.** The shape is `(batch, time, features)`, and `axis=-1` is the last axis: the features. There
 is only one feature, so the sum has one term and each step is divided by itself. A word gets
@@ -119,7 +119,7 @@ is only one feature, so the sum has one term and each step is divided by itself.
 a sum over that axis is the sum of one sentence.
 """
 
-# %% [markdown] id="unseen"
+# %% [markdown] id="unseen" slide
 """
 ## 2. Why does nobody see it?
 
@@ -130,7 +130,7 @@ ids, and ends there. It prints no result.
 `nan`?
 """
 
-# %% id="unseen-shape"
+# %% id="unseen-shape" slide
 keras.utils.set_random_seed(0)
 guide_ids = np.random.default_rng(0).integers(10, size=(32, 100))
 inputs = keras.Input(shape=(None,), dtype="int32")
@@ -142,7 +142,7 @@ with warnings.catch_warnings(record=True) as caught:
     faulty = faulty_model(guide_ids)
 print(faulty.shape)
 
-# %% id="unseen-count"
+# %% id="unseen-count" fragment
 result = keras.ops.convert_to_numpy(faulty)
 print(f"nan: {np.isnan(result).sum()}, masked: {np.sum(guide_ids == 0)}")
 print("others:", np.unique(result[~np.isnan(result)]))
@@ -212,14 +212,14 @@ print("warnings:", len(caught))
 print("mask:", np.array_equal(ml.mask_of(weights), batch.mask))
 print(keras.ops.convert_to_numpy(weights)[0, :, 0])
 
-# %% [markdown] id="unseen-why"
+# %% [markdown] id="unseen-why" slide
 """
 **Why.** Keras only asks whether a layer that gets a mask supports masking. It cannot know what
 your layer is meant to do with the mask. Whether a layer keeps its promise shows only in its
 results.
 """
 
-# %% [markdown] id="invariants"
+# %% [markdown] id="invariants" slide
 """
 ## 3. Which three lines find the fault?
 
@@ -235,7 +235,7 @@ layer that reads them cannot hide it.
 """
 
 
-# %% id="invariants-function"
+# %% id="invariants-function" slide
 def promises(layer, scores, mask):
     more = [(0, 0), (0, 4)]
     longer_scores = np.pad(scores, [*more, (0, 0)], constant_values=5)
@@ -249,24 +249,24 @@ def promises(layer, scores, mask):
     }
 
 
-# %% [markdown] id="invariants-predict"
+# %% [markdown] id="invariants-predict" slide
 """
 **Predict.** Which of the three does the faulty layer break? One, two, or all three?
 """
 
-# %% id="invariants-run"
+# %% id="invariants-run" fragment
 with warnings.catch_warnings(action="ignore"):
     print(promises(FaultySoftmax(), scores, batch.mask))
 print("sums:", faulty_weights.sum(axis=1, where=batch.mask))
 
-# %% [markdown] id="invariants-why"
+# %% [markdown] id="invariants-why" slide
 """
 **Why.** The sums are 3, 5 and 6: each word brings 1, so the sum is the length of the sentence. The
 masked steps are `nan`, not 0. The third promise is kept, and for a bad reason: each step is divided
 by itself, so no step knows of any other, padded or not.
 """
 
-# %% [markdown] id="needed"
+# %% [markdown] id="needed" slide
 """
 ## 4. Can one of the three lines go?
 
@@ -281,7 +281,7 @@ easily made:
 """
 
 
-# %% id="needed-layers"
+# %% id="needed-layers" slide
 def sum_only(scores, mask):
     exps = np.exp(scores)
     return exps / exps.sum(axis=1, keepdims=True, where=mask[..., None])
@@ -292,7 +292,7 @@ def epsilon(scores, mask):
     return exps / (exps.sum(axis=-1, keepdims=True) + 1e-9)
 
 
-# %% id="needed-run"
+# %% id="needed-run" fragment
 def scaled(scores, mask):
     exps = np.exp(scores / scores.std(axis=1, keepdims=True)) * mask[..., None]
     return exps / exps.sum(axis=1, keepdims=True)
@@ -301,7 +301,7 @@ def scaled(scores, mask):
 for layer in (sum_only, epsilon, scaled):
     print(f"{layer.__name__:9}", promises(layer, scores, batch.mask))
 
-# %% [markdown] id="needed-why"
+# %% [markdown] id="needed-why" slide
 """
 **Why.** Each line finds one mistake that the other two miss. `sum_only` gives the words their right
 weights, and gives weights to the masked steps as well. `epsilon` turns `nan` into a clean 0 and
@@ -310,7 +310,7 @@ promises, but its standard deviation counts the padding, so a sentence gets othe
 a longer one joins the batch. None of the three lines can go.
 """
 
-# %% [markdown] id="right"
+# %% [markdown] id="right" slide
 """
 ## 5. What does the right layer look like?
 
@@ -319,7 +319,7 @@ masked steps a very low score *before* it looks for the maximum, and it sums ove
 """
 
 
-# %% id="right-layer"
+# %% id="right-layer" fragment
 class TemporalSoftmax(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -334,14 +334,14 @@ class TemporalSoftmax(keras.layers.Layer):
         return exps / keras.ops.maximum(keras.ops.sum(exps, axis=1, keepdims=True), 1)
 
 
-# %% [markdown] id="right-predict"
+# %% [markdown] id="right-predict" slide
 """
 **Predict.** The model of section 2 gets this layer. The faulty one gave 1.0 to each valid step.
 About 90 of the 100 steps of a row are valid, and their scores are almost equal. How large is a
 weight now?
 """
 
-# %% id="temporal-softmax"
+# %% id="temporal-softmax" fragment
 keras.utils.set_random_seed(0)
 inputs = keras.Input(shape=(None,), dtype="int32")
 x = keras.layers.Embedding(10, 32, mask_zero=True, name="embedding")(inputs)
@@ -361,7 +361,7 @@ A weight is about 1 / 90. And our three sentences? The picture shows the faulty 
 right one below:
 """
 
-# %% id="right-picture"
+# %% id="right-picture" slide
 right = TemporalSoftmax()(scores, mask=batch.mask)
 right_weights = keras.ops.convert_to_numpy(right)[..., 0]
 figure, (above, below) = plt.subplots(2, 1, figsize=(7, 5.6), layout="constrained")
@@ -369,13 +369,13 @@ draw(above, faulty_weights, "FaultySoftmax", batch.mask)
 draw(below, right_weights, "TemporalSoftmax", batch.mask)
 plt.show()
 
-# %% [markdown] id="right-checks"
+# %% [markdown] id="right-checks" slide
 """
 Two questions for the next cell. Are the promises kept? Are the weights those of the sentences
 alone, and those of Keras's own softmax layer?
 """
 
-# %% id="right-measure"
+# %% id="right-measure" fragment
 print(promises(TemporalSoftmax(), scores, batch.mask))
 print("alone:", np.allclose(right_weights[batch.mask], np.concatenate(alone)))
 softmax = keras.layers.Softmax(axis=1)(scores, mask=batch.mask[..., None])
@@ -400,7 +400,7 @@ the bar: the mask leaves the model together with the weights. The layer may opt 
 output has the same timesteps as its input ([lesson 06](06_opting_in.ipynb)).
 """
 
-# %% [markdown] id="edges"
+# %% [markdown] id="edges" slide
 """
 ## 6. What if a row is empty, or a score is 1000?
 
@@ -411,7 +411,7 @@ nothing else: no maximum, no `-1e9`.
 """
 
 
-# %% id="edges-short"
+# %% id="edges-short" fragment
 def axis_only(scores, mask):
     exps = np.exp(scores) * mask[..., None]
     return exps / exps.sum(axis=1, keepdims=True)
@@ -419,7 +419,7 @@ def axis_only(scores, mask):
 
 print(promises(axis_only, scores, batch.mask))
 
-# %% [markdown] id="edges-predict"
+# %% [markdown] id="edges-predict" slide
 """
 None. An invariant can only speak about the batch that you give it, and two batches were missing. In
 the first one, a sentence is empty: its row is masked from end to end. In the second one, each score
@@ -429,7 +429,7 @@ is larger by 1000. That must not change a softmax, since every `exp` grows by th
 `TemporalSoftmax` return?
 """
 
-# %% id="edges-run"
+# %% id="edges-run" slide
 empty = batch.mask.copy()
 empty[0] = False
 batches = {"empty": (scores, empty), "+1000": (scores + 1000, batch.mask)}
@@ -442,7 +442,7 @@ with np.errstate(all="ignore"):
             found[name, case] = weights
             print(f"{name:15} {case}", weights[0].round(2))
 
-# %% id="edges-picture"
+# %% id="edges-picture" slide
 figure, (above, below) = plt.subplots(2, 1, figsize=(7, 5.6), layout="constrained")
 draw(above, found["axis_only", "empty"], "axis_only", empty)
 draw(below, found["TemporalSoftmax", "empty"], "TemporalSoftmax", empty)
@@ -473,7 +473,7 @@ with np.errstate(all="ignore"):
     print("-inf - -inf =", -infinity - -infinity)
     print("exp(-1e9) =", np.exp(np.float32(-1e9)))
 
-# %% [markdown] id="edges-why"
+# %% [markdown] id="edges-why" slide
 """
 **Why.** Three lines of the right layer answer for this:
 
@@ -488,7 +488,7 @@ One case is left. A layer may be called where there is no mask at all. The fault
 then; the right one reads every step:
 """
 
-# %% id="edges-none"
+# %% id="edges-none" fragment
 try:
     FaultySoftmax()(scores)
 except ValueError as error:
@@ -497,7 +497,7 @@ unmasked = keras.ops.convert_to_numpy(TemporalSoftmax()(scores))[..., 0]
 print(unmasked.sum(axis=1).round(3))
 print(unmasked[0].round(2))
 
-# %% [markdown] id="summary"
+# %% [markdown] id="summary" slide
 """
 ## The six points to remember
 
@@ -520,7 +520,7 @@ This is the course in six points. Each one links to the lesson where you measure
    ([07](07_layers_that_use_masks.ipynb)).
 """
 
-# %% [markdown] id="remember"
+# %% [markdown] id="remember" slide
 """
 ## Remember
 
