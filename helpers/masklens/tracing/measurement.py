@@ -129,7 +129,7 @@ class _Examination:
         self._inputs = [
             replace(
                 one,
-                looked_up=_looked_up(one.array, base),
+                looked_up=not {2, 3} & _ranks_behind(one.array, base),
                 taken_as_mask=_taken_as_mask(one.array, base),
             )
             for one in self._inputs
@@ -409,21 +409,27 @@ def at_their_start(model: Any) -> list[tuple[Any, Any]]:
     return lent
 
 
-def _looked_up(array: Array, run: Run) -> bool:
-    """Whether a layer makes a vector of each number in an array."""
+def _ranks_behind(array: Array, run: Run) -> set[int]:
+    """How many axes the outputs of the layers have that take an array, and nothing else."""
     import keras
 
-    return any(
-        run.value(after).ndim == array.ndim + 1 and np.array_equal(run.value(node.inputs[0]), array)
+    return {
+        run.value(after).ndim
         for node in run.nodes
-        if isinstance(node.layer, keras.Layer) and len(node.inputs) == 1
+        # TimeDistributed may do anything with a part of it.
+        if isinstance(node.layer, keras.Layer)
+        and not isinstance(node.layer, keras.layers.TimeDistributed)
+        and not node.inside
+        and len(node.inputs) == 1
+        and np.array_equal(run.value(node.inputs[0]), array)
         for after in node.outputs
-    )
+    }
 
 
 def _taken_as_mask(array: Array, run: Run) -> bool:
     """Whether some call was handed an array as a mask argument."""
-    if array.ndim != 2 or not np.isin(array, (0, 1)).all() or _looked_up(array, run):
+    if array.ndim != 2 or not np.isin(array, (0, 1)).all() or 3 in _ranks_behind(array, run):
+        # Of other numbers, or ids that are looked up.
         return False
     return any(
         is_array(mask)

@@ -111,7 +111,11 @@ def find_sequences(inputs: Sequence[Input], made: Sequence[tuple[Array, Mask]]) 
         if any(place in sequences.places for sequences in found) or not _runs_along_time(one):
             continue
         shape = one.array.shape[:2]
-        kin = [i for i, sequences in enumerate(found) if sequences.valid.shape[:2] == shape]
+        kin = [
+            i
+            for i, sequences in enumerate(found)
+            if sequences.valid.shape[:2] == shape and not _contradicts(one, sequences.valid)
+        ]
         if kin:
             best = max(
                 kin,
@@ -303,12 +307,16 @@ def _told(
         other for other in inputs if other.is_mask and other.array.shape == one.array.shape[:2]
     ]
     if masks:
-        nearest = max(masks, key=lambda other: (_explains(other, one), _likeness(one, [other])))
+        nearest = max(
+            masks, key=lambda other: (_explains(other.array != 0, one), _likeness(one, [other]))
+        )
         if not np.asarray(nearest.array, dtype=bool).all():
             return np.asarray(nearest.array, dtype=bool), "input"
-    if fitting and one.array.ndim > 2:
+    if one.array.ndim > 2:
         # A mask that was made of what became of these vectors.
-        return fitting[0][1], "model"
+        own = [mask for _source, mask in fitting if _explains(mask, one)]
+        if own or (fitting and _zeros_at_ends(one) is None):
+            return (own or [fitting[0][1]])[0], "model"
     return None
 
 
@@ -320,9 +328,14 @@ def _same(source: Array, array: Array) -> bool:
     return source.shape == array.shape and bool(np.array_equal(source, array))
 
 
-def _explains(mask: Input, one: Input) -> bool:
+def _contradicts(one: Input, valid: Mask) -> bool:
+    """Whether vectors are zero at other ends than those that another sequence pads."""
+    zeros = _zeros_at_ends(one) if one.holds_features and valid.ndim == 2 else None
+    return zeros is not None and not np.array_equal(zeros, valid) and not _explains(valid, one)
+
+
+def _explains(valid: Mask, one: Input) -> bool:
     """Whether one value stands where a mask is False, and nowhere else."""
-    valid = mask.array != 0
     padding = one.array[~valid]
     return bool(len(padding) and (padding == padding[0]).all()) and not bool(
         (one.array[valid] == padding[0]).reshape(int(valid.sum()), -1).all(-1).any()
