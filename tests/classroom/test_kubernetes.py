@@ -21,7 +21,7 @@ from traitlets.config import Config
 
 from authoring import layout
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 VALUES = yaml.safe_load((ROOT / "classroom" / "kubernetes.yaml").read_text(encoding="utf-8"))
 FIELDS = yaml.safe_load((ROOT / "tests" / "kubernetes_fields.yaml").read_text(encoding="utf-8"))
 STUDENT = VALUES["singleuser"]

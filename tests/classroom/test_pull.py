@@ -21,7 +21,7 @@ import pytest
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from nbformat.sign import NotebookNotary
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PULL = ROOT / "classroom" / "pull.py"
 BRANCH = "main"
 LESSON, OTHER = "notebooks/ko/01_padding.ipynb", "notebooks/ko/02_mask_generators.ipynb"

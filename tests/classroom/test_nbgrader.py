@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "grading.md").read_text(encoding="utf-8")
 CONFIG = ROOT / "classroom" / "nbgrader_config.py"
 COMMANDS = (
