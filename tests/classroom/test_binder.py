@@ -205,15 +205,3 @@ def test_the_saved_outputs_are_shown_before_they_are_run_again(
     repository: Path, built: Environment
 ) -> None:
     assert built.untrusted(repository) == []
-
-
-def test_built_twice_it_is_the_same(repository: Path, built: Environment) -> None:
-    def files() -> dict[Path, bytes]:
-        folders = [built.prefix / "share", built.prefix / "etc"]
-        paths = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-        return {path: path.read_bytes() for path in paths}
-
-    first = files()
-    assert first
-    built.run(repository, "./postBuild")
-    assert files() == first

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from preloaded import preloaded
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "grading.md").read_text(encoding="utf-8")
@@ -24,6 +25,15 @@ COMMANDS = (
     "nbgrader autograde padding",
     "nbgrader generate_feedback padding",
     "nbgrader export",
+)
+EXCHANGE = (
+    "nbgrader release_assignment padding",
+    "nbgrader fetch_assignment padding --course masks",
+    "nbgrader validate padding/01_padding.ipynb",
+    "nbgrader submit padding --course masks",
+    "nbgrader collect padding",
+    "nbgrader release_feedback padding",
+    "nbgrader fetch_feedback padding --course masks",
 )
 
 BY_HAND = "padded = [[4, 8, 0], [16, 23, 42], [7, 0, 0]]"
@@ -37,7 +47,6 @@ RIGHT = {
     "pad-for-cudnn-answer": CUDNN,
 }
 LOOP = "def pad_readings(series, value):\n    while True:\n        pass"
-RAISES = "def pad_readings(series, value):\n    return series['first']"
 IN_KOREAN = """def 채우기(시계열, 값):
     가장_긴 = max(len(한_줄) for 한_줄 in 시계열)
     return [[*한_줄, *[값] * (가장_긴 - len(한_줄))] for 한_줄 in 시계열]
@@ -53,63 +62,67 @@ class Submission:
     points: tuple[int, int, int]
     cells: Mapping[str, str] = field(default_factory=lambda: RIGHT)
     deleted: tuple[str, ...] = ()
+    notebook: str = "01_padding"
 
 
-ENGLISH = {
-    "right": Submission((1, 1, 2)),
+STUDENTS = {
     "wrong": Submission(
-        (0, 1, 2), {**RIGHT, "pad-by-hand-answer": "padded = [[0, 4, 8], [16, 23, 42], [0, 0, 7]]"}
-    ),
-    "blank": Submission((0, 0, 0), {}),
-    "endless": Submission((1, 0, 2), {**RIGHT, "pad-readings-answer": LOOP}),
-    "raises": Submission((1, 0, 2), {**RIGHT, "pad-readings-answer": RAISES}),
-    "deleted": Submission(
         (0, 0, 2),
-        deleted=(
-            "pad-by-hand-answer",
-            "pad-readings-answer",
-            "pad-readings-check",
-            "pad-for-cudnn-check",
-        ),
-    ),
-    "edited": Submission(
-        (1, 0, 2),
         {
             **RIGHT,
-            "pad-readings-answer": "def pad_readings(series, value):\n    return series",
-            "pad-readings-check": "print('all points, please')",
+            "pad-by-hand-answer": "padded = [[0, 4, 8], [16, 23, 42], [0, 0, 7]]",
+            "pad-readings-answer": "def pad_readings(series, value):\n    return series['first']",
         },
     ),
-    "김하늘": Submission((1, 1, 2), {**RIGHT, "pad-readings-answer": IN_KOREAN}),
+    "meddler": Submission(
+        (0, 0, 2),
+        {
+            **RIGHT,
+            "pad-readings-answer": LOOP,
+            "pad-readings-check": "print('all points, please')",
+        },
+        deleted=("pad-by-hand-answer", "pad-by-hand-check", "pad-for-cudnn-check"),
+    ),
+    "blank": Submission((0, 0, 0), {}),
+    "김하늘": Submission(
+        (1, 1, 2), {**RIGHT, "pad-readings-answer": IN_KOREAN}, notebook="01_패딩"
+    ),
 }
-KOREAN = {"wrong": ENGLISH["wrong"], "김하늘": ENGLISH["김하늘"]}
+SENTENCES = {
+    "wrong": ["Your zeros stand in front of the tokens.", "Your code raised an exception."],
+    "meddler": ["It took longer than 10 seconds and was stopped."],
+    "blank": ["to fill in."],
+    "김하늘": ["맞았습니다"],
+}
 
 
 class Class:
-    """A folder of nbgrader's, with the assignment `padding`."""
+    """A folder of nbgrader's, with the assignment `padding`: a notebook in each language."""
 
-    def __init__(self, folder: Path, language: str, students: Mapping[str, Submission]) -> None:
-        self.folder, self.students = folder, students
-        self.source = folder / "source" / "padding" / "01_padding.ipynb"
-        self.source.parent.mkdir(parents=True)
-        shutil.copy(ROOT / "solutions" / language / "01_padding.ipynb", self.source)
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        # nbgrader runs alembic, which stands beside this Python.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        self.folder, self.environment = folder, environment | {"PATH": path}
+        self.source = folder / "source" / "padding"
+        self.source.mkdir(parents=True)
+        for language, name in (("en", "01_padding"), ("ko", "01_패딩")):
+            ours = ROOT / "solutions" / language / "01_padding.ipynb"
+            shutil.copy(ours, self.source / f"{name}.ipynb")
         # A teacher has tried the source, and solved a part.
-        self.source.with_name("masklens-progress.jsonl").write_text("{}\n", encoding="utf-8")
+        (self.source / "masklens-progress.jsonl").write_text("{}\n", encoding="utf-8")
         shutil.copy(CONFIG, folder)
         self.run(COMMANDS[0])
-        for student in students:
+        for student in STUDENTS:
             self.hand_in(student)
-        self.handed_in = {student: self.notebook("submitted", student) for student in students}
+        self.handed_in = {student: self.notebook("submitted", student) for student in STUDENTS}
         for command in COMMANDS[1:]:
             self.run(command)
 
     def run(self, command: str) -> str:
-        # nbgrader runs alembic, which stands beside this Python.
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         done = subprocess.run(
             [sys.executable, "-m", *command.split()],
             cwd=self.folder,
-            env={**os.environ, "PATH": path},
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -118,15 +131,16 @@ class Class:
         return done.stdout + done.stderr
 
     def path(self, step: str, student: str, ending: str = "ipynb") -> Path:
-        return self.folder / step / student / "padding" / f"01_padding.{ending}"
+        name = f"{STUDENTS[student].notebook}.{ending}"
+        return self.folder / step / student / "padding" / name
 
     def notebook(self, step: str, student: str) -> str:
         return self.path(step, student).read_text(encoding="utf-8")
 
     def hand_in(self, student: str) -> None:
-        handed_out = self.folder / "release" / "padding" / "01_padding.ipynb"
+        submission = STUDENTS[student]
+        handed_out = self.folder / "release" / "padding" / f"{submission.notebook}.ipynb"
         book: Any = nbformat.read(handed_out, as_version=4)
-        submission = self.students[student]
         for cell in book.cells:
             cell.source = submission.cells.get(cell.id, cell.source)
         book.cells = [cell for cell in book.cells if cell.id not in submission.deleted]
@@ -137,9 +151,10 @@ class Class:
         with Gradebook(f"sqlite:///{self.folder}/gradebook.db") as gradebook:
             return {
                 submission.student.id: tuple(
-                    next(
+                    sum(
                         grade.score
-                        for grade in submission.notebooks[0].grades
+                        for book in submission.notebooks
+                        for grade in book.grades
                         if grade.name == name
                     )
                     for name in ("pad-by-hand-check", "pad-readings-check", "pad-for-cudnn-check")
@@ -152,50 +167,39 @@ class Class:
 
 
 @pytest.fixture(scope="module")
-def english(tmp_path_factory: pytest.TempPathFactory) -> Class:
-    return Class(tmp_path_factory.mktemp("class"), "en", ENGLISH)
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
+    with preloaded(tmp_path_factory.mktemp("kernels")) as environment:
+        yield Class(tmp_path_factory.mktemp("수업"), environment)
 
 
-@pytest.fixture(scope="module")
-def korean(tmp_path_factory: pytest.TempPathFactory) -> Class:
-    return Class(tmp_path_factory.mktemp("수업"), "ko", KOREAN)
+def test_each_student_gets_the_points_deserved(graded: Class) -> None:
+    assert graded.points() == {name: submission.points for name, submission in STUDENTS.items()}
 
 
-def test_each_student_gets_the_points_deserved(english: Class) -> None:
-    expected = {student: submission.points for student, submission in ENGLISH.items()}
-    assert english.points() == expected
+def test_what_was_handed_in_stays_as_it_was(graded: Class) -> None:
+    for student, notebook in graded.handed_in.items():
+        path = graded.path("submitted", student)
+        assert path.read_text(encoding="utf-8") == notebook
+        assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_class_in_korean_gets_the_points_deserved(korean: Class) -> None:
-    expected = {student: submission.points for student, submission in KOREAN.items()}
-    assert korean.points() == expected
+def test_nobodys_progress_is_handed_out_or_written(graded: Class) -> None:
+    found = graded.folder.rglob("masklens-progress*")
+    assert [path.parent for path in found] == [graded.source]
 
 
-def test_what_was_handed_in_stays_as_it_was(english: Class) -> None:
-    for student, notebook in english.handed_in.items():
-        assert english.notebook("submitted", student) == notebook
-        assert [path.name for path in english.path("submitted", student).parent.iterdir()] == [
-            "01_padding.ipynb"
-        ]
-
-
-def test_nobodys_progress_is_handed_out_or_written(english: Class) -> None:
-    found = english.folder.rglob("masklens-progress*")
-    assert [path.parent for path in found] == [english.source.parent]
-
-
-def test_the_source_is_unchanged_and_what_is_handed_out_has_no_solution(english: Class) -> None:
+def test_the_source_is_unchanged_and_what_is_handed_out_has_no_solution(graded: Class) -> None:
     ours = ROOT / "solutions" / "en" / "01_padding.ipynb"
-    assert english.source.read_bytes() == ours.read_bytes()
-    released = (english.folder / "release/padding/01_padding.ipynb").read_text(encoding="utf-8")
+    assert (graded.source / ours.name).read_bytes() == ours.read_bytes()
+    released = (graded.folder / "release/padding/01_padding.ipynb").read_text(encoding="utf-8")
     assert (
         "q.grade" not in released and "SOLUTION" not in released and "text or [1]" not in released
     )
 
 
-def test_students_of_a_hub_have_what_would_be_handed_out(english: Class) -> None:
+def test_students_of_a_hub_have_what_would_be_handed_out(graded: Class) -> None:
     ours = ROOT / "exercises" / "en" / "01_padding.ipynb"
-    books = [english.folder / "release/padding/01_padding.ipynb", ours]
+    books = [graded.folder / "release/padding/01_padding.ipynb", ours]
     released, given = (
         [(cell.id, cell.source) for cell in nbformat.read(path, as_version=4).cells]
         for path in books
@@ -203,51 +207,24 @@ def test_students_of_a_hub_have_what_would_be_handed_out(english: Class) -> None
     assert released == given
 
 
-SENTENCES = {
-    "wrong": "Your zeros stand in front of the tokens.",
-    "blank": "to fill in.",
-    "endless": "It took longer than 10 seconds and was stopped.",
-    "raises": "Your code raised an exception.",
-    "edited": "no array of numbers",
-}
-
-
 @pytest.mark.parametrize("student", SENTENCES)
-def test_feedback_says_what_is_wrong(english: Class, student: str) -> None:
-    assert SENTENCES[student] in english.feedback(student)
-    assert "masklens-verdict" in english.feedback(student)
-
-
-def test_feedback_holds_no_path_of_the_teachers_machine(english: Class) -> None:
-    for student in SENTENCES:
-        assert str(ROOT) not in english.feedback(student)
-
-
-def test_feedback_in_a_korean_class_is_korean(korean: Class) -> None:
-    assert "0이 토큰 앞에 있습니다." in korean.feedback("wrong")
-    assert "맞았습니다" in korean.feedback("김하늘")
-
-
-def test_validation_sees_what_is_wrong(english: Class) -> None:
-    shown = {
-        student: english.run(f"nbgrader validate submitted/{student}/padding/01_padding.ipynb")
-        for student in ("right", "wrong")
-    }
-    assert "Success" in shown["right"]
-    assert "FAILED ON 1 CELL" in shown["wrong"] and SENTENCES["wrong"] in shown["wrong"]
+def test_feedback_says_what_is_wrong(graded: Class, student: str) -> None:
+    said = graded.feedback(student)
+    assert [sentence for sentence in SENTENCES[student] if sentence not in said] == []
+    assert "masklens-verdict" in said
+    assert str(ROOT) not in said  # no path of the teacher's machine
 
 
 def test_the_page_for_teachers_holds_every_command_in_both_languages() -> None:
     for page in (PAGE, (ROOT / "docs" / "grading.ko.md").read_text(encoding="utf-8")):
-        assert [command for command in COMMANDS if command not in page] == []
-        assert "nbgrader validate" in page
+        assert [command for command in COMMANDS + EXCHANGE if command not in page] == []
 
 
 def test_the_count_of_mistakes_on_the_page_counts_them(
-    english: Class, monkeypatch: pytest.MonkeyPatch
+    graded: Class, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    monkeypatch.chdir(english.folder)
+    monkeypatch.chdir(graded.folder)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(code, {})
     counted = {
@@ -255,4 +232,4 @@ def test_the_count_of_mistakes_on_the_page_counts_them(
     }
     assert counted[("pad-readings", "too-slow")] == 1
     assert counted[("pad-by-hand", "pads-in-front")] == 1
-    assert counted[("pad-for-cudnn", "right")] == 7
+    assert counted[("pad-for-cudnn", "right")] == 3
