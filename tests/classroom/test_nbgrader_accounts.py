@@ -111,7 +111,7 @@ class Class:
             student.run("nbgrader fetch_assignment padding --course masks")
             student.solve(answer)
             said = student.run("nbgrader validate padding/01_padding.ipynb")
-            assert "FAILED ON 2 CELL" in said if answer == RIGHT else "FAILED ON 3 CELL" in said
+            assert f"FAILED ON {2 if answer == RIGHT else 3} CELL" in said
             student.run("nbgrader submit padding --course masks")
         for command in ("collect", "autograde", "generate_feedback", "release_feedback"):
             teacher.run(f"nbgrader {command} padding", "my-class")
@@ -131,9 +131,9 @@ def lesson() -> Iterator[Class]:
             stack.callback(account.remove)
         for account in accounts:
             account.make()
-        a_class = Class(machine, *accounts)
-        a_class.teach()
-        yield a_class
+        found = Class(machine, *accounts)
+        found.teach()
+        yield found
 
 
 def test_each_student_fetches_what_the_check_said_of_the_own_answer(lesson: Class) -> None:
