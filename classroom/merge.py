@@ -39,11 +39,11 @@ _SENTENCES = {
         "To see the course's, rename your notebook and start your server again.",
     },
     "ko": {
-        "both": "`{name}` 노트북에서 직접 고친 셀을 강의도 고쳤습니다: {cells}. 직접 고친 내용을 "
-        "남겼습니다. 강의의 내용을 보려면 노트북의 이름을 바꾸고 서버를 다시 시작하세요.",
+        "both": "`{name}` 노트북에서 직접 고친 셀이 과정에서도 바뀌었습니다: {cells}. 직접 고친 "
+        "내용을 남겼습니다. 과정의 내용을 보려면 노트북 이름을 바꾸고 서버를 다시 시작하세요.",
         "cell": "{number}번째 셀(`{first}`)",
-        "apart": "`{name}` 노트북을 강의의 노트북과 합치지 못했습니다({reason}). 직접 고친 내용을 "
-        "남겼습니다. 강의의 내용을 보려면 노트북의 이름을 바꾸고 서버를 다시 시작하세요.",
+        "apart": "`{name}` 노트북을 과정의 새 노트북과 합치지 못했습니다({reason}). 직접 고친 "
+        "내용을 남겼습니다. 과정의 내용을 보려면 노트북 이름을 바꾸고 서버를 다시 시작하세요.",
     },
 }
 TEXTS = _SENTENCES.get(os.environ.get("MASKLENS_LANGUAGE", ""), _SENTENCES["en"])

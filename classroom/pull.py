@@ -33,13 +33,13 @@ _SENTENCES = {
         "renamed": "The course has a new file named like one of yours. Yours is now `{name}`.",
     },
     "ko": {
-        "failed": "강의 자료를 새로 받지 못했습니다. 파일은 그대로 있습니다. "
+        "failed": "과정의 새 자료를 받지 못했습니다. 파일은 그대로 있습니다. "
         "선생님께 알려 주세요: {reason}",
-        "no copy": "`{name}` 폴더는 강의 자료가 아닙니다. 폴더 이름을 바꾸고 서버를 다시 시작하면 "
-        "강의 자료를 받습니다.",
+        "no copy": "`{name}` 폴더는 과정 자료가 아닙니다. 폴더 이름을 바꾸고 서버를 다시 시작하면 "
+        "과정 자료를 받습니다.",
         "took": "{patience}초가 넘게 걸렸습니다",
         "no branch": "{url}에 {branch} 브랜치가 없습니다",
-        "renamed": "강의에 이름이 같은 파일이 새로 들어왔습니다. 직접 만든 파일의 이름은 이제 "
+        "renamed": "과정에 이름이 같은 파일이 새로 들어왔습니다. 직접 만든 파일의 이름은 이제 "
         "`{name}`입니다.",
     },
 }

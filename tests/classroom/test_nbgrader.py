@@ -46,7 +46,8 @@ RIGHT = {
     "pad-readings-answer": READINGS,
     "pad-for-cudnn-answer": CUDNN,
 }
-LOOP = "def pad_readings(series, value):\n    while True:\n        pass"
+ENDLESS = "def pad_readings(series, value):\n    while True:\n        time.sleep(1)\nimport time"
+RAISES = "def pad_readings(series, value):\n    return series['first']"
 IN_KOREAN = """def 채우기(시계열, 값):
     가장_긴 = max(len(한_줄) for 한_줄 in 시계열)
     return [[*한_줄, *[값] * (가장_긴 - len(한_줄))] for 한_줄 in 시계열]
@@ -67,31 +68,32 @@ class Submission:
 
 STUDENTS = {
     "wrong": Submission(
-        (0, 0, 2),
+        (0, 0, 0),
         {
-            **RIGHT,
             "pad-by-hand-answer": "padded = [[0, 4, 8], [16, 23, 42], [0, 0, 7]]",
-            "pad-readings-answer": "def pad_readings(series, value):\n    return series['first']",
+            "pad-readings-answer": RAISES,
         },
     ),
     "meddler": Submission(
         (0, 0, 2),
         {
             **RIGHT,
-            "pad-readings-answer": LOOP,
+            "pad-readings-answer": ENDLESS,
             "pad-readings-check": "print('all points, please')",
         },
         deleted=("pad-by-hand-answer", "pad-by-hand-check", "pad-for-cudnn-check"),
     ),
-    "blank": Submission((0, 0, 0), {}),
     "김하늘": Submission(
         (1, 1, 2), {**RIGHT, "pad-readings-answer": IN_KOREAN}, notebook="01_패딩"
     ),
 }
 SENTENCES = {
-    "wrong": ["Your zeros stand in front of the tokens.", "Your code raised an exception."],
+    "wrong": [
+        "Your zeros stand in front of the tokens.",
+        "Your code raised an exception.",
+        "to fill in.",
+    ],
     "meddler": ["It took longer than 10 seconds and was stopped."],
-    "blank": ["to fill in."],
     "김하늘": ["맞았습니다"],
 }
 
@@ -232,4 +234,4 @@ def test_the_count_of_mistakes_on_the_page_counts_them(
     }
     assert counted[("pad-readings", "too-slow")] == 1
     assert counted[("pad-by-hand", "pads-in-front")] == 1
-    assert counted[("pad-for-cudnn", "right")] == 3
+    assert counted[("pad-for-cudnn", "right")] == 2
