@@ -20,6 +20,7 @@ from pathlib import Path
 
 NOTES = "course-update.md"
 PATIENCE = 45  # seconds
+PATIENCE_WITH_GIT = 15  # seconds
 MERGE = shlex.join([sys.executable, str(Path(__file__).with_name("merge.py"))])
 
 _SENTENCES = {
@@ -64,38 +65,40 @@ def pull(url: str, branch: str, folder: Path) -> list[str]:
     Raises:
         PullError: nothing was merged. What the student wrote is as it was.
     """
-    if "refs/" not in _run("git", "ls-remote", "--heads", "--", url, f"refs/heads/{branch}"):
+    if "refs/" not in _git(folder.parent, "ls-remote", "--", url, f"refs/heads/{branch}"):
         raise PullError(TEXTS["no branch"].format(url=url, branch=branch))
     if not folder.exists():
         # Whole or not at all: what an earlier start left half done is in nobody's way.
         coming = folder.with_name(f".{folder.name}.coming")
         shutil.rmtree(coming, ignore_errors=True)
         _run_nbgitpuller(url, branch, coming)
-        _set_up(coming, url)
+        _set_up(coming, url, branch)
         coming.rename(folder)
         _trust(folder, branch)
         return []
-    if not (folder / ".git").exists():
+    before = (folder / ".git").exists() and _git(folder, "rev-parse", "--remotes")
+    if not before:
         raise PullError(TEXTS["no copy"].format(name=folder.name))
-    _set_up(folder, url)
-    before = _git(folder, "rev-parse", f"origin/{branch}")
+    _set_up(folder, url, branch)
     try:
         output = _run_nbgitpuller(url, branch, folder)
     except PullError:
         with contextlib.suppress(PullError):  # it may not have come to a merge
             _git(folder, "merge", "--abort")
         raise
-    if _git(folder, "rev-parse", f"origin/{branch}") != before:
+    if _git(folder, "rev-parse", "--remotes") != before:
         _trust(folder, branch)
     moved = re.findall(rf"Renamed .+ to {re.escape(str(folder))}/(.+) to avoid conflict", output)
     from_merge = re.findall("^course-update: (.+)$", output, re.MULTILINE)
     return [TEXTS["renamed"].format(name=name) for name in moved] + from_merge
 
 
-def _set_up(folder: Path, url: str) -> None:
+def _set_up(folder: Path, url: str, branch: str) -> None:
     """Sets what git must know in a copy; the git-pull links of a student's server need it, too."""
     settings = {
-        "remote.origin.url": url,  # which nbgitpuller would leave as it was
+        # nbgitpuller would leave these as they were when the copy was made.
+        "remote.origin.url": url,
+        "remote.origin.fetch": f"+refs/heads/{branch}:refs/remotes/origin/{branch}",
         # nbgitpuller reads names from git: unquoted, Hangul among them, and each new file as new.
         "core.quotePath": "false",
         "diff.renames": "false",
@@ -113,25 +116,25 @@ def _trust(folder: Path, branch: str) -> None:
     differ = _git(folder, "diff", "--name-only", "-z", f"origin/{branch}").split("\0")
     names = [str(folder / name) for name in every if name not in differ]
     with contextlib.suppress(PullError):  # the course's are there, if not shown before they are run
-        _run(sys.executable, "-P", "-m", "nbformat.sign", *names)
+        _run(sys.executable, "-P", "-m", "nbformat.sign", *names, patience=PATIENCE)
 
 
 def _run_nbgitpuller(url: str, branch: str, folder: Path) -> str:
     # Without -P, a student's own random.py would keep it from starting.
     pull = [sys.executable, "-P", "-m", "nbgitpuller.pull", url, branch, str(folder)]
-    output = _run(*pull)
+    output = _run(*pull, patience=PATIENCE)
     print(output, flush=True)
     return output
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    return _run("git", "-C", str(folder), *arguments)
+    return _run("git", "-C", str(folder), *arguments, patience=PATIENCE_WITH_GIT)
 
 
-def _run(*command: str) -> str:
+def _run(*command: str, patience: int) -> str:
     """What a command printed; it and what it started are ended when they take too long."""
     done = subprocess.run(
-        ["timeout", "--kill-after=5", str(PATIENCE), *command],
+        ["timeout", "--kill-after=5", str(patience), *command],
         # Git asks nobody for a password.
         env=os.environ | {"GIT_TERMINAL_PROMPT": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
@@ -142,7 +145,7 @@ def _run(*command: str) -> str:
     if not done.returncode:
         return done.stdout
     if done.returncode in (124, 137):
-        raise PullError(TEXTS["took"].format(patience=PATIENCE))
+        raise PullError(TEXTS["took"].format(patience=patience))
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     from_git = [line for line in lines if line.startswith(("fatal:", "error:"))]
     raise PullError(next(iter(from_git or lines[-1:]), f"{command[0]}: {done.returncode}"))

@@ -297,6 +297,16 @@ def test_an_absent_branch_is_told(at_work: Student) -> None:
     assert at_work.run(sys.executable, PULL, "--strict", url, "nope", at_work.copy).returncode == 1
 
 
+def test_a_class_may_go_on_with_another_branch(student: Student, course: Course) -> None:
+    student.save(LESSON, study)
+    git(course.folder, "checkout", "--quiet", "-b", "spring")
+    course.change(OTHER, append("theirs = 1"))
+    course.publish()
+    assert student.pull(branch="spring") == ""
+    assert "theirs = 1" in student.path(OTHER).read_text()
+    assert "해 봤다" in student.path(LESSON).read_text()
+
+
 def test_a_history_written_anew_is_told(at_work: Student, course: Course) -> None:
     shutil.rmtree(course.folder / ".git")
     git(course.folder, "init", "--quiet", "--initial-branch", BRANCH)
@@ -365,7 +375,7 @@ class refusing_server:  # noqa: N801  # used like a function
 def test_a_server_that_never_answers_is_given_up(
     student: Student, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull, "PATIENCE", 2)
+    monkeypatch.setattr(pull, "PATIENCE_WITH_GIT", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"git://127.0.0.1:{silent.getsockname()[1]}/course"
         with pytest.raises(pull.PullError, match="longer than 2 seconds"):
@@ -378,6 +388,8 @@ def test_a_folder_of_the_students_own_is_left_alone(tmp_path: Path, course: Cour
     student.path("mine.txt").write_text("mine")
     git(student.home, "init", "--quiet")
     before = student.files()
+    assert "`masklens` is no copy of the course. Rename it" in student.pull()
+    git(student.copy, "init", "--quiet")
     assert "`masklens` is no copy of the course. Rename it" in student.pull()
     assert student.files() == before
 
