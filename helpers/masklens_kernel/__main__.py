@@ -23,6 +23,8 @@ def main() -> int:
     commands.add_parser("warm", help="import Keras now, so that the first notebook need not wait")
     launch = commands.add_parser("launch", help="what the kernelspec starts for a notebook")
     launch.add_argument("-f", dest="connection_file", required=True)
+    # nbclient, and so nbgrader, adds it for whatever is called python3.
+    launch.add_argument("--HistoryManager.hist_file", help=argparse.SUPPRESS)
     parent = commands.add_parser("parent", help="what forks the kernels; launchers start it")
     parent.add_argument("ready", type=int, help="an open file that is told when it serves")
     parent.add_argument("lock", type=int, help="an open file whose lock is held until then")

@@ -1,16 +1,12 @@
-"""The real nbgitpuller brings a student's copy of the course up to date; no work is lost."""
+"""The real nbgitpuller and nbdime bring a student's copy up to date, and no work is lost."""
 
-import json
 import os
 import random
-import runpy
 import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -21,12 +17,13 @@ import pytest
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from nbformat.sign import NotebookNotary
 
-ROOT = Path(__file__).parents[1]
+from classroom import pull
+
+ROOT = Path(__file__).parents[2]
 PULL = ROOT / "classroom" / "pull.py"
 BRANCH = "main"
 LESSON, OTHER = "notebooks/ko/01_padding.ipynb", "notebooks/ko/02_mask_generators.ipynb"
 NEW = "notebooks/ko/08_attention.ipynb"
-HANGUL = "notebooks/ko/08 주의 집중.ipynb"
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -105,26 +102,25 @@ class Student:
 
     def pull(self, url: str | None = None, branch: str = BRANCH, language: str = "en") -> str:
         """Pulls as the hub does before a server starts, and returns what the student is told."""
-        note = self.home / "course-update.md"
+        note = self.home / pull.NOTES
         note.unlink(missing_ok=True)
         command = [sys.executable, PULL, url or self.course.url, branch, self.copy]
         done = self.run(*command, MASKLENS_LANGUAGE=language)
         assert done.returncode == 0, done.stderr
         return note.read_text(encoding="utf-8") if note.exists() else ""
 
-    def gitpuller(self) -> str:
-        """Pulls with nbgitpuller's own command, as `pull`; it tells nobody anything."""
+    def gitpuller(self) -> None:
+        """Pulls as a git-pull link does in the student's server; it tells nobody anything."""
         command = Path(sys.executable).with_name("gitpuller")
         done = self.run(command, self.course.url, BRANCH, self.copy)
         assert done.returncode == 0, done.stdout + done.stderr
-        return ""
 
     def files(self) -> dict[str, bytes]:
         """What stands in the home folder, apart from what git and Jupyter keep for themselves."""
         return {
             path.relative_to(self.home).as_posix(): path.read_bytes()
             for path in self.home.rglob("*")
-            if path.is_file() and not {".git", ".local", "course-update.md"} & set(path.parts)
+            if path.is_file() and not {".git", ".local", pull.NOTES} & set(path.parts)
         }
 
 
@@ -180,9 +176,8 @@ def study(book: Any) -> None:
 # --- Both survive ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", [Student.pull, Student.gitpuller])
-def test_what_a_student_and_the_course_changed_survives(
-    student: Student, course: Course, way: Callable[[Student], str]
+def test_what_a_student_and_the_course_changed_survives_by_a_git_pull_link_too(
+    student: Student, course: Course
 ) -> None:
     student.save(LESSON, study)
     student.save(OTHER, study)
@@ -192,35 +187,18 @@ def test_what_a_student_and_the_course_changed_survives(
     (course.folder / OTHER).unlink()
     course.publish()
 
-    way(student)
+    student.gitpuller()
     append("print('news')")(edited)
     assert student.book(LESSON) == edited
     assert student.path(NEW).read_bytes() == (course.folder / NEW).read_bytes()
     assert student.path(OTHER).read_bytes() == kept
 
 
-def test_a_student_is_told_what_left_the_course(student: Student, course: Course) -> None:
-    student.save(OTHER, study)
-    (course.folder / OTHER).unlink()
-    (course.folder / "README.md").unlink()
-    course.publish()
-    told = student.pull()
-    assert f"`{OTHER}` is no longer in the course" in told and "README" not in told
-    assert student.path(OTHER).exists() and not student.path("README.md").exists()
-
-
-def test_a_course_with_nothing_new_changes_nothing(student: Student, course: Course) -> None:
+def test_a_course_with_nothing_new_changes_nothing(student: Student) -> None:
     student.save(LESSON, study)
     first = student.files()
     assert (student.pull(), student.pull()) == ("", "")
     assert student.files() == first
-    course.change(OTHER, append("print('news')"))
-    course.publish()
-    assert student.pull() == ""
-    second = student.files()
-    assert second != first
-    assert student.pull() == ""
-    assert student.files() == second
 
 
 def test_a_lesson_that_a_student_deleted_or_renamed_comes_again(student: Student) -> None:
@@ -233,75 +211,7 @@ def test_a_lesson_that_a_student_deleted_or_renamed_comes_again(student: Student
     assert student.path(LESSON).read_bytes() == (ROOT / LESSON).read_bytes()
 
 
-def test_however_both_change_notebooks_they_stay_valid_and_keep_the_students_lines(
-    tmp_path: Path, course: Course
-) -> None:
-    """Each real notebook of the course, changed at random on both sides; one seed each."""
-    names = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("[nes]*/*/*.ipynb"))]
-    assert len(names) > 40
-    for name in names:
-        (course.folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, course.folder / name)
-    course.publish()
-    student = Student(tmp_path / NAME, course)
-    student.pull()
-    lines: dict[str, set[str]] = {}
-    for seed, name in enumerate(names):
-        lines[name] = set()
-        nbformat.write(
-            at_random(student.book(name), random.Random(seed), "mine", lines[name]),
-            student.path(name),
-        )
-        theirs = random.Random(seed + 1000)
-        course.change(name, lambda book, theirs=theirs: at_random(book, theirs, "news", set()))
-    course.publish()
-    student.pull()
-    news = 0
-    for name in names:
-        book = json.loads(student.path(name).read_text(encoding="utf-8"))
-        nbformat.validate(nbformat.from_dict(book))
-        sources = {line for cell in book["cells"] for line in "".join(cell["source"]).split("\n")}
-        assert lines[name] <= sources, name
-        news += any(line.startswith("news") for line in sources)
-    assert news > len(names) / 2
-
-
-def at_random(book: Any, choose: random.Random, word: str, lines: set[str]) -> Any:
-    """Changes some cells of a notebook in place; the lines it writes, no later change deletes."""
-    for number in range(choose.randint(1, 4)):
-        cell = choose.choice(book.cells)
-        line = f"{word} {choose.random()}"
-        kind = choose.choice(["change", "add", "delete", "run", "clear"])
-        if kind == "change":
-            cell.source = "\n".join(choose.sample([cell.source, line], 2))
-            lines.add(line)
-        elif kind == "add":
-            new = nbformat.v4.new_markdown_cell(line, id=f"{word}-{number}")
-            book.cells.insert(book.cells.index(cell), new)
-            lines.add(line)
-        elif kind == "delete" and word not in cell.source:
-            book.cells.remove(cell)
-        elif kind == "run" and cell.cell_type == "code":
-            cell.execution_count = choose.randrange(100)
-            cell.outputs.append(nbformat.v4.new_output("stream", text=f"{line}\n{line}"))
-        elif kind == "clear" and cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    return book
-
-
 # --- Conflicts ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("way", [Student.pull, Student.gitpuller])
-def test_where_both_changed_the_same_line_the_students_stands(
-    student: Student, course: Course, way: Callable[[Student], str]
-) -> None:
-    student.save(LESSON, append("mine = 1"))
-    edited = student.book(LESSON)
-    course.change(LESSON, append("theirs = 1"))
-    course.publish()
-    way(student)
-    assert student.book(LESSON) == edited
 
 
 def test_a_student_is_told_where_the_course_changed_the_same_cell(
@@ -315,8 +225,8 @@ def test_a_student_is_told_where_the_course_changed_the_same_cell(
     cells = student.book(LESSON).cells
     (number,) = [number for number, cell in enumerate(cells, 1) if "mine = 1" in cell.source]
     first = cells[number - 1].source.splitlines()[0]
-    assert f"In `{LESSON}` you and the course changed the same place" in told
-    assert f"cell {number} (`{first}`). Yours was kept" in told
+    assert f"In `{LESSON}` you and the course changed the same cells" in told
+    assert f"cell {number} (`{first}`). Yours were kept" in told
     assert OTHER not in told
     # Nothing is new, so nothing is told again.
     assert student.pull() == ""
@@ -327,63 +237,24 @@ def test_a_student_is_told_where_the_course_changed_the_same_cell(
     assert "mine = 1" in student.path("mine.ipynb").read_text(encoding="utf-8")
 
 
-def test_a_cell_that_holds_what_both_wrote_is_told(student: Student, course: Course) -> None:
-    def start_with(text: str) -> Callable[[Any], None]:
-        def change(book: Any) -> None:
-            cell = max(code_cells(book), key=lambda cell: cell.source.count("\n"))
-            cell.source = f"{text}\n{cell.source}"
-
-        return change
-
-    def end_with(text: str) -> Callable[[Any], None]:
-        def change(book: Any) -> None:
-            cell = max(code_cells(book), key=lambda cell: cell.source.count("\n"))
-            cell.source = f"{cell.source}\n{text}"
-
-        return change
-
-    expected = student.book(LESSON)
-    student.save(LESSON, start_with("mine = 1"))
-    course.change(LESSON, end_with("theirs = 1"))
-    course.publish()
-    told = student.pull()
-    start_with("mine = 1")(expected)
-    end_with("theirs = 1")(expected)
-    assert student.book(LESSON) == expected
-    assert "It now holds what both of you wrote" in told and "Yours was kept" not in told
-
-
-def test_a_cell_that_the_student_deleted_is_not_told(student: Student, course: Course) -> None:
-    student.save(LESSON, lambda book: book.cells.remove(code_cells(book)[-1]))
-    course.change(LESSON, append("theirs = 1"))
-    course.publish()
-    edited = student.book(LESSON)
-    assert student.pull() == ""
-    assert student.book(LESSON) == edited
-
-
-def test_a_cell_that_makes_room_for_the_students_is_told(student: Student, course: Course) -> None:
-    def end_with(text: str) -> Callable[[Any], None]:
-        return lambda book: book.cells.append(nbformat.v4.new_code_cell(text, id=text))
-
-    student.save(LESSON, end_with("mine"))
-    course.change(LESSON, end_with("theirs"))
-    course.publish()
-    assert "a new cell (`theirs`). Yours was kept" in student.pull()
-    assert student.book(LESSON).cells[-1].source == "mine"
-
-
-def test_a_student_is_told_in_korean(student: Student, course: Course) -> None:
-    student.save(LESSON, append("mine = 1"))
-    course.change(LESSON, append("theirs = 1"))
-    course.publish()
-    assert "직접 고친 내용을 남겼습니다" in student.pull(language="ko")
-
-
-@pytest.mark.parametrize("name", [NEW, HANGUL, "수업 자료/데이터 1.csv"])
-def test_a_students_file_makes_room_for_a_new_one_of_the_course(
-    student: Student, course: Course, name: str
+def test_a_file_that_is_no_notebook_any_more_is_kept_and_told(
+    student: Student, course: Course
 ) -> None:
+    student.path(LESSON).write_text("<<<<<<< mine")
+    for name in (LESSON, OTHER):
+        course.change(name, append("theirs = 1"))
+    course.publish()
+    assert f"`{LESSON}` 노트북을 과정의 새 노트북과 합치지 못했습니다" in student.pull(
+        language="ko"
+    )
+    assert student.path(LESSON).read_text() == "<<<<<<< mine"
+    assert "theirs = 1" in student.path(OTHER).read_text()
+
+
+def test_a_students_file_makes_room_for_a_new_one_of_the_course(
+    student: Student, course: Course
+) -> None:
+    name = "수업 자료/데이터 1.csv"
     # Of the same text as another file that leaves: git would call it renamed.
     own, new = b"mine\n", (course.folder / OTHER).read_bytes()
     for folder, text in ((student.copy, own), (course.folder, new)):
@@ -395,19 +266,6 @@ def test_a_students_file_makes_room_for_a_new_one_of_the_course(
     assert student.path(name).read_bytes() == new
     (moved,) = [path for path in student.copy.rglob("*__*") if path.read_bytes() == own]
     assert f"Yours is now `{moved.relative_to(student.copy)}`" in told
-
-
-def test_a_file_with_hangul_that_both_deleted_stays_deleted(
-    student: Student, course: Course
-) -> None:
-    (course.folder / HANGUL).write_bytes((ROOT / LESSON).read_bytes())
-    course.publish()
-    student.pull()
-    student.path(HANGUL).unlink()
-    (course.folder / HANGUL).unlink()
-    course.publish()
-    assert student.pull() == ""
-    assert not student.path(HANGUL).exists()
 
 
 # --- What cannot be pulled ------------------------------------------------------------------------
@@ -434,7 +292,19 @@ def test_an_absent_repository_is_told(at_work: Student, tmp_path: Path) -> None:
 
 
 def test_an_absent_branch_is_told(at_work: Student) -> None:
-    assert f"no branch nope at {at_work.course.url}" in at_work.pull(branch="nope")
+    url = at_work.course.url
+    assert f"{url} has no branch nope" in at_work.pull(branch="nope")
+    assert at_work.run(sys.executable, PULL, "--strict", url, "nope", at_work.copy).returncode == 1
+
+
+def test_a_class_may_go_on_with_another_branch(student: Student, course: Course) -> None:
+    student.save(LESSON, study)
+    git(course.folder, "checkout", "--quiet", "-b", "spring")
+    course.change(OTHER, append("theirs = 1"))
+    course.publish()
+    assert student.pull(branch="spring") == ""
+    assert "theirs = 1" in student.path(OTHER).read_text()
+    assert "해 봤다" in student.path(LESSON).read_text()
 
 
 def test_a_history_written_anew_is_told(at_work: Student, course: Course) -> None:
@@ -444,21 +314,27 @@ def test_a_history_written_anew_is_told(at_work: Student, course: Course) -> Non
     assert "unrelated histories" in at_work.pull()
 
 
-def test_without_room_for_the_news_nothing_is_lost(at_work: Student, course: Course) -> None:
-    (course.folder / "large.bin").write_bytes(random.Random(0).randbytes(3_000_000))
+@pytest.mark.parametrize("name", ["large.bin", LESSON])
+def test_without_room_for_the_news_nothing_is_lost(
+    student: Student, course: Course, name: str
+) -> None:
+    """Where the news cannot be fetched, and where the merged notebook cannot be written."""
+    large = random.Random(0).randbytes(700_000 if name == LESSON else 3_000_000)
+    if name == LESSON:
+        student.save(LESSON, append(f"mine = {large[::-1].hex()[:700_000]!r}"))
+        cell = nbformat.v4.new_code_cell(f"news = {large.hex()[:700_000]!r}", id="news")
+        course.change(LESSON, lambda book: book.cells.insert(0, cell))
+    else:
+        (course.folder / name).write_bytes(large)
     course.publish()
-    pull = [sys.executable, PULL, course.url, BRANCH, at_work.copy]
+    before = student.files()
     # No file may grow beyond a MiB, as on a disk that is full.
-    stopped = at_work.run("sh", "-c", 'ulimit -f 2048; exec "$@"', "sh", *pull)
+    command = ["sh", "-c", 'ulimit -f 2048; exec "$@"', "sh", sys.executable, PULL]
+    stopped = student.run(*command, course.url, BRANCH, student.copy)
     assert stopped.returncode == 0, stopped.stderr
-    told = (at_work.home / "course-update.md").read_text(encoding="utf-8")
+    told = (student.home / pull.NOTES).read_text(encoding="utf-8")
     assert "Your files are as you left them" in told
-
-
-def test_strictly_what_could_not_be_pulled_is_a_failure(student: Student, course: Course) -> None:
-    pull = [sys.executable, PULL, "--strict", course.url]
-    assert student.run(*pull, BRANCH, student.copy).returncode == 0
-    assert student.run(*pull, "nope", student.copy).returncode == 1
+    assert student.files() == before
 
 
 def test_while_another_pull_is_at_work_it_does_nothing(at_work: Student) -> None:
@@ -466,17 +342,6 @@ def test_while_another_pull_is_at_work_it_does_nothing(at_work: Student) -> None
     lock.touch()
     assert "Try again in a few minutes" in at_work.pull()
     assert lock.exists()
-
-
-def test_a_lock_that_was_left_behind_is_removed(student: Student, course: Course) -> None:
-    lock = student.copy / ".git" / "index.lock"
-    lock.touch()
-    long_ago = time.time() - 3600
-    os.utime(lock, (long_ago, long_ago))
-    course.change(LESSON, append("news = 1"))
-    course.publish()
-    assert student.pull() == ""
-    assert student.path(LESSON).read_bytes() == (course.folder / LESSON).read_bytes()
 
 
 def test_nobody_is_asked_for_a_password(at_work: Student) -> None:
@@ -510,12 +375,11 @@ class refusing_server:  # noqa: N801  # used like a function
 def test_a_server_that_never_answers_is_given_up(
     student: Student, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = runpy.run_path(str(PULL))
-    monkeypatch.setitem(program["pull"].__globals__, "PATIENCE", 3)
+    monkeypatch.setattr(pull, "PATIENCE_WITH_GIT", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"git://127.0.0.1:{silent.getsockname()[1]}/course"
-        with pytest.raises(program["PullError"], match="longer than 3 seconds"):
-            program["pull"](url, BRANCH, student.copy, program["_TEXTS"]["en"])
+        with pytest.raises(pull.PullError, match="longer than 2 seconds"):
+            pull.pull(url, BRANCH, student.copy)
 
 
 def test_a_folder_of_the_students_own_is_left_alone(tmp_path: Path, course: Course) -> None:
@@ -524,6 +388,8 @@ def test_a_folder_of_the_students_own_is_left_alone(tmp_path: Path, course: Cour
     student.path("mine.txt").write_text("mine")
     git(student.home, "init", "--quiet")
     before = student.files()
+    assert "`masklens` is no copy of the course. Rename it" in student.pull()
+    git(student.copy, "init", "--quiet")
     assert "`masklens` is no copy of the course. Rename it" in student.pull()
     assert student.files() == before
 
@@ -546,7 +412,7 @@ def test_outputs_of_the_course_are_shown_and_those_of_strangers_are_not(
     assert student.trusts(LESSON) and student.trusts(OTHER)
     student.save(LESSON, study)
     assert student.trusts(LESSON)
-    stranger = deepcopy(student.book(OTHER))
+    stranger = student.book(OTHER)
     study(stranger)
     nbformat.write(stranger, student.path(OTHER))
     for name in (LESSON, OTHER):
