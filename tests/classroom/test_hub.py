@@ -1,60 +1,59 @@
-"""The hub: a class logs in, works on, keeps its work through restarts, and keeps it to itself."""
+"""The hub: a class works through a lesson, and keeps its work, and keeps it to itself."""
 
-import doctest
 import json
-import os
-import shutil
-import signal
-import socket
 import stat
 import subprocess
-import sys
-import unicodedata
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import nbformat
+import psutil
 import pytest
 import requests
 import websocket
-from hub import PASSWORD, PATIENCE, ROOT, Hub, Notebook, Student, opened, wait_for
 
 from authoring.links import Course
-from classroom import checks, students
-from classroom.spawner import SERVER
-from classroom.students import home_of
+from tests.classroom.class_accounts import (
+    EXCHANGE,
+    ROOT,
+    STUDENTS,
+    TEACHER,
+    accounts,
+    processes,
+)
+from tests.classroom.hub import PATIENCE, Hub, Notebook, Student, wait_for
 
-# Of two languages, with spaces, and one whose Hangul a Mac typed in parts.
-NAMES = ["김민지", "alex", "박 도윤", "kim minji", unicodedata.normalize("NFD", "최하은"), "sam"]
-NAMES += ["이서준", "o-neil"]
-TEACHER = "선생님"
-LATER = "later"  # is on the list, but comes only in some tests
+pytestmark = pytest.mark.hub
+
 LESSON = "masklens/notebooks/{}/03_propagation.ipynb"
 HALF = 14
 
 
 @dataclass
 class Class:
-    """Students who have worked through lesson 03, with a restart in the middle."""
+    """Students who have worked through lesson 03, with crashes in the middle."""
 
     hub: Hub
     students: list[Student]
     notebooks: list[Notebook]
     while_down: list[int]
+    teacher: Student
 
-    def home(self, student: Student) -> Path:
-        return self.hub.folder / "homes" / unicodedata.normalize("NFC", student.name)
+
+def _home(student: Student) -> Path:
+    return Path("/home", student.name)
 
 
 def _begin(student: Student) -> Notebook:
     """Logs in, and works through the first half of the lesson."""
     student.login().raise_for_status()
     student.spawn()
-    notebook = student.open(LESSON.format(student.language))
+    language = "ko" if STUDENTS.index(student.name) % 2 else "en"
+    notebook = student.open(LESSON.format(language))
     with notebook.connected():
         notebook.run(slice(HALF))
         notebook.execute(f"whose = {student.name!r}")
@@ -76,15 +75,10 @@ def _go_on(notebook: Notebook) -> None:
 
 
 @pytest.fixture(scope="module")
-def lesson(hub: Hub) -> Class:
+def lesson(hub: Hub, passwords: dict[str, str]) -> Class:
     """Eight students at once; the hub is killed and restarted on the way, then the proxy."""
-    (hub.folder / "students.txt").write_text("# class 3-2\n" + "\n".join([*NAMES, LATER]))
-    hub.settings |= {
-        "MASKLENS_CLASS_STUDENTS": str(len(NAMES)),
-        "MASKLENS_CLASS_TEACHER": unicodedata.normalize("NFD", TEACHER),
-    }
     hub.start()
-    students = [Student(hub, name, "en" if n % 2 else "ko") for n, name in enumerate(NAMES)]
+    students = [Student(hub, name, passwords[name]) for name in STUDENTS]
     with ThreadPoolExecutor(len(students)) as pool:
         notebooks = list(pool.map(_begin, students))
         hub.kill()
@@ -95,21 +89,29 @@ def lesson(hub: Hub) -> Class:
         first.kill()
         wait_for("another proxy serves", lambda: hub.proxy() != first and _serves(students[0]))
         list(pool.map(_go_on, notebooks))
-    return Class(hub, students, notebooks, saved)
+    teacher = Student(hub, TEACHER, passwords[TEACHER])
+    teacher.login().raise_for_status()
+    return Class(hub, students, notebooks, saved, teacher)
 
 
-def _cullers(hub: Hub) -> list[Any]:
-    return [one for one in hub.left() if "jupyterhub_idle_culler" in one.cmdline()]
+def _cullers(hub: Hub) -> list[psutil.Process]:
+    running = psutil.process_iter(["cmdline", "environ"])
+    return [
+        one
+        for one in running
+        if "jupyterhub_idle_culler" in (one.info["cmdline"] or [])
+        and f":{hub.port + 1}/" in (one.info["environ"] or {}).get("JUPYTERHUB_API_URL", "")
+    ]
 
 
 def _serves(student: Student) -> bool:
     return student.session.get(f"{student.server}/api", timeout=PATIENCE).ok
 
 
-def _text(cells: list[Any]) -> list[list[str]]:
-    """What the cells print."""
+def _text(cells: list[Any]) -> list[str]:
+    """What each cell prints."""
     return [
-        ["".join(output["text"]) for output in cell["outputs"] if output["output_type"] == "stream"]
+        "".join("".join(one["text"]) for one in cell["outputs"] if one["output_type"] == "stream")
         for cell in cells
     ]
 
@@ -120,12 +122,10 @@ def test_every_student_sees_what_the_course_shows(lesson: Class) -> None:
         cells = [cell for cell in printed.cells if cell.cell_type == "code"]
         kinds = {output["output_type"] for cell in notebook.cells for output in cell["outputs"]}
         assert kinds <= {"stream", "display_data", "execute_result"}
-        assert ["".join(texts) for texts in _text(notebook.cells)] == [
-            "".join(texts) for texts in _text(cells)
-        ]
+        assert _text(notebook.cells) == _text(cells)
 
 
-def test_nothing_is_lost_when_hub_and_proxy_restart(lesson: Class) -> None:
+def test_nothing_is_lost_when_hub_and_proxy_are_killed(lesson: Class) -> None:
     for student, notebook, saved in zip(
         lesson.students, lesson.notebooks, lesson.while_down, strict=True
     ):
@@ -135,35 +135,32 @@ def test_nothing_is_lost_when_hub_and_proxy_restart(lesson: Class) -> None:
         with notebook.connected():
             (output,) = notebook.execute("print(whose)")
         assert output["text"].strip() == student.name
-        on_disk = json.loads((lesson.home(student) / notebook.path).read_text(encoding="utf-8"))
+        on_disk = json.loads((_home(student) / notebook.path).read_text(encoding="utf-8"))
         nbformat.validate(on_disk)
         ran = [cell for cell in on_disk["cells"] if cell["cell_type"] == "code"]
-        assert ["".join(texts) for texts in _text(ran)] == [
-            "".join(texts) for texts in _text(notebook.cells)
-        ]
+        assert _text(ran) == _text(notebook.cells)
 
 
-def test_each_student_has_a_home_and_a_uid_of_their_own(lesson: Class) -> None:
-    homes = [lesson.home(student) for student in lesson.students]
-    assert len({home.stat().st_uid for home in homes}) == len(NAMES)
-    assert {home.stat().st_uid in lesson.hub.uids for home in homes} == {True}
-    assert {stat.S_IMODE(home.stat().st_mode) for home in homes} == {0o700}
-    facts = "import os; print(os.getuid(), os.getgid(), os.getgroups(), os.environ['HOME'])"
-    for student, home in zip(lesson.students[:2], homes, strict=False):
-        uid = home.stat().st_uid
-        assert student.run(facts) == f"{uid} {uid} [] {home}"
-
-
-def test_servers_speak_the_chosen_language_and_share_the_processors(lesson: Class) -> None:
-    asked = "MASKLENS_LANGUAGE TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS CUDA_VISIBLE_DEVICES"
-    threads = max(1, (os.cpu_count() or 1) // len(NAMES))
+def test_each_student_works_in_a_closed_home_under_an_account_of_their_own(lesson: Class) -> None:
+    facts = "import os; print(os.getuid(), os.environ['HOME'], os.environ['CUDA_VISIBLE_DEVICES'])"
     for student in lesson.students[:2]:
-        code = f"import os; print(*(repr(os.environ[name]) for name in {asked.split()}))"
-        wanted = [student.language, str(threads), str(threads), ""]
-        assert student.run(code) == " ".join(map(repr, wanted))
-        page = student.session.get(student.server, timeout=PATIENCE, allow_redirects=True)
-        start = f"/lab/tree/masklens/notebooks/{student.language}/00_start.ipynb"
-        assert page.ok and page.url.endswith(start)
+        home = _home(student)
+        assert stat.S_IMODE(home.stat().st_mode) == 0o700
+        uid = accounts()[student.name]
+        assert home.stat().st_uid == uid
+        assert student.run(facts) == f"{uid} {home}"
+    page = lesson.students[0].session.get(lesson.students[0].server, timeout=PATIENCE)
+    assert page.url.endswith("/lab/tree/masklens/notebooks/en/00_start.ipynb")
+
+
+def test_the_default_kernel_has_keras_preloaded(lesson: Class) -> None:
+    specs = lesson.students[0].ask("kernelspecs")
+    assert specs["default"] == "python3"
+    names = {name: spec["spec"]["display_name"] for name, spec in specs["kernelspecs"].items()}
+    assert names == {
+        "python3": "Python 3 (Keras preloaded)",
+        "python3-plain": "Python 3 (plain)",
+    }
 
 
 def test_lab_saves_widgets_and_asks_nothing(lesson: Class) -> None:
@@ -177,17 +174,29 @@ def test_lab_saves_widgets_and_asks_nothing(lesson: Class) -> None:
         assert schema["properties"][name]["default"] == value
 
 
-def test_a_server_is_refused_to_another_student(lesson: Class) -> None:
-    one, other = lesson.students[:2]
-    log = (lesson.hub.folder / "logs" / f"{lesson.home(other).stat().st_uid}.log").read_text()
-    direct = log.partition("Jupyter Server ")[2].partition("http://")[2].partition("/")[0]
-    for server in (other.server, f"http://{direct}/user/{other.account}"):
-        assert requests.get(f"{server}/api", timeout=PATIENCE).ok  # it is there
-        for path in ("lab", f"files/{LESSON.format(other.language)}"):
-            page = one.session.get(f"{server}/{path}", timeout=PATIENCE)
-            assert page.status_code in (403, 404), page.url
+# --- What is refused ------------------------------------------------------------------------------
+
+
+def _port(student: Student) -> int:
+    """The port at which a student's server listens on this machine."""
+    (server,) = student.server_processes()
+    listening = [one for one in server.net_connections() if one.status == psutil.CONN_LISTEN]
+    return int(listening[0].laddr.port)
+
+
+def test_a_server_is_refused_to_another_student_and_to_the_teacher(lesson: Class) -> None:
+    other = lesson.students[1]
+    direct = f"http://127.0.0.1:{_port(other)}/user/{other.name}"
+    for one in (lesson.students[0], lesson.teacher):
+        for server in (other.server, direct):
+            assert requests.get(f"{server}/api", timeout=PATIENCE).ok  # it is there
+            for path in ("lab", f"files/{lesson.notebooks[1].path}"):
+                page = one.session.get(f"{server}/{path}", timeout=PATIENCE)
+                assert page.status_code in (403, 404), page.url
+    one = lesson.students[0]
+    for server in (other.server, direct):
         for method, path in (
-            ("GET", f"contents/{LESSON.format(other.language)}"),
+            ("GET", f"contents/{lesson.notebooks[1].path}"),
             ("GET", "sessions"),
             ("POST", "kernels"),
             ("DELETE", f"kernels/{lesson.notebooks[1].kernel}"),
@@ -225,17 +234,16 @@ for path in {paths!r}:
 
 def test_files_and_sockets_are_refused_to_another_student(lesson: Class) -> None:
     one, other = lesson.students[:2]
-    home, uid = lesson.home(other), lesson.home(other).stat().st_uid
-    run = lesson.hub.folder / "run" / str(uid)
-    found = [path for path in run.rglob("*") if not path.is_dir()]
-    assert any(path.name.startswith("kernel-") and path.suffix == ".json" for path in found)
+    home, kept = _home(other), lesson.hub.folder / "class" / "hub"
+    found = [path for path in (home / ".run").rglob("*") if not path.is_dir()]
     assert any(path.is_socket() for path in found)
-    secret = [lesson.hub.folder / name for name in ("hub", "logs", "homes", "run")]
-    secret += [lesson.hub.folder / "hub" / "jupyterhub.sqlite", home, run, *found]
-    secret += [home / lesson.notebooks[1].path]
+    secret = [kept / name for name in ("logs", "cookie_secret", "jupyterhub.sqlite")]
+    assert all(path.exists() for path in secret)
+    secret.append(kept)
+    secret += [home, home / lesson.notebooks[1].path, *found]
     outcome = one.run(REACH.format(paths=list(map(str, secret)))).splitlines()
     assert not [line for line in outcome if line.startswith("REACHED")]
-    assert sum(line.startswith("refused") for line in outcome) >= 4 * len(secret) - 8
+    assert sum(line.startswith("refused") for line in outcome) >= 4 * len(secret) - 12
     # What the test asks can succeed: the owner reaches all of their own.
     own = other.run(REACH.format(paths=[str(home), *map(str, found)]))
     assert f"REACHED list {home}" in own
@@ -243,177 +251,288 @@ def test_files_and_sockets_are_refused_to_another_student(lesson: Class) -> None
     # Nor are a kernel's sockets ports, where anybody could listen to what it prints.
     files = [path for path in found if path.suffix == ".json" and path.name.startswith("kernel-")]
     assert {json.loads(path.read_text())["transport"] for path in files} == {"ipc"}
-    # Outside of the class's folder, too, nothing was left open.
+    # Outside of the homes, too, nothing was left open.
+    uids = set(accounts().values())
     places = [Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]
-    theirs = [p for place in places for p in place.iterdir() if p.lstat().st_uid in lesson.hub.uids]
+    theirs = [path for place in places for path in place.iterdir() if path.lstat().st_uid in uids]
     assert not [path for path in theirs if path.stat().st_mode & 0o077]
 
 
-def test_a_name_typed_in_parts_is_the_same_student(lesson: Class) -> None:
-    composed = Student(lesson.hub, " 최하은 ")
-    assert composed.login().url.endswith("/hub/home")
-    page = composed.session.get(f"{lesson.hub.url}/user/{quote('최하은')}/api", timeout=PATIENCE)
-    assert page.ok
+# Runs in a student's kernel: what of a process can be seen, and done to it?
+INSPECT = """
+import os, signal
+from pathlib import Path
+for pid in {pids!r}:
+    for name in ("cmdline", "environ", "maps", "cwd", "fd"):
+        path = f"/proc/{{pid}}/{{name}}"
+        try:
+            (os.listdir if name == "fd" else os.readlink if name == "cwd" else open)(path)
+            print("seen", name)
+        except PermissionError:
+            print("refused", name)
+    try:
+        os.kill(pid, signal.SIGTERM)
+        print("ENDED")
+    except PermissionError:
+        print("refused kill")
+"""
 
 
-REFUSED = {
-    "not on the list": ("mallory", PASSWORD, "명단에 없는", "not on the list"),
-    "no name": ("", PASSWORD, "이름에는", "A name has"),
-    "a path": ("../alex", PASSWORD, "이름에는", "A name has"),
-    "an invisible letter": ("al\u200bex", PASSWORD, "이름에는", "A name has"),
-    "a long name": ("가" * 33, PASSWORD, "이름에는", "A name has"),
-    "no password": ("alex", "", "비밀번호를 입력", "Type a password"),
-    "another password": ("alex", "wrong horse", "다릅니다", "not the password"),
-    "a short password": (LATER, "1234567", "8자 이상", "at least 8"),
-    "a long password": (LATER, "가" * 25, "너무 깁니다", "too long"),
-}
+def test_of_another_students_processes_only_the_command_lines_are_seen(lesson: Class) -> None:
+    one, other = lesson.students[:2]
+    theirs = processes(other.name)
+    outcome = one.run(INSPECT.format(pids=[process.pid for process in theirs])).splitlines()
+    seen = {line for line in outcome if not line.startswith("refused")}
+    assert seen <= {"seen cmdline"}
+    assert outcome.count("refused environ") == outcome.count("refused kill") == len(theirs)
+    # A command line says nothing that lets anybody in; the environment has the server's token.
+    (server,) = other.server_processes()
+    token = server.environ()["JUPYTERHUB_API_TOKEN"]
+    assert not [process for process in theirs if token in " ".join(process.cmdline())]
+    # The environment is what the hub gives, and nothing of its own.
+    assert "CONFIGPROXY_AUTH_TOKEN" not in server.environ()
+    assert not [name for name in server.environ() if name.startswith("SUDO")]
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_login_is_refused_with_one_message_in_both_languages(lesson: Class, case: str) -> None:
-    name, password, korean, english = REFUSED[case]
-    answer = Student(lesson.hub, name).login(password)
-    assert answer.status_code == 403
-    assert "이름 / Name:" in answer.content.decode()
-    message = answer.content.decode().partition('<p class="login_error">')[2].partition("</p>")[0]
-    assert korean in message and english in message
+def test_a_servers_token_is_good_for_that_server_alone(lesson: Class) -> None:
+    one, other = lesson.students[:2]
+    (server,) = one.server_processes()
+    headers = {"Authorization": f"token {server.environ()['JUPYTERHUB_API_TOKEN']}"}
+    api = f"{lesson.hub.url}/hub/api"
+    me = requests.get(f"{api}/user", headers=headers, timeout=PATIENCE).json()
+    assert set(me["scopes"]) == {
+        f"access:servers!server={one.name}/",
+        f"read:users:activity!user={one.name}",
+        f"read:users:groups!user={one.name}",
+        f"read:users:name!user={one.name}",
+        f"users:activity!user={one.name}",
+    }
+    for method, path in (
+        ("GET", "users"),
+        ("POST", f"users/{one.name}/tokens"),
+        ("DELETE", f"users/{other.name}/server"),
+        ("POST", "shutdown"),
+    ):
+        asked = requests.request(method, f"{api}/{path}", headers=headers, timeout=PATIENCE)
+        assert asked.status_code in (403, 404), (method, path)
 
 
-def test_a_stranger_leaves_no_password_behind(lesson: Class) -> None:
-    names = lesson.hub.folder / "students.txt"
-    before = names.read_text()
-    assert Student(lesson.hub, "newcomer").login("a stranger's").status_code == 403
-    names.write_text(before + "\nNewComer  # joined today\n")
-    assert Student(lesson.hub, "newcomer").login("my own password").ok
-    assert Student(lesson.hub, "newcomer").login("a stranger's").status_code == 403
-    names.write_text(before)
-    assert Student(lesson.hub, "newcomer").login("my own password").status_code == 403
+def test_nobody_makes_tokens_and_a_teacher_stops_servers_but_enters_none(lesson: Class) -> None:
+    one, other = lesson.students[:2]
+    for somebody in (one, lesson.teacher):
+        for name in (one.name, other.name, TEACHER):
+            assert somebody.ask_hub(f"users/{name}/tokens", "POST").status_code == 403
+    assert {user["name"] for user in lesson.teacher.ask_hub("users").json()} == {*STUDENTS, TEACHER}
+    assert one.ask_hub("users").status_code == 403
+    assert one.ask_hub(f"users/{other.name}/server", "DELETE").status_code == 404
+    for page, status in ((one, 403), (lesson.teacher, 200)):
+        admin = page.session.get(f"{lesson.hub.url}/hub/admin", timeout=PATIENCE)
+        assert admin.status_code == status
+    last = lesson.students[-1]
+    assert lesson.teacher.ask_hub(f"users/{last.name}/server", "DELETE").status_code in (202, 204)
+    wait_for("the server has stopped", lambda: not last.server_processes())
 
 
-def test_a_teacher_lets_a_student_choose_another_password(lesson: Class) -> None:
-    forgetful, teacher = Student(lesson.hub, "forgetful"), Student(lesson.hub, TEACHER)
-    names = lesson.hub.folder / "students.txt"
-    names.write_text(names.read_text() + "\nforgetful\n")
-    for student in (forgetful, teacher):
-        assert student.login().ok
-    user = f"{lesson.hub.url}/hub/api/users/forgetful"
-    for one, allowed in ((forgetful, False), (teacher, True)):
-        headers = {"X-XSRFToken": one._xsrf("/hub/")}
-        deleted = one.session.delete(user, headers=headers, timeout=PATIENCE)
-        assert (deleted.status_code == 204) == allowed
-    assert Student(lesson.hub, "forgetful").login("a new password").ok
-    assert Student(lesson.hub, "forgetful").login().status_code == 403
+def test_only_a_teacher_has_the_formgrader(lesson: Class) -> None:
+    lesson.teacher.spawn()
+    for somebody, there in ((lesson.students[0], False), (lesson.teacher, True)):
+        page = somebody.session.get(f"{somebody.server}/formgrader", timeout=PATIENCE)
+        assert (page.status_code != 404) == there
+        assigned = somebody.session.get(f"{somebody.server}/assignments", timeout=PATIENCE)
+        assert assigned.status_code != 404
 
 
-def test_what_the_hub_knows_is_for_root_alone(lesson: Class) -> None:
-    for path in (lesson.hub.folder / "hub", lesson.hub.folder / "logs"):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o700
-        modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.iterdir()}
-        assert modes and not [name for name, mode in modes.items() if mode & 0o077]
-    assert any(p.name.startswith("passwords") for p in (lesson.hub.folder / "hub").iterdir())
+def test_work_is_handed_out_and_in_through_the_exchange(lesson: Class) -> None:
+    def run(somebody: Student, *commands: str, folder: str = "my-class") -> str:
+        code = f"import subprocess as s\nfor command in {commands!r}:\n"
+        code += f"    s.run(command, shell=True, check=True, cwd={folder!r}, capture_output=True)\n"
+        return somebody.run(code)
 
-
-@pytest.fixture
-def later(lesson: Class) -> Iterator[Student]:
-    """A student who has just logged in; their server is stopped afterwards."""
-    student = Student(lesson.hub, LATER)
-    assert student.login().url.endswith("/hub/home")
-    yield student
-    home = lesson.home(student)
-    url = f"{lesson.hub.url}/hub/api/users/{LATER}/server"
-    headers = {"X-XSRFToken": student._xsrf("/hub/")}
-    assert student.session.delete(url, headers=headers, timeout=PATIENCE).status_code in (202, 204)
-    uid = home.stat().st_uid
-    wait_for(
-        "the student's processes end",
-        lambda: uid not in [one.uids().real for one in lesson.hub.running()],
+    student, other = lesson.students[:2]
+    run(
+        lesson.teacher,
+        "mkdir -p my-class/source/padding",
+        f"cp {ROOT}/classroom/nbgrader_config.py my-class",
+        f"cp {ROOT}/solutions/en/01_padding.ipynb my-class/source/padding",
+        folder=".",
     )
+    run(
+        lesson.teacher,
+        "nbgrader generate_assignment padding",
+        "nbgrader release_assignment padding",
+    )
+    listed = student.session.get(f"{student.server}/assignments?course_id=masks", timeout=PATIENCE)
+    assert [one["assignment_id"] for one in listed.json()["value"]] == ["padding"]
+    for command in ("fetch_assignment", "submit"):
+        run(student, f"nbgrader {command} padding --course masks", folder=".")
+    inbound = EXCHANGE / "masks" / "inbound"
+    assert len([*inbound.iterdir()]) == 1
+    looked = f"import os\ntry:\n    os.listdir({str(inbound)!r})\nexcept PermissionError:\n"
+    assert other.run(f"{looked}    print('refused')") == "refused"
+    run(lesson.teacher, "nbgrader collect padding")
+    collected = _home(lesson.teacher) / "my-class/submitted" / student.name / "padding"
+    assert (collected / "01_padding.ipynb").exists()
 
 
-def test_an_address_chooses_the_language_and_the_form_remembers_it(
-    lesson: Class, later: Student
-) -> None:
-    page = f"{lesson.hub.url}/hub/spawn"
-    wrong = _page(later, f"{page}?language=fr")
-    assert "한국어(ko)와 영어(en)" in wrong and "Korean (ko) or English (en)" in wrong
-    for language in ("ko", "en"):
-        form = _page(later, page, language)
-        assert _chosen(form) == language
-        assert "시작 / Start" in form
-        for label in ("한국어", "English"):
-            assert f">{label}</label>" in form
-    later.session.get(f"{page}?language=ko", timeout=PATIENCE).raise_for_status()
-    later.wait_for_server()
-    uid = lesson.home(later).stat().st_uid
-    (server,) = [one for one in lesson.hub.running() if one.uids().real == uid]
-    assert server.environ()["MASKLENS_LANGUAGE"] == "ko"
+@pytest.mark.parametrize("name", ["mlt-nobody", "root", "daemon", "../mlt-ann", "김민지", ""])
+def test_a_name_that_nobody_has_given_out_is_refused(lesson: Class, name: str) -> None:
+    answer = Student(lesson.hub, name, "correct horse").login()
+    assert answer.status_code == 403
+    assert "Invalid username or password" in answer.text
+    assert "선생님에게 받은 이름과 비밀번호" in answer.content.decode()
 
 
-def _page(student: Student, url: str, language: str = "en") -> str:
-    headers = {"Accept-Language": language}
-    return student.session.get(url, headers=headers, timeout=PATIENCE).content.decode()
+def test_an_account_outside_of_the_class_is_refused_with_its_password(lesson: Class) -> None:
+    stranger = Student(lesson.hub, "mlt-stranger", "correct horse")
+    subprocess.run(["useradd", stranger.name], check=True)
+    try:
+        password = f"{stranger.name}:{stranger.password}"
+        subprocess.run(["chpasswd"], input=password, text=True, check=True)
+        assert stranger.login().status_code == 403
+        assert f"{stranger.name!r} not allowed" in lesson.hub.log
+    finally:
+        subprocess.run(["userdel", stranger.name], check=True)
 
 
-def _chosen(form: str) -> str:
-    (tag,) = [tag for tag in form.split("<input")[1:] if "checked" in tag.partition(">")[0]]
-    return tag.partition('value="')[2].partition('"')[0]
+def test_wrong_passwords_hold_nobody_up_and_take_their_time(lesson: Class) -> None:
+    names = [STUDENTS[0], STUDENTS[1], "mlt-nobody"]
+    wrong = [Student(lesson.hub, names[n % 3], f"wrong horse {n}") for n in range(50)]
+    taken = []
+
+    def guess(student: Student) -> int:
+        begin = monotonic()
+        status = student.login().status_code
+        taken.append(monotonic() - begin)
+        return status
+
+    with ThreadPoolExecutor(50) as pool:
+        refused = pool.map(guess, wrong)
+        # Somebody whose name is being guessed, and somebody else.
+        for student in (lesson.students[0], lesson.students[5]):
+            begin = monotonic()
+            assert Student(lesson.hub, student.name, student.password).login().ok
+            assert monotonic() - begin < 5
+        assert len(taken) < 50
+        assert set(refused) == {403}
+    # PAM waits for two seconds, or up to a quarter less.
+    assert min(taken) > 1.4
 
 
-def test_a_server_starts_without_the_course_and_says_so(lesson: Class, later: Student) -> None:
+# --- What a student's own files do ----------------------------------------------------------------
+
+# What a student might call a file, and what a server and a kernel import.
+OWN = [
+    "random",
+    "json",
+    "queue",
+    "token",
+    "string",
+    "calendar",
+    "types",
+    "email",
+    "copy",
+    "signal",
+    "select",
+    "code",
+    "socket",
+]
+
+
+def test_a_students_files_do_not_stand_in_for_what_a_server_imports(lesson: Class) -> None:
+    student = lesson.students[2]
+    home = _home(student)
+    student.stop()
+    for name in OWN:
+        (home / f"{name}.py").write_text(f"raise SystemExit('the {name}.py of a student')\n")
+    (home / "mine.py").write_text("answer = 42\n")
+    (home / "code.py").chmod(0o644)
+    subprocess.run(["chown", "-R", f"{student.name}:", home], check=True)
+    student.spawn()
+    listed = {one["name"] for one in student.ask("contents")["content"]}
+    assert {f"{name}.py" for name in OWN} <= listed
+    for kernel in ("python3", "python3-plain"):
+        imports = f"import {', '.join(OWN)}, mine; print(mine.answer)"
+        assert student.run(imports, kernel) == "42"
+    for name in OWN:
+        student.ask(f"contents/{name}.py", "DELETE")
+
+
+EXTENSION = """
+def load_jupyter_server_extension(app):
+    open(__file__ + ".loaded", "w").close()
+_load_jupyter_server_extension = load_jupyter_server_extension
+"""
+
+
+def test_settings_in_a_home_folder_load_no_extension(lesson: Class) -> None:
+    student = lesson.students[3]
+    home = _home(student)
+    packages = home / ".local" / "lib" / "python3.11" / "site-packages"
+    settings = home / ".jupyter" / "jupyter_server_config.d"
+    for folder in (packages, settings, home / ".jupyter"):
+        folder.mkdir(parents=True, exist_ok=True)
+    (packages / "intruder.py").write_text(EXTENSION)
+    (home / "intruder.py").write_text(EXTENSION)
+    loaded = {"ServerApp": {"jpserver_extensions": {"intruder": True}}}
+    for path in (settings / "intruder.json", home / ".jupyter" / "jupyter_server_config.json"):
+        path.write_text(json.dumps(loaded))
+    config = "open(__file__ + '.loaded', 'w').close()"
+    (home / ".jupyter" / "jupyter_server_config.py").write_text(config)
+    subprocess.run(["chown", "-R", f"{student.name}:", home], check=True)
+    student.stop()
+    student.spawn()
+    assert not list(home.rglob("*.loaded"))
+
+
+def test_a_server_that_cannot_start_says_why_before_any_timeout(lesson: Class) -> None:
+    student = lesson.students[4]
+    student.stop()
+    runtime = _home(student) / ".run"
+    runtime.rename(runtime.with_name(".away"))
+    runtime.touch()
+    begin = monotonic()
+    student.session.get(f"{lesson.hub.url}/hub/spawn", timeout=PATIENCE)
+    last = student.progress()
+    print(f"It took {monotonic() - begin:.1f} s to say so.")
+    assert monotonic() - begin < 30
+    assert last["failed"] and "서버를 시작하지 못했습니다" in last["message"]
+    assert f"'{runtime}' exists but is not a directory" in last["message"]
+    page = student.session.get(f"{lesson.hub.url}/hub/spawn-pending/{student.name}")
+    assert f"&#39;{runtime}&#39; exists but is not a directory" in page.text
+    assert f"The server of {student.name} did not start" in lesson.hub.log
+    # Once it is mended, it starts.
+    runtime.unlink()
+    student.spawn()
+
+
+def test_a_server_starts_without_the_course_and_says_so(lesson: Class) -> None:
+    student = lesson.students[5]
     course, away = lesson.hub.folder / "course", lesson.hub.folder / "away"
+    student.stop()
     course.rename(away)
     try:
-        later.spawn()
+        student.spawn()
     finally:
         away.rename(course)
-    note = (lesson.home(later) / "course-update.md").read_text(encoding="utf-8")
-    assert str(course) in note
-    assert f"not brought up to date for {LATER}" in lesson.hub.log
+    note = (_home(student) / "course-update.md").read_text(encoding="utf-8")
+    log = (lesson.hub.folder / "class" / "hub" / "logs" / f"{student.name}.log").read_text()
+    line = "- The course could not be brought up to date. Your files are as you left them."
+    for text in (note, log):
+        assert line in text and str(course) in text
 
 
-# What a student might call a file, and what a server imports.
-OWN = ("random", "json", "types", "string", "token", "queue", "calendar", "email")
-
-
-def _write_own_modules(folder: Path, uid: int = 0) -> None:
-    for name in OWN:
-        (folder / f"{name}.py").write_text(f"raise SystemExit('the {name}.py of a student')\n")
-        os.chown(folder / f"{name}.py", uid, uid)
-
-
-def test_a_students_files_do_not_stand_in_for_what_a_server_imports(tmp_path: Path) -> None:
-    _write_own_modules(tmp_path, os.getuid())
-    command = [*SERVER, "--version"]
-    assert command[1] == "-P"
-    for start, said in ((command, ""), ([command[0], *command[2:]], "of a student\n")):
-        done = subprocess.run(start, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr[-13:]) == (int(bool(said)), said)
-
-
-def test_a_server_starts_whatever_a_students_files_are_called(
-    lesson: Class, later: Student
-) -> None:
-    home = home_of(LATER, lesson.hub.folder / "homes", lesson.hub.uids.start)
-    _write_own_modules(home.folder, home.uid)
+def test_an_account_that_is_gone_is_named(lesson: Class) -> None:
+    student = lesson.students[-1]
+    student.stop()
+    subprocess.run(["usermod", "--login", "mlt-gone", student.name], check=True)
     try:
-        later.spawn()
-        assert f"{OWN[0]}.py" in [one["name"] for one in later.ask("contents")["content"]]
-        # So does a kernel, whose own folder this is.
-        assert later.run("print('here')") == "here"
+        student.session.get(f"{lesson.hub.url}/hub/spawn", timeout=PATIENCE)
+        last = student.progress()
+        line = f"the class has no account {student.name!r}"
+        assert last["failed"] and line in last["message"]
+        assert f"The server of {student.name} did not start: {line}" in lesson.hub.log
     finally:
-        for name in OWN:
-            (home.folder / f"{name}.py").unlink()
-
-
-def test_a_folder_that_is_no_students_starts_no_server(lesson: Class) -> None:
-    names = lesson.hub.folder / "students.txt"
-    names.write_text(names.read_text() + "\nroots\n")
-    (lesson.hub.folder / "homes" / "roots").mkdir()
-    student = Student(lesson.hub, "roots")
-    assert student.login().ok
-    page = _page(student, f"{lesson.hub.url}/hub/spawn?language=ko")
-    assert "홈 폴더를 만들 수 없습니다" in page and "Your home folder cannot be made" in page
-    assert "belongs to the uid 0" in page
+        subprocess.run(["usermod", "--login", student.name, "mlt-gone"], check=True)
 
 
 def test_a_link_to_a_lesson_leads_to_the_students_own_server(lesson: Class) -> None:
@@ -424,205 +543,26 @@ def test_a_link_to_a_lesson_leads_to_the_students_own_server(lesson: Class) -> N
     assert parse_qs(urlsplit(page.url).query) == parse_qs(urlsplit(link).query)
 
 
-def test_the_examples_of_names_hold() -> None:
-    results = doctest.testmod(students)
-    assert results.attempted >= 3 and not results.failed
-
-
-def test_students_who_come_at_once_share_no_uid(tmp_path: Path, lesson: Class) -> None:
-    first = lesson.hub.uids.start
-    names = [f"student {n}" for n in range(40)]
-    with ThreadPoolExecutor(20) as pool:
-        homes = list(pool.map(lambda name: home_of(name, tmp_path, first), names * 2))
-    assert {home.uid for home in homes} == {first + n for n in range(40)}
-    assert {path.name for path in tmp_path.iterdir()} == set(names)
-    # The folder is what is remembered; a folder of root's is no student's.
-    assert home_of(names[7], tmp_path, first) == homes[7]
-    os.chown(tmp_path / names[0], 0, 0)
-    with pytest.raises(ValueError, match="belongs to the uid 0"):
-        home_of(names[0], tmp_path, first)
-
-
-def test_closed_folders_are_opened_for_one_command_only(fresh_hub: Hub, tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    for name in ("one", "one/two", "three"):
-        (closed / name).mkdir(parents=True)
-        (closed / name / "word").write_text(name)
-    closed.chmod(0o700)
-    nobody = ["setpriv", "--reuid=65534", "--clear-groups"]
-    words = [closed / name / "word" for name in ("one", "one/two", "three")]
-    read = [*nobody, "cat", *map(str, words)]
-    needed = [closed / "three", closed / "one" / "two", closed / "one"]
-    done = subprocess.run([*opened(needed), *read], capture_output=True, text=True, check=True)
-    assert done.stdout == "oneone/twothree"
-    assert subprocess.run(read, capture_output=True).returncode != 0
-
-
-# What it takes to run a command as `opened` does, and git.
-TOOLS = "unshare setpriv sh mount mountpoint mktemp mkdir rmdir git"
-
-
-def _tools(folder: Path, names: str = "") -> str:
-    """A PATH with the programs that every hub takes, and these."""
-    folder.mkdir()
-    for name in f"{TOOLS} {names}".split():
-        (folder / name).symlink_to(str(shutil.which(name)))
-    return str(folder)
-
-
-def test_without_node_there_is_no_hub(fresh_hub: Hub, tmp_path: Path) -> None:
-    assert "no Node.js" in fresh_hub.refused(PATH=_tools(tmp_path / "bin"))
-
-
-def test_without_a_proxy_there_is_no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "node").touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    with pytest.raises(SystemExit, match=r"npm install --prefix .* configurable-http-proxy"):
-        checks.find_proxy()
-
-
-def test_a_port_in_use_is_named(fresh_hub: Hub) -> None:
-    for place in (0, 2):  # that of the students, and that of the proxy's own interface
-        with socket.socket() as other:
-            other.bind(("127.0.0.1", fresh_hub.port + place))
-            other.listen()
-            assert f"port {fresh_hub.port + place} cannot be used" in fresh_hub.refused()
-
-
-def test_a_stale_file_of_a_proxy_ends_no_other_program(fresh_hub: Hub) -> None:
-    fresh_hub.folder.joinpath("hub").mkdir()
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        (fresh_hub.folder / "hub" / "proxy.pid").write_text(str(other.pid))
-        fresh_hub.start()
-        assert fresh_hub.proxy().pid != other.pid
-        assert other.poll() is None
-        other.communicate(b"\n")
-
-
-@pytest.mark.parametrize(("size", "message"), [("512k", "No space left"), ("60m", "is full")])
-def test_a_full_disk_is_named(fresh_hub: Hub, size: str, message: str) -> None:
-    mount = f"mount -t tmpfs -o size={size} tmpfs '{fresh_hub.folder}'; exec \"$@\""
-    fresh_hub.before = ["unshare", "--mount", "--propagation=private", "sh", "-ec", mount, "sh"]
-    assert message in fresh_hub.refused()
-
-
-def test_no_work_is_lost_when_the_disk_fills_up(fresh_hub: Hub) -> None:
-    homes = fresh_hub.folder / "homes"
-    homes.mkdir(mode=0o711)
-    mount = f"mount -t tmpfs -o size=60m,mode=711 tmpfs '{homes}'; exec \"$@\""
-    fresh_hub.before = ["unshare", "--mount", "--propagation=private", "sh", "-ec", mount, "sh"]
-    fresh_hub.settings |= {"MASKLENS_CLASS_OPEN": "1", "MASKLENS_CLASS_KERNELS": "plain"}
-    fresh_hub.start()
-    student = Student(fresh_hub, "somebody")
-    student.login().raise_for_status()
-    student.spawn()
-    path = LESSON.format("en")
-    before = student.ask(f"contents/{path}")["content"]
-    saved = student.download(path)
-    assert student.run(FILL) == "No space left on device"
-    long = {"cell_type": "raw", "id": "long", "metadata": {}, "source": "all my work " * 10**6}
-    body = {"type": "notebook", "format": "json", "content": before | {"cells": [long]}}
-    with pytest.raises(requests.HTTPError) as refusal:
-        student.ask(f"contents/{path}", "PUT", body)
-    assert "disk is full" in refusal.value.response.text
-    assert student.download(path) == saved
-    # The server of somebody who comes now starts all the same.
-    other = Student(fresh_hub, "somebody else")
-    other.login().raise_for_status()
-    other.spawn()
-    assert "not brought up to date for somebody else" in fresh_hub.log
-    assert student.run("import os; os.remove('full'); print('room')") == "room"
-    student.ask(f"contents/{path}", "PUT", body)
-    assert "all my work" in student.download(path)
-
-
-FILL = """
-with open("full", "wb", buffering=0) as file:
-    try:
-        while file.write(bytes(4096)) == 4096:
-            pass
-    except OSError as error:
-        print(error.strerror)
+FORK = """
+import os, time
+children = []
+try:
+    while True:
+        pid = os.fork()
+        if not pid:
+            time.sleep(60)
+            os._exit(0)
+        children.append(pid)
+except BlockingIOError:
+    print("no more")
+for pid in children:
+    os.kill(pid, 9)
 """
 
 
-def test_only_root_starts_a_hub(fresh_hub: Hub) -> None:
-    fresh_hub.after = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    assert "it needs root" in fresh_hub.refused()
-
-
-def test_a_folder_that_cannot_be_written_is_named(fresh_hub: Hub) -> None:
-    refused = fresh_hub.refused(MASKLENS_CLASS_FOLDER="/proc/class")
-    assert "/proc/class cannot be written to" in refused
-
-
-def test_somebody_must_be_on_the_list(fresh_hub: Hub) -> None:
-    (fresh_hub.folder / "students.txt").unlink()
-    refused = fresh_hub.refused()
-    assert "nobody could log in" in refused and "students.txt" in refused
-
-
-def test_students_must_be_able_to_read_the_course(fresh_hub: Hub) -> None:
-    closed = fresh_hub.folder / "closed"
-    shutil.copytree(fresh_hub.folder / "course", closed / "course")
-    closed.chmod(0o700)
-    refused = fresh_hub.refused(MASKLENS_COURSE_REPOSITORY=str(closed / "course"))
-    assert f"students cannot read {closed / 'course'}" in refused
-    assert f"chmod o+x '{closed}'" in refused
-
-
-def test_a_setting_that_is_no_number_is_named(fresh_hub: Hub) -> None:
-    assert "MASKLENS_CLASS_PORT must be a whole number" in fresh_hub.refused(
-        MASKLENS_CLASS_PORT="eight"
-    )
-
-
-def test_a_long_path_leaves_no_room_for_sockets(fresh_hub: Hub) -> None:
-    folder = fresh_hub.folder / ("long" * 10)
-    assert "choose a shorter one" in fresh_hub.refused(MASKLENS_CLASS_FOLDER=str(folder))
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
-def test_one_command_ends_everything(fresh_hub: Hub) -> None:
-    fresh_hub.settings["MASKLENS_CLASS_OPEN"] = "1"
-    fresh_hub.start()
-    student = Student(fresh_hub, "somebody")
-    student.login().raise_for_status()
-    student.spawn()
-    proxy, process = fresh_hub.proxy(), fresh_hub.process
-    assert process is not None
-    # The hub alone leaves the others to work on.
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=PATIENCE) == 0
-    assert proxy.is_running() and _serves(student)
-    fresh_hub.start()
-    assert _serves(student)
-    stop = [sys.executable, ROOT / "classroom" / "stop.py"]
-    # Whoever is no student is left alone, whatever folder root has put there.
-    os.chown(_made(fresh_hub.folder / "homes" / "guest"), 999_999, 999_999)
-    with subprocess.Popen(["sleep", str(PATIENCE)], user=999_999) as guest:
-        subprocess.run(stop, env=fresh_hub.environment(), check=True, timeout=PATIENCE)
-        assert guest.poll() is None
-        guest.kill()
-    assert fresh_hub.process is not None
-    assert fresh_hub.process.wait(timeout=PATIENCE) is not None
-    assert not fresh_hub.running()
-    with pytest.raises(requests.ConnectionError):
-        requests.get(fresh_hub.url, timeout=PATIENCE)
-
-
-def test_idle_servers_are_stopped(fresh_hub: Hub) -> None:
-    fresh_hub.settings |= {"MASKLENS_CLASS_IDLE": "4", "MASKLENS_CLASS_OPEN": "1"}
-    fresh_hub.start()
-    student = Student(fresh_hub, "somebody else")
-    student.login().raise_for_status()
-    student.spawn()
-    assert fresh_hub.running()
-    wait_for("the idle server is stopped", lambda: not fresh_hub.running())
-    assert "idle-culler" in fresh_hub.log
+def test_a_student_cannot_fill_the_machine_with_processes(lesson: Class) -> None:
+    student = lesson.students[6]
+    assert student.run(FORK) == "no more"
+    raised = "import resource as r; r.setrlimit(r.RLIMIT_NPROC, (4096, 4096))"
+    tried = f"try:\n    {raised}\nexcept ValueError:\n    print('refused')"
+    assert student.run(tried) == "refused"
