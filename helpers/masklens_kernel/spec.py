@@ -19,7 +19,7 @@ PLAIN_OPTIONS = (
     *PYTHON_OPTIONS,
     "-c",
     "import sys; sys.path[:] = filter(None, sys.path); "
-    "import runpy; runpy.run_module('ipykernel_launcher', run_name='__main__')",
+    "import runpy; runpy.run_module('ipykernel_launcher', run_name='__main__', alter_sys=True)",
 )
 
 

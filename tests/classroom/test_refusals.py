@@ -109,7 +109,10 @@ def test_the_hub_ends_what_it_started_but_not_what_a_student_left_behind(
     student = Student(fresh_hub, STUDENTS[0], passwords[STUDENTS[0]])
     student.login().raise_for_status()
     student.spawn()
-    student.run("import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True);")
+    student.run(
+        "import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True);",
+        "python3-plain",
+    )
     proxy, process = fresh_hub.proxy(), fresh_hub.process
     assert process is not None
     stop = ["make", "--silent", "-C", ROOT, "hub-stop"]
