@@ -256,9 +256,7 @@ class _Case:
         for number in bare:
             how, cause = self._lost_at(number)
             if cause is not None and how == "cleared":
-                why = _(
-                    "{culprit} takes the mask off its own input, so {layer} reads padding as data."
-                )
+                why = _("{culprit} takes the mask off its own input, so {layer} reads padding as data.")
                 return self._by_hand_behind("cleared", why, cause)
             if cause is not None:
                 why = _("{culprit} does not pass the mask on, so {layer} reads padding as data.")
