@@ -4,6 +4,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,24 @@ def test_the_number_of_a_proxy_that_is_gone_ends_no_other_program(fresh_hub: Hub
         assert fresh_hub.proxy().pid != other.pid
         assert other.poll() is None
         other.kill()
+
+
+def test_an_account_that_is_guessed_at_takes_no_password_until_it_is_reset(
+    fresh_hub: Hub, passwords: dict[str, str]
+) -> None:
+    fresh_hub.start()
+    name, other = STUDENTS[:2]
+
+    def log_in(name: str, password: str) -> int:
+        return Student(fresh_hub, name, password).login().status_code
+
+    with ThreadPoolExecutor(50) as pool:
+        refused = pool.map(lambda n: log_in(name, f"wrong horse {n}"), range(101))
+        assert set(refused) == {403}
+    assert log_in(name, passwords[name]) == 403
+    assert log_in(other, passwords[other]) == 200
+    subprocess.run(["faillock", "--user", name, "--reset"], check=True)
+    assert log_in(name, passwords[name]) == 200
 
 
 def test_idle_servers_are_stopped(fresh_hub: Hub, passwords: dict[str, str]) -> None:
