@@ -66,6 +66,17 @@ def processes(name: str | None = None) -> list[psutil.Process]:
     return found
 
 
+def left_outside() -> list[Path]:
+    """What the accounts have outside of their homes."""
+    uids, found = set(accounts().values()), []
+    for place in ("/tmp", "/var/tmp", "/dev/shm"):
+        for path in Path(place).iterdir():
+            with suppress(FileNotFoundError):  # somebody else's, and gone by now
+                if path.lstat().st_uid in uids:
+                    found.append(path)
+    return found
+
+
 def end_processes() -> None:
     """Ends what runs under the accounts, and waits for it."""
     while found := processes():
@@ -82,14 +93,10 @@ def remove() -> None:
             if process.environ().get("MASKLENS_CLASS_GROUP") == GROUP and process.uids().real == 0:
                 process.kill()
     end_processes()
-    uids = set(accounts().values())
-    for place in ("/tmp", "/var/tmp", "/dev/shm"):
-        for path in Path(place).iterdir():
-            if path.lstat().st_uid in uids:
-                _delete(path)
+    for path in left_outside():
+        _delete(path)
     for name in accounts():
         subprocess.run(["userdel", "--remove", name], check=True, capture_output=True)
-        _delete(Path("/run/faillock", name))
     for group in (GROUP, f"{GROUP}-teachers"):
         if f"\n{group}:" in Path("/etc/group").read_text():
             subprocess.run(["groupdel", group], check=True)
@@ -98,11 +105,12 @@ def remove() -> None:
         shutil.rmtree(EXCHANGE)
         with suppress(OSError):  # something else lies there
             EXCHANGE.parent.rmdir()
-    for folder in (
+    for path in (
         *Path(tempfile.gettempdir()).glob(f"{GROUP}*"),
         *Path("/run").glob(f"jupyter-{PREFIX}*"),  # systemdspawner's
+        *Path("/run/faillock").glob(f"{PREFIX}*"),
     ):
-        shutil.rmtree(folder)
+        _delete(path)
 
 
 def _delete(path: Path) -> None:
