@@ -46,7 +46,7 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab test test-fresh fuzz test-backends test-colab docs colab slides links hub hub-stop build check catalogs update bench clean
+.PHONY: help lab test test-fresh fuzz test-backends test-hub test-colab docs colab slides links accounts hub hub-stop build check catalogs update bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,10 @@ test-backends: .venv-backends/created  ## hold the lens against the oracle on JA
 	$(foreach backend,jax torch,KERAS_BACKEND=$(backend) MASKLENS_FUZZ=30 .venv-backends/bin/python \
 		-m pytest -o addopts= -q --noconftest tests/lens/test_random_models.py &&) true
 
+test-hub: .venv/test .venv/preloaded .venv/quiet .venv/node  ## run a hub with accounts that it makes and removes; as root
+	$(RUN) -m pytest -n 0 -m accounts tests/classroom; status=$$?; \
+		$(RUN) tests/classroom/class_accounts.py && exit $$status
+
 test-colab:  ## run lessons, solutions and what `make colab` writes with Colab's versions
 	@$(if $(FOUND_COLAB),$(MAKE) --silent colab .venv-colab/created,\
 		echo "Left out: notebooks with Colab's versions; no Python 3.13 with venv among: $(PYTHON_COLAB).")
@@ -91,11 +95,15 @@ slides: .venv/docs .venv/node  ## make slides of the lessons in docs/_build/slid
 links: .venv/docs  ## print links that open each notebook; LINKS="--hub https://hub.example.org"
 	@$(RUN) -m authoring.links $(LINKS)
 
-hub: .venv/hub .venv/node  ## serve the course to a class from this machine; sudo make hub
-	@$(RUN) -m jupyterhub -f classroom/jupyterhub_config.py
+accounts:  ## make an account for each name of a list; sudo make accounts NAMES=students.txt TEACHER=kim
+	@classroom/accounts '$(NAMES)' $(TEACHER)
+
+hub: .venv/hub .venv/node .venv/preloaded .venv/quiet  ## serve the course to these accounts; sudo make hub
+	@COURSE=$(COURSE) $(RUN) -m jupyterhub -f classroom/jupyterhub_config.py
 
 hub-stop:  ## end the hub, its proxy and every student's server
-	@$(RUN) classroom/stop.py
+	@pkill -TERM -F "$${MASKLENS_CLASS_FOLDER:-/srv/masklens}/hub/hub.pid" -f jupyterhub_config.py \
+		|| echo "No hub is running."
 
 build: .venv/test  ## build and execute the notebooks whose content changed
 	$(RUN) -m authoring build

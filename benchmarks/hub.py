@@ -1,18 +1,23 @@
 """A class of eight on one machine: time to the first Keras result, and memory per student."""
 
+import os
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
 
 import psutil
 
 from benchmarks.table import print_table, verdict
-from tests.hub import Hub, Student, find_fault, new_hub
+from tests.classroom import class_accounts
+from tests.classroom.hub import Student, new_hub
 
-STUDENTS = 8
+STUDENTS = len(class_accounts.STUDENTS)
+KERNELS = {"preloaded": "python3", "plain": "python3-plain"}
 LESSONS = ("03_propagation", "01_padding")
 FIRST_RESULT = "import keras; print(keras.ops.ones((2, 3)).shape)"
 MIB = 2**20
@@ -30,10 +35,10 @@ def _spawn(student: Student) -> float:
     return perf_counter() - begin
 
 
-def _open(student: Student, lesson: str) -> float:
+def _open(student: Student, lesson: str, kernel: str) -> float:
     """Seconds from opening a lesson to what a first cell with Keras prints."""
     begin = perf_counter()
-    notebook = student.open(f"masklens/notebooks/{student.language}/{lesson}.ipynb")
+    notebook = student.open(f"masklens/notebooks/en/{lesson}.ipynb", kernel)
     with notebook.connected():
         (output,) = notebook.execute(FIRST_RESULT)
         taken = perf_counter() - begin
@@ -43,10 +48,10 @@ def _open(student: Student, lesson: str) -> float:
     return taken
 
 
-def _memory(hub: Hub) -> tuple[float, float]:
+def _memory() -> tuple[float, float]:
     """Proportional memory of the servers, and of the kernels with all that they take, in MiB."""
     servers = kernels = 0
-    for one in hub.running():
+    for one in class_accounts.processes():
         with suppress(psutil.NoSuchProcess):
             pss = one.memory_full_info().pss
             if "jupyterhub.singleuser" in one.cmdline():
@@ -67,31 +72,35 @@ def _measure(kernels: str) -> dict[str, float]:
     def at_once(act: Callable[[Student], float]) -> list[float]:
         return list(pool.map(act, students))
 
+    passwords = class_accounts.make_class(Path(tempfile.mkdtemp(prefix=class_accounts.GROUP)))
     with new_hub() as hub, ThreadPoolExecutor(STUDENTS) as pool:
-        hub.settings |= {
-            "MASKLENS_CLASS_KERNELS": kernels,
-            "MASKLENS_CLASS_OPEN": "1",
-            "MASKLENS_CLASS_STUDENTS": str(STUDENTS),
-        }
         hub.start()
-        students = [Student(hub, f"student {n}", "en" if n % 2 else "ko") for n in range(STUDENTS)]
+        students = [Student(hub, name, passwords[name]) for name in class_accounts.STUDENTS]
         note("logged in", at_once(_log_in))
         note("server ready", at_once(_spawn))
-        before, _ = _memory(hub)
+        before, _ = _memory()
         found["a server, MiB"] = before / STUDENTS
         for ordinal, lesson in zip(("first", "second"), LESSONS, strict=True):
-            note(f"{ordinal} lesson", at_once(partial(_open, lesson=lesson)))
-            servers, others = _memory(hub)
+            note(
+                f"{ordinal} lesson", at_once(partial(_open, lesson=lesson, kernel=KERNELS[kernels]))
+            )
+            servers, others = _memory()
             found[f"a server after the {ordinal} lesson, MiB"] = servers / STUDENTS
             found[f"kernels with the {ordinal} lesson run, MiB"] = others / STUDENTS
     return found
 
 
 def measure_hub() -> bool:
-    if fault := find_fault():
-        print(f"\nLeft out: a class on a hub ({fault}).")
+    if os.geteuid() != 0:
+        print("\nLeft out: a class on a hub, which needs root.")
         return True
-    preloaded, plain = _measure("preloaded"), _measure("plain")
+    class_accounts.remove()
+    try:
+        preloaded = _measure("preloaded")
+        class_accounts.remove()
+        plain = _measure("plain")
+    finally:
+        class_accounts.remove()
     rows = [[what, f"{preloaded[what]:.1f}", f"{plain[what]:.1f}"] for what in preloaded]
     print_table(
         f"{STUDENTS} students at once on {psutil.cpu_count()} processors; memory: PSS per student",

@@ -1,162 +1,209 @@
-"""A hub that serves the course to a class from one Linux machine: run it with `make hub`.
+"""A hub that serves the course to a class from one Linux machine: run it with `sudo make hub`.
 
 Each of these environment variables has a default:
 
 | variable | what it sets |
 |---|---|
-| MASKLENS_CLASS_FOLDER | where everything is kept: /srv/masklens |
-| MASKLENS_CLASS_PORT | the port that students open: 8000; the next two serve the hub itself |
-| MASKLENS_CLASS_ADDRESS | the network address it listens at: 0.0.0.0, which is every one |
+| COURSE | the language of the first page: ko where the locale is Korean, else en |
+| MASKLENS_CLASS_FOLDER | where the hub keeps what it knows: /srv/masklens |
+| MASKLENS_CLASS_GROUP | the group of the students: masklens; the teachers' is GROUP-teachers |
+| MASKLENS_CLASS_ADDRESS, MASKLENS_CLASS_PORT | where: everywhere, 8000 and the next two |
 | MASKLENS_CLASS_CERTIFICATE, MASKLENS_CLASS_KEY | files for https: none |
-| MASKLENS_CLASS_TEACHER | the teacher's name, who sees everybody's server at /hub/admin: none |
-| MASKLENS_CLASS_OPEN | 1: names need not be in students.txt |
-| MASKLENS_CLASS_STUDENTS | how many are expected, to share the processors among: 30 |
+| MASKLENS_CLASS_DOMAIN | gives each server a name below it, as https://hub.example.org: none |
 | MASKLENS_CLASS_IDLE | seconds until an idle server is stopped: 3600; idle kernels take half |
-| MASKLENS_CLASS_KERNELS | preloaded, or plain |
-| MASKLENS_CLASS_FIRST_UID | the students' uids begin here: 200000 |
-| MASKLENS_COURSE_REPOSITORY | the address or path of the course's git repository: this one |
-| MASKLENS_COURSE_BRANCH | its branch: the one that is checked out |
-| MASKLENS_COURSE_FOLDER | what the course is called in a home folder: masklens |
-| MASKLENS_KERNEL_MEMORY | MiB that a notebook may use: 2048 |
-| MASKLENS_KERNEL_IDLE | seconds until preloaded libraries that no notebook uses go: 60 |
+| MASKLENS_CLASS_MEMORY | what a student's server and notebooks may use, with systemd: 4G |
+| MASKLENS_KERNEL_MEMORY | MiB that one notebook may use: 2048 |
+| MASKLENS_COURSE_REPOSITORY, MASKLENS_COURSE_BRANCH | where the course is from: this one, main |
 """
 
+import asyncio
+import grp
 import os
+import pwd
+import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+from jupyterhub.spawner import LocalProcessSpawner
+from jupyterhub.utils import can_connect
+from systemdspawner import SystemdSpawner
 
-from classroom import checks  # noqa: E402 - it is found only now
-from classroom.spawner import SERVER, StudentSpawner  # noqa: E402
-from classroom.students import ClassAuthenticator  # noqa: E402
+HERE = Path(__file__).resolve().parent
+SYSTEMD = Path("/run/systemd/system").exists()
+TASKS = "512"  # processes and threads of one student
+# As nobody; and it ends with the hub, however that ends.
+CULLER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--pdeathsig=TERM"]
+CULLER += [sys.executable, "-I", "-m", "jupyterhub_idle_culler"]
 
 c = get_config()  # noqa: F821 - JupyterHub defines it where it reads this file
 
 
-def setting(name, default):
+def setting(name, default=""):
     """A setting from the environment; an empty one is none."""
     return os.environ.get(f"MASKLENS_{name}") or default
 
 
+def need(held, message):
+    """Ends a hub that could not serve, before it starts, with one line that says what to do."""
+    if not held:
+        sys.exit(f"The hub was not started: {message}")
+
+
 def number(name, default):
     """A setting that is a whole number."""
-    text = setting(name, str(default))
-    if not text.isdecimal():
-        checks.stop(f"MASKLENS_{name} must be a whole number, and is {text!r}.")
+    text = setting(name, default)
+    need(text.isdecimal(), f"MASKLENS_{name} must be a whole number, and is {text!r}.")
     return int(text)
 
 
-folder = Path(setting("CLASS_FOLDER", checks.FOLDER)).resolve()
-address, port = setting("CLASS_ADDRESS", "0.0.0.0"), number("CLASS_PORT", 8000)
-first_uid, idle = number("CLASS_FIRST_UID", checks.FIRST_UID), number("CLASS_IDLE", 3600)
-everybody = setting("CLASS_OPEN", "") == "1"
+def members(group):
+    """The names in a group of the system; none where there is no such group."""
+    return next((one.gr_mem for one in grp.getgrall() if one.gr_name == group), [])
+
+
+students = setting("CLASS_GROUP", "masklens")
+teachers = f"{students}-teachers"
+folder = Path(setting("CLASS_FOLDER", "/srv/masklens"))
+private = folder / "hub"
+port, idle = number("CLASS_PORT", "8000"), number("CLASS_IDLE", "3600")
 repository = setting("COURSE_REPOSITORY", str(HERE.parent))
-proxy_pid = folder / "hub" / "proxy.pid"
+language = os.environ.get("COURSE") or ("ko" if os.environ.get("LANG", "")[:2] == "ko" else "en")
+beside = Path(sys.prefix, "node_modules", ".bin", "configurable-http-proxy")
+proxy = str(beside) if beside.exists() else shutil.which("configurable-http-proxy")
 
-checks.check_machine()
-proxy = checks.find_proxy()
-checks.make_folders(folder)
-checks.check_students(folder, everybody)
-checks.check_ports(address, (port, port + 1, port + 2), proxy_pid)
-checks.check_readable(first_uid, repository)
+need(os.geteuid() == 0, "it needs root, to run servers under the students' accounts: use sudo.")
+need(shutil.which("node"), "there is no Node.js (Debian, Ubuntu: apt install nodejs npm).")
+need(proxy, "there is no configurable-http-proxy: make .venv/node.")
+made = members(students) and Path("/etc/pam.d", students).exists()
+need(made, f"the group {students} has no accounts: make accounts NAMES=students.txt TEACHER=name.")
+for path in (Path(sys.executable).resolve(), Path(sys.prefix), HERE):
+    for part in (path, *path.parents):
+        advice = f"move the course to /opt, or: chmod o+x '{part}'"
+        need(part.stat().st_mode & 0o001, f"students cannot read {path}: {advice}")
+try:
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    for closed in (private, private / "logs"):
+        closed.mkdir(mode=0o700, exist_ok=True)
+    # Git copies nobody else's repository unasked.
+    safe = f"[safe]\n\tdirectory = {repository}\n\tdirectory = {repository}/.git\n"
+    (folder / "gitconfig").write_text(safe)
+except OSError as error:
+    need(False, f"{folder} cannot be written to: {error.strerror}.")
+need(shutil.disk_usage(folder).free > 100 * 2**20, f"the disk of {folder} is full: make room.")
+# The next hub ends the proxy of one that crashed, and must not end what has its number by now.
+left = private / "proxy.pid"
+command = Path("/proc", left.read_text().strip() if left.exists() else "none", "cmdline")
+if not command.exists() or "configurable-http-proxy" not in command.read_text():
+    left.unlink(missing_ok=True)
+for taken in () if left.exists() else (port, port + 1, port + 2):
+    with socket.socket() as probe:
+        free = probe.connect_ex(("127.0.0.1", taken))
+    need(free, f"port {taken} is in use: choose another with MASKLENS_CLASS_PORT.")
 
-# Students read the settings that are written here; what the hub itself keeps is root's alone.
-os.umask(0o022)
-c.JupyterHub.db_url = f"sqlite:///{folder}/hub/jupyterhub.sqlite"
-c.JupyterHub.cookie_secret_file = str(folder / "hub" / "cookie_secret")
-c.FirstUseAuthenticator.dbm_path = str(folder / "hub" / "passwords")
 
-c.JupyterHub.pid_file = str(folder / "hub" / "hub.pid")
+class Server(SystemdSpawner if SYSTEMD else LocalProcessSpawner):
+    """A standard spawner, which says why a server ended instead of waiting for it to answer."""
 
-certificate, key = setting("CLASS_CERTIFICATE", ""), setting("CLASS_KEY", "")
-c.JupyterHub.bind_url = f"{'https' if certificate else 'http'}://{address}:{port}"
-c.JupyterHub.ssl_cert, c.JupyterHub.ssl_key = certificate, key
+    async def start(self):
+        """Starts the server, and waits until it answers or ends."""
+        log = private / "logs" / f"{self.user.name}.log"
+        try:
+            if self.user.name not in [*members(students), *members(teachers)]:
+                raise LookupError(f"the class has no account {self.user.name!r}")
+            with log.open("wb") as output:
+                self.popen_kwargs = {"stdout": output, "stderr": subprocess.STDOUT}
+                where = await asyncio.wait_for(super().start(), 10)
+            while not can_connect(*where):
+                if await self.poll() is not None:
+                    raise ChildProcessError(log.read_text(errors="replace").strip()[-500:])
+                await asyncio.sleep(0.5)
+        except (LookupError, OSError, TimeoutError) as error:
+            why = str(error) or "it did not begin within 10 seconds"
+            said = "서버를 시작하지 못했습니다. / The server did not start"
+            error.jupyterhub_message = f"{said}: {why}"
+            self.log.error("The server of %s did not start: %s", self.user.name, why)
+            raise
+        return where
+
+
+c.JupyterHub.db_url = f"sqlite:///{private}/jupyterhub.sqlite"
+c.JupyterHub.cookie_secret_file = str(private / "cookie_secret")
+c.JupyterHub.pid_file = str(private / "hub.pid")
+c.JupyterHub.ssl_cert, c.JupyterHub.ssl_key = setting("CLASS_CERTIFICATE"), setting("CLASS_KEY")
+c.JupyterHub.bind_url = (
+    f"http{'s' * bool(c.JupyterHub.ssl_cert)}://{setting('CLASS_ADDRESS')}:{port}"
+)
 c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{port + 1}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{port + 2}"
 c.ConfigurableHTTPProxy.command = [proxy]
-c.ConfigurableHTTPProxy.pid_file = str(proxy_pid)
-c.ConfigurableHTTPProxy.log_level = "error"
+c.ConfigurableHTTPProxy.pid_file = str(left)
+c.JupyterHub.subdomain_host = setting("CLASS_DOMAIN")
+# Then no server below the domain can set a cookie that the hub would take for its own.
+c.JupyterHub.cookie_host_prefix_enabled = setting("CLASS_DOMAIN").startswith("https:")
 
-# Students work on while the hub is restarted; stop.py ends everything. A hub that finds its proxy
-# dead starts another.
-c.JupyterHub.cleanup_servers = False
-c.JupyterHub.cleanup_proxy = False
-
-# Who may log in: names on the list, each with the password of its first login.
-c.JupyterHub.authenticator_class = ClassAuthenticator
-c.ClassAuthenticator.names_file = str(folder / "students.txt")
-c.ClassAuthenticator.everybody = everybody
-c.ClassAuthenticator.any_allow_config = True
-c.ClassAuthenticator.admin_users = {setting("CLASS_TEACHER", "")} - {""}
-c.FirstUseAuthenticator.min_password_length = 8
-c.JupyterHub.template_paths = [str(HERE / "templates")]
+# A wrong password waits in a thread of its own; how long, stands in classroom/pam.
+c.JupyterHub.authenticator_class = "pam"
+c.Authenticator.delete_invalid_users = True
+c.PAMAuthenticator.service = students
+c.PAMAuthenticator.executor_threads = 200
+c.PAMAuthenticator.allowed_groups = {students, teachers}
 c.JupyterHub.template_vars = {
-    "announcement_login": "처음 로그인할 때 입력한 비밀번호가 내 비밀번호가 됩니다. / "
-    "The password that you type at your first login becomes yours."
+    "announcement_login": "선생님에게 받은 이름과 비밀번호를 입력하세요. / "
+    "Type the name and the password that your teacher gave you."
 }
 
-c.JupyterHub.spawner_class = StudentSpawner
-c.StudentSpawner.folder = str(folder)
-c.StudentSpawner.first_uid = first_uid
-c.StudentSpawner.course_repository = repository
-c.StudentSpawner.course_branch = setting("COURSE_BRANCH", "") or checks.branch_of(repository)
-c.StudentSpawner.course_folder = setting("COURSE_FOLDER", "masklens")
-c.StudentSpawner.cmd = SERVER
+# Nobody makes tokens. A teacher sees, starts and stops servers, and enters none but their own.
+own = ["access:servers", "servers", "users:activity", "read:users:name", "read:users:groups"]
+idle_scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
+teaching = ["admin-ui", "list:users", "read:users", "servers"]
+every = f"--cull-every={max(1, min(300, idle // 10))}"
+c.JupyterHub.services = [{"name": "culler", "command": [*CULLER, f"--timeout={idle}", every]}]
+c.JupyterHub.load_roles = [
+    {"name": "user", "scopes": [f"{scope}!user" for scope in own]},
+    {"name": "teacher", "scopes": teaching, "users": members(teachers)},
+    {"name": "culler", "scopes": idle_scopes, "services": ["culler"]},
+]
+
+c.JupyterHub.spawner_class = Server
+c.Spawner.cmd = [str(HERE / "server")]
+c.Spawner.disable_user_config = True
+c.Spawner.default_url = f"/lab/tree/masklens/notebooks/{language}/00_start.ipynb"
 # A class that comes in at once waits for the processors.
 c.Spawner.start_timeout = 300
-c.Spawner.http_timeout = 300
-
-# Sockets of files, which are their owner's alone: what a kernel prints is readable at its TCP port.
 c.Spawner.args = [
+    # Sockets of files, which are their owner's alone: anybody can listen at a kernel's TCP port.
     "--KernelManager.transport=ipc",
     f"--MappingKernelManager.cull_idle_timeout={idle // 2}",
-    f"--MappingKernelManager.cull_interval={max(1, min(300, idle // 10))}",
     # When the hub is gone, its culler is, too.
     f"--ServerApp.shutdown_no_activity_timeout={2 * idle}",
 ]
-threads = str(max(1, (os.cpu_count() or 1) // max(1, number("CLASS_STUDENTS", 30))))
-jupyter_path = []
-if setting("CLASS_KERNELS", "preloaded") == "preloaded":
-    jupyter_path.append(str(folder / "kernels" / "share" / "jupyter"))
-    command = [sys.executable, "-m", "masklens_kernel", "install", "--prefix", folder / "kernels"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+c.SystemdSpawner.mem_limit, c.SystemdSpawner.cpu_limit = setting("CLASS_MEMORY", "4G"), 2
+c.SystemdSpawner.isolate_tmp = True
+output = f"truncate:{private}/logs/{{USERNAME}}.log"
+c.SystemdSpawner.unit_extra_properties = {"TasksMax": TASKS, "StandardOutput": output}
+c.Spawner.env_keep = []
 c.Spawner.environment = {
-    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+    "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
     "LANG": "C.UTF-8",
-    "JUPYTER_CONFIG_PATH": str(checks.write_lab_settings(folder, HERE / "overrides.json")),
-    "JUPYTER_PATH": os.pathsep.join(jupyter_path),
-    "GIT_CONFIG_SYSTEM": str(checks.write_git_settings(folder, repository)),
-    "TF_NUM_INTRAOP_THREADS": threads,
-    "TF_NUM_INTEROP_THREADS": threads,
-    "OMP_NUM_THREADS": threads,
+    # Short enough for the path of a socket.
+    "JUPYTER_RUNTIME_DIR": lambda server: f"{pwd.getpwnam(server.user.name).pw_dir}/.run",
+    "JUPYTER_PATH": f"{sys.prefix}/preloaded/share/jupyter",
+    # nbgrader's formgrader is the teacher's.
+    "JUPYTER_CONFIG_PATH": lambda server: (
+        "" if server.user.name in members(teachers) else f"{HERE}/students"
+    ),
+    "GIT_CONFIG_SYSTEM": str(folder / "gitconfig"),
+    "MASKLENS_PYTHON": sys.executable,
+    "MASKLENS_TASKS": TASKS,
+    "MASKLENS_LANGUAGE": language,
+    "MASKLENS_COURSE_REPOSITORY": repository,
+    "MASKLENS_COURSE_BRANCH": setting("COURSE_BRANCH", "main"),
+    "MASKLENS_KERNEL_MEMORY": str(number("KERNEL_MEMORY", "2048")),
+    "MASKLENS_KERNEL_IDLE": "60",
+    **dict.fromkeys(["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"], "1"),
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "CUDA_VISIBLE_DEVICES": "",
-    "MASKLENS_KERNEL_IDLE": str(number("KERNEL_IDLE", 60)),
-    "MASKLENS_KERNEL_MEMORY": str(number("KERNEL_MEMORY", 2048)),
 }
-c.Spawner.env_keep = []
-
-# Stops servers that nobody uses. It ends with the hub, however that ends.
-c.JupyterHub.services = [
-    {
-        "name": "idle-culler",
-        "command": [
-            *("setpriv", "--pdeathsig", "TERM"),
-            *(sys.executable, "-m", "jupyterhub_idle_culler"),
-            *(f"--timeout={idle}", f"--cull-every={max(1, min(300, idle // 10))}"),
-        ],
-    }
-]
-c.JupyterHub.load_roles = [
-    {
-        "name": "idle-culler",
-        "services": ["idle-culler"],
-        "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
-    }
-]
-
-os.umask(0o077)

@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import browser
-import hub
 import pytest
 
 
@@ -23,9 +22,7 @@ def _find_keras_hub_fault() -> str | None:
 # What a test asks for, and how to know why it cannot be had here.
 NEEDS: dict[str, Callable[[], str | None]] = {
     "browser": browser.find_fault,
-    "hub": hub.find_fault,
     "keras_hub": _find_keras_hub_fault,
-    "fresh_hub": hub.find_fault,
     "made_slides": _find_reveal_fault,
 }
 _MARK = "left out: "

@@ -142,13 +142,16 @@ def test_every_setting_of_the_hub_is_one(page: str) -> None:
 
 
 def test_what_the_hub_says_when_it_does_not_start_is_what_it_says() -> None:
-    says = (ROOT / "classroom" / "checks.py").read_text(encoding="utf-8")
+    says = "".join(
+        (ROOT / "classroom" / name).read_text(encoding="utf-8")
+        for name in ("jupyterhub_config.py", "accounts")
+    )
     for page in ("hub.md", "hub.ko.md"):
         *_, table = tables(read(page))
         quoted = [row[0].strip("`") for row in table if row[0].startswith("`")]
         assert len(quoted) > 4
         for quote in quoted:
-            for part in quote.replace("8000", "{port}").split(" … "):
+            for part in quote.replace("8000", "{taken}").split(" … "):
                 assert part in says
 
 

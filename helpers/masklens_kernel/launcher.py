@@ -16,7 +16,7 @@ from pathlib import Path
 from masklens_kernel import wire
 from masklens_kernel.address import Address, UnsafeFolderError, find_address
 from masklens_kernel.settings import IDLE, MEMORY, backend
-from masklens_kernel.spec import PYTHON_OPTIONS
+from masklens_kernel.spec import PLAIN_OPTIONS, PYTHON_OPTIONS
 
 # Seconds for the parent to be there. Jupyter gives a kernel 60; a plain one must be ready by then.
 PATIENCE = 45
@@ -52,7 +52,7 @@ def launch(connection_file: str) -> int:
             f"{error}",
             file=sys.stderr,
         )
-        plain = [sys.executable, *PYTHON_OPTIONS, "-m", "ipykernel_launcher", "-f", connection_file]
+        plain = [sys.executable, *PLAIN_OPTIONS, "-f", connection_file]
         sys.stderr.flush()
         os.execv(sys.executable, plain)
     return _stay(parent, kernel, jupyter)

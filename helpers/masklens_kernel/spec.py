@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 PRELOADED = "Python 3 (Keras preloaded)"
 PLAIN = "Python 3 (plain)"
@@ -14,6 +13,14 @@ PLAIN = "Python 3 (plain)"
 PYTHON_OPTIONS = ("-Xfrozen_modules=off",)
 # A file in a notebook's folder must not stand in for a module that the launcher imports.
 LAUNCHER_OPTIONS = (*PYTHON_OPTIONS, "-P")
+# Nor for one that ipykernel imports. IPython then puts the folder on the path, behind Python's own
+# modules; with -P it would not, and a notebook could not import what stands beside it.
+PLAIN_OPTIONS = (
+    *PYTHON_OPTIONS,
+    "-c",
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "import runpy; runpy.run_module('ipykernel_launcher', run_name='__main__', alter_sys=True)",
+)
 
 
 def install(prefix: Path) -> list[Path]:
@@ -34,13 +41,14 @@ def install(prefix: Path) -> list[Path]:
 
     launcher = [sys.executable, *LAUNCHER_OPTIONS, "-m", "masklens_kernel", "launch"]
     preloaded = {"display_name": PRELOADED, "argv": [*launcher, "-f", "{connection_file}"]}
-    specs: dict[str, dict[str, Any]] = {"python3-plain": {"display_name": PLAIN}}
+    plain = [sys.executable, *PLAIN_OPTIONS, "-f", "{connection_file}"]
+    specs = {"python3-plain": {"display_name": PLAIN, "argv": plain}}
     if hasattr(os, "fork"):
         specs["python3"] = preloaded
     folders = []
     for name, spec in specs.items():
         folder = prefix / "share" / "jupyter" / "kernels" / name
         shutil.rmtree(folder, ignore_errors=True)
-        write_kernel_spec(folder, overrides=spec, python_arguments=[*PYTHON_OPTIONS])
+        write_kernel_spec(folder, overrides=spec)
         folders.append(folder)
     return folders

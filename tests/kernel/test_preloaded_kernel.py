@@ -21,6 +21,7 @@ import requests
 from kernels import PATIENCE, PLAIN, PRELOADED, Jupyter, Kernel, gone, start_jupyter, wait_for
 
 from masklens_kernel import wire
+from masklens_kernel.spec import PLAIN_OPTIONS
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root acts as another user")
@@ -191,6 +192,13 @@ def test_what_notebooks_do_works(kernel: Kernel, code: str, expected: str) -> No
         (kernel.folder / name).write_text("raise RuntimeError('not the one that was meant')")
     result = kernel.run(code)
     assert (result.stdout.strip(), result.error) == (expected, ""), result.traceback
+
+
+def test_a_file_beside_a_notebook_keeps_no_plain_kernel_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "types.py").write_text("raise SystemExit('not the one that was meant')")
+    for start, status in ((PLAIN_OPTIONS, 0), (("-m", "ipykernel_launcher"), 1)):
+        command = [sys.executable, *start, "--version"]
+        assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == status
 
 
 @pytest.mark.parametrize("magic", ["", "%matplotlib inline", "%matplotlib agg"])

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,28 +18,13 @@ from typing import Any
 from urllib.parse import quote
 
 import psutil
-import pytest
 import requests
 import websocket
 
-ROOT = Path(__file__).parent.parent
+from tests.classroom.class_accounts import GROUP, ROOT, end_processes, processes
+
 CONFIG = ROOT / "classroom" / "jupyterhub_config.py"
 PATIENCE = 180  # seconds; many servers start at once on whatever machine this is
-PASSWORD = "correct horse"
-
-
-def find_fault() -> str | None:
-    """Why no hub can run here, if none can."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        return "a hub needs Linux and root"
-    if not shutil.which("node") or not find_proxy():
-        return "a hub needs Node.js and configurable-http-proxy"
-    return None
-
-
-def find_proxy() -> str | None:
-    beside = Path(sys.prefix) / "node_modules" / ".bin" / "configurable-http-proxy"
-    return str(beside) if beside.exists() else shutil.which("configurable-http-proxy")
 
 
 def wait_for(what: str, condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
@@ -92,7 +76,7 @@ def _free_port(count: int) -> int:
 
 @dataclass
 class Hub:
-    """A hub of its own, with a folder, ports and uids that no other one has."""
+    """A hub of its own, with a folder and ports that no other one has."""
 
     folder: Path
     port: int
@@ -103,12 +87,8 @@ class Hub:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def uids(self) -> range:
-        """The students' uids; no other hub has this port, so none has these."""
-        return range(1_000_000 + 100 * self.port, 1_000_000 + 100 * self.port + 100)
+        """Where students open it: below a domain, a name that leads to this machine."""
+        return self.settings.get("MASKLENS_CLASS_DOMAIN") or f"http://127.0.0.1:{self.port}"
 
     @property
     def log(self) -> str:
@@ -116,19 +96,19 @@ class Hub:
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if "MASKLENS" not in name}
-        path = os.pathsep.join([str(Path(find_proxy() or "").parent), os.environ["PATH"]])
         ours = {
-            "PATH": path,
-            "MASKLENS_CLASS_FOLDER": str(self.folder),
+            "COURSE": "en",
+            "MASKLENS_CLASS_FOLDER": str(self.folder / "class"),
+            "MASKLENS_CLASS_GROUP": GROUP,
             "MASKLENS_CLASS_ADDRESS": "127.0.0.1",
             "MASKLENS_CLASS_PORT": str(self.port),
-            "MASKLENS_CLASS_FIRST_UID": str(self.uids.start),
             "MASKLENS_COURSE_REPOSITORY": str(self.folder / "course"),
         }
         return kept | ours | self.settings
 
     def command(self) -> list[str]:
         needed = [Path(sys.base_prefix), Path(sys.prefix), ROOT / "helpers", CONFIG.parent]
+        needed.append(ROOT / "solutions")
         hub = [sys.executable, "-m", "jupyterhub", "-f", str(CONFIG)]
         return [*self.before, *opened(needed), *self.after, *hub]
 
@@ -165,40 +145,18 @@ class Hub:
 
     def proxy(self) -> psutil.Process:
         """The proxy that the hub started."""
-        return psutil.Process(int((self.folder / "hub" / "proxy.pid").read_text()))
-
-    def running(self) -> list[psutil.Process]:
-        """The students' processes."""
-        found = []
-        for one in psutil.process_iter():
-            with suppress(psutil.Error):
-                if one.uids().real in self.uids and one.status() != psutil.STATUS_ZOMBIE:
-                    found.append(one)
-        return found
-
-    def left(self) -> list[psutil.Process]:
-        """What was started with the hub's folder, or its address, in the environment."""
-        found = []
-        for one in psutil.process_iter():
-            with suppress(psutil.Error):
-                values = " ".join(one.environ().values())
-                if str(self.folder) in values or f":{self.port + 1}/hub/api" in values:
-                    found.append(one)
-        return found
+        return psutil.Process(int((self.folder / "class" / "hub" / "proxy.pid").read_text()))
 
     def end(self) -> None:
-        """Ends everything, and removes it."""
+        """Ends everything, and removes the folder."""
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=20)
+                self.process.wait(timeout=60)
             self.process.kill()
         with suppress(OSError, ValueError, psutil.Error):
             self.proxy().kill()
-        for one in self.running():
-            with suppress(psutil.Error):
-                one.kill()
-        wait_for("all processes end", lambda: not self.running() and not self.left())
+        end_processes()
         shutil.rmtree(self.folder)
 
 
@@ -222,51 +180,75 @@ class Student:
 
     hub: Hub
     name: str
-    language: str = "en"
+    password: str
     session: requests.Session = field(default_factory=requests.Session)
-
-    @property
-    def account(self) -> str:
-        """The name in addresses, however it was typed."""
-        return quote(unicodedata.normalize("NFC", self.name))
 
     @property
     def server(self) -> str:
         """The address of the student's server."""
-        return f"{self.hub.url}/user/{self.account}"
+        host = self.hub.url
+        if "MASKLENS_CLASS_DOMAIN" in self.hub.settings:
+            host = host.replace("://", f"://{self.name}.")
+        return f"{host}/user/{self.name}"
 
-    def login(self, password: str = PASSWORD) -> requests.Response:
+    def login(self, password: str | None = None) -> requests.Response:
         """Sends the form of the login page."""
         self.session.get(f"{self.hub.url}/hub/login", timeout=PATIENCE)
-        data = {"username": self.name, "password": password, "_xsrf": self._xsrf("/hub/")}
+        data = {"username": self.name, "password": password or self.password}
+        data["_xsrf"] = self.xsrf("/hub/")
         return self.session.post(f"{self.hub.url}/hub/login?next=/hub/home", data, timeout=PATIENCE)
 
-    def _xsrf(self, path: str) -> str:
+    def xsrf(self, path: str) -> str:
+        """What a page sends with a request, to show that it may read the page."""
         cookies = self.session.cookies
         return next(c.value or "" for c in cookies if c.name == "_xsrf" and c.path == path)
 
+    def ask_hub(self, path: str, method: str = "GET") -> requests.Response:
+        """Asks the hub's API."""
+        headers = {"X-XSRFToken": self.xsrf("/hub/")}
+        url = f"{self.hub.url}/hub/api/{path}"
+        return self.session.request(method, url, headers=headers, timeout=PATIENCE)
+
     def spawn(self) -> None:
-        """Sends the form with the choice of a language, and waits until the server is there."""
-        page = f"{self.hub.url}/hub/spawn"
-        self.session.get(page, timeout=PATIENCE)
-        data = {"language": self.language, "_xsrf": self._xsrf("/hub/")}
-        self.session.post(page, data, timeout=PATIENCE).raise_for_status()
+        """Asks for the server, and waits until it is there."""
+        page = self.session.get(f"{self.hub.url}/hub/spawn", timeout=PATIENCE)
+        page.raise_for_status()
         self.wait_for_server()
 
-    def wait_for_server(self) -> None:
-        """Follows the progress as the page does."""
-        progress = f"{self.hub.url}/hub/api/users/{self.account}/server/progress"
+    def server_processes(self) -> list[psutil.Process]:
+        """The student's server, if it runs."""
+        found = []
+        for one in processes(self.name):
+            with suppress(psutil.Error):
+                if "jupyterhub.singleuser" in one.cmdline():
+                    found.append(one)
+        return found
+
+    def stop(self) -> None:
+        """Stops the server, and waits until it has ended."""
+        assert self.ask_hub(f"users/{self.name}/server", "DELETE").status_code in (202, 204)
+        wait_for("the server has stopped", lambda: not self.server_processes())
+
+    def progress(self) -> Answer:
+        """Follows the progress as the page does; the last that it is told."""
+        progress = f"{self.hub.url}/hub/api/users/{self.name}/server/progress"
         lines = self.session.get(
-            progress, params={"_xsrf": self._xsrf("/hub/")}, stream=True, timeout=PATIENCE
+            progress, params={"_xsrf": self.xsrf("/hub/")}, stream=True, timeout=PATIENCE
         ).iter_lines(decode_unicode=True)
         events = [json.loads(line.removeprefix("data: ")) for line in lines if "data: " in line]
-        assert events and events[-1].get("ready"), (events, self.hub.log)
+        assert events, self.hub.log
+        return dict(events[-1])
+
+    def wait_for_server(self) -> None:
+        """Waits until the server is there, and opens it."""
+        last = self.progress()
+        assert last.get("ready"), (last, self.hub.log)
         # Asks the hub, like a browser that comes from it, who this is.
         self.session.get(f"{self.server}/lab", timeout=PATIENCE).raise_for_status()
 
     def ask(self, path: str, method: str = "GET", body: Any = None, to: str = "") -> Any:
         """Asks the REST API of a server: the student's own, or another one's."""
-        headers = {"X-XSRFToken": self._xsrf(f"/user/{self.account}/")}
+        headers = {"X-XSRFToken": self.xsrf(f"/user/{self.name}/")}
         url = f"{to or self.server}/api/{quote(path)}"
         answer = self.session.request(method, url, json=body, headers=headers, timeout=PATIENCE)
         answer.raise_for_status()
@@ -278,15 +260,15 @@ class Student:
         answer.raise_for_status()
         return answer.content.decode()
 
-    def open(self, path: str) -> "Notebook":
+    def open(self, path: str, kernel: str = "python3") -> "Notebook":
         """Opens a notebook: its contents, and a kernel."""
         content = self.ask(f"contents/{path}")["content"]
-        body = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
+        body = {"path": path, "name": path, "type": "notebook", "kernel": {"name": kernel}}
         return Notebook(self, path, content, self.ask("sessions", "POST", body)["kernel"]["id"])
 
-    def run(self, code: str) -> str:
+    def run(self, code: str, kernel_name: str = "python3") -> str:
         """Runs code in a kernel of its own, and returns what it printed."""
-        kernel = self.ask("kernels", "POST", {"name": "python3"})["id"]
+        kernel = self.ask("kernels", "POST", {"name": kernel_name})["id"]
         try:
             notebook = Notebook(self, "", {}, kernel)
             with notebook.connected():
@@ -318,12 +300,12 @@ class Notebook:
         student = self.student
         session = student.session
         cookie = session.get(f"{student.server}/api", timeout=PATIENCE).request.headers["Cookie"]
-        xsrf = student._xsrf(f"/user/{student.account}/")
+        xsrf = student.xsrf(f"/user/{student.name}/")
         url = f"{student.server}/api/kernels/{self.kernel}/channels".replace("http", "ws", 1)
         self.socket = websocket.create_connection(
             f"{url}?session_id={uuid.uuid4().hex}&_xsrf={quote(xsrf)}",
             cookie=cookie,
-            origin=student.hub.url,
+            origin=student.server.partition("/user/")[0],
             timeout=PATIENCE,
         )
         try:
@@ -380,28 +362,13 @@ def _read(received: str | bytes) -> Answer:
 
 @contextmanager
 def new_hub() -> Iterator[Hub]:
-    """A hub that has not been started, with a course to serve, and a list of nobody."""
-    # Not in pytest's folder, which is closed to students, and too long for a socket's path.
-    folder = Path(tempfile.mkdtemp(prefix="ml"))
+    """A hub that has not been started, with a course to serve."""
+    # Not in pytest's folder, which is closed to students.
+    folder = Path(tempfile.mkdtemp(prefix=GROUP))
     folder.chmod(0o711)
     hub = Hub(folder, _free_port(3))
     try:
         make_course(folder / "course")
-        (folder / "students.txt").touch()
         yield hub
     finally:
         hub.end()
-
-
-@pytest.fixture(scope="module")
-def hub() -> Iterator[Hub]:
-    """A hub for all tests of a module."""
-    with new_hub() as hub:
-        yield hub
-
-
-@pytest.fixture
-def fresh_hub() -> Iterator[Hub]:
-    """A hub for one test."""
-    with new_hub() as hub:
-        yield hub
