@@ -92,7 +92,7 @@ def test_conda_gets_a_python_that_the_project_declares() -> None:
 
 def test_conda_installs_the_package_for_learners_with_the_lock() -> None:
     locked = ["-c constraints/locked.txt", "-e .[learn]", "nbdime", "nbgitpuller"]
-    assert PIP_ENTRIES == locked
+    assert locked == PIP_ENTRIES
     assert "pip" in CONDA_ENTRIES  # else conda warns, and may take another pip
     assert "learn" in PROJECT["optional-dependencies"]
 
