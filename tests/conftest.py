@@ -12,7 +12,7 @@ from hypothesis import settings
 from authoring.__main__ import main
 from authoring.execute import QUIET_ENVIRONMENT
 
-pytest_plugins = ["browser", "left_out"]
+pytest_plugins = ["browser", "left_out", "tests.classroom.class_fixtures"]
 
 LESSON = '''\
 # %% [markdown] id="title"

@@ -15,7 +15,8 @@ from typing import Any
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from preloaded import preloaded
+
+from tests.classroom.preloaded import preloaded
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "grading.md").read_text(encoding="utf-8")

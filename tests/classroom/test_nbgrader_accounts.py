@@ -17,8 +17,9 @@ from pwd import getpwnam
 
 import nbformat
 import pytest
-from hub import opened
 from nbgrader.api import Gradebook
+
+from tests.classroom.hub import opened
 
 pytestmark = pytest.mark.accounts
 
