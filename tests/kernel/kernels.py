@@ -77,9 +77,24 @@ class Kernel:
     def ready(self, *, forked: bool | None = None) -> "Kernel":
         """Waits until it answers, and looks whether it is of the kind that was asked for."""
         self.client.wait_for_ready(timeout=PATIENCE)
+        self._wait_for_output()
         expected = self.manager.kernel_name == PRELOADED if forked is None else forked
         assert self.is_forked == expected, self.log
         return self
+
+    def _wait_for_output(self) -> None:
+        """Asks until an answer comes here, too: what a kernel says before this channel is lost."""
+        for _ in range(PATIENCE):
+            request = self.client.kernel_info()
+            try:
+                while (
+                    self.client.get_iopub_msg(timeout=1)["parent_header"].get("msg_id") != request
+                ):
+                    pass
+                return
+            except Empty:
+                continue
+        raise AssertionError(f"no output within {PATIENCE} s: {self.log}")
 
     def send(self, code: str, **options: Any) -> str:
         return str(self.client.execute(code, **{"allow_stdin": False, **options}))
