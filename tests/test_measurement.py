@@ -67,6 +67,53 @@ def test_padding_behind_masking_is_asked_where_the_length_is_fixed(reads: bool) 
     assert ("at this length" in repr(found)) != reads
 
 
+class Beside(keras.Model):
+    """Takes one length, and reads beside what it masks something that no layer takes."""
+
+    def __init__(self, what: Any) -> None:
+        super().__init__()
+        self.masking, self.lstm, self.what = layers.Masking(), layers.LSTM(4), what
+
+    def build(self, shape: Any) -> None:
+        self.table = self.add_weight(shape=(4, 3), name="table")
+        self.lstm.build(shape)
+        self.built = True
+
+    def call(self, x: Any) -> Any:
+        return self.lstm(self.masking(x)) + keras.ops.sum(self.what(x, self.table))
+
+
+@pytest.mark.parametrize(
+    ("what", "moves"),
+    [(lambda x, table: table, 0.0), (lambda x, table: (x * table)[:, -1], None)],
+    ids=["nothing", "padding"],
+)
+def test_what_reads_padding_beside_masking_is_not_acquitted(what: Any, moves: Any) -> None:
+    features = np.where(IDS[..., None] > 0, np.random.default_rng(0).normal(size=(2, 4, 3)), 0.0)
+    inputs = keras.Input((4, 3))
+    found = ml.trace(keras.Model(inputs, Beside(what)(inputs)), features)
+    assert found.moves == moves, found
+
+
+class OneHot(layers.Layer):
+    """Reads ids in a way that no layer shows, all of them."""
+
+    def call(self, ids: Any) -> Any:
+        return keras.ops.sum(keras.ops.one_hot(ids, 10), axis=1)
+
+
+def test_an_input_of_which_nothing_can_be_asked_leaves_no_verdict() -> None:
+    """Neither alone, nor beside one that is masked as it should be."""
+    fixed, masked = keras.Input((4,), dtype="int32"), keras.Input((None,), dtype="int32")
+    read = OneHot()(fixed)
+    alone = ml.trace(keras.Model(fixed, read), IDS)
+    assert alone.moves is None and not alone.leaks
+    state = layers.LSTM(3)(embedding(mask_zero=True)(masked))
+    longer = np.pad(IDS, [(0, 0), (0, 2)])
+    both = ml.trace(keras.Model([fixed, masked], [read, state]), [IDS, longer])
+    assert both.moves is None and "No question could be put" in both.why_no_verdict
+
+
 def test_integers_that_no_layer_looks_up_are_features() -> None:
     features = np.where(IDS[..., None] > 0, np.random.default_rng(0).integers(1, 9, (2, 4, 3)), 0)
     found = ml.trace(keras.Sequential([layers.LSTM(4)]), features)
@@ -89,15 +136,11 @@ def test_content_is_asked_of_the_sequences_in_which_it_can_be_changed() -> None:
     """Of the input behind Masking it cannot; the other one is read throughout."""
     masked, read = keras.Input((None, 2)), keras.Input((None, 2))
     state = layers.LSTM(3)(layers.Masking()(masked))
-    pooled = layers.GlobalAveragePooling1D()(read)
+    pooled = layers.GlobalAveragePooling1D(name="pool")(read)
     model = keras.Model([masked, read], layers.Concatenate()([state, pooled]))
     features = np.where(IDS[..., None] > 0, np.random.default_rng(0).normal(size=(2, 4, 2)), 0.0)
     found = ml.trace(model, [features, features[:, ::-1]])
-    assert found.moves_by["content"] and [call.name for call in found.leaks] == [pooled_name(model)]
-
-
-def pooled_name(model: Any) -> str:
-    return next(one.name for one in model.layers if "pooling" in one.name)
+    assert found.moves_by["content"] and [call.name for call in found.leaks] == ["pool"]
 
 
 def test_rows_that_divide_by_the_largest_value_of_the_batch_are_found_wherever_it_stands() -> None:

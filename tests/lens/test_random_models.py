@@ -43,5 +43,9 @@ def test_the_verdict_is_that_of_the_oracle(seed: int) -> None:
     case, truth = draw(seed)
     found = list(traced(case, seed))
     assert all(bool(one.leaks) == bool(one.moves) for one in found)
+    if any(one.moves is None for one in found):
+        # No verdict is right only where the oracle cannot change the padding of each input either.
+        assert any(padded.content is None for padded in case.padded) and not truth.moves, found[0]
+        return
     moves = max(one.moves for one in found)
     assert (moves > 0) == (truth.moves > 0), (truth, [one.moves_by for one in found], found[0])

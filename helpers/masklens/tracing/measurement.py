@@ -1,6 +1,6 @@
 """Measuring whether padding gets into an answer: three questions, put to the model itself."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,8 +10,8 @@ from masklens.language import translate as _
 from masklens.mask import attach_mask, attached_mask
 from masklens.tracing.calls import Mask
 from masklens.tracing.comparison import TOLERANCES, Comparison, Question
+from masklens.tracing.evidence import makers, masks_made, with_use
 from masklens.tracing.leaks import Leak, Moves, OpaqueTypes, find_leaks, first_not_a_number
-from masklens.tracing.record import is_array
 from masklens.tracing.runs import Array, Node, Player, Run
 from masklens.tracing.sequences import (
     Input,
@@ -126,14 +126,7 @@ class _Examination:
         self._player.lend(lent)
         base = self._player.recorded(self._pack([one.array for one in self._inputs]))
         found = Measurement(base)
-        self._inputs = [
-            replace(
-                one,
-                looked_up=not {2, 3} & _ranks_behind(one.array, base),
-                taken_as_mask=_taken_as_mask(one.array, base),
-            )
-            for one in self._inputs
-        ]
+        self._inputs = with_use(self._inputs, base)
         found.sequences = find_sequences(self._inputs, masks_made(base))
         found.tolerance = _tolerance(base)
         if not found.sequences:
@@ -194,8 +187,9 @@ class _Examination:
         if broken:
             found.leaks, found.not_a_number = broken, True
             return
+        content, asked = self._other_content(found, random)
         runs: list[tuple[Question, Run | None, Mask | None]] = [("amount", more, None)]
-        runs += [("content", run, None) for run in self._other_content(found, random)]
+        runs += [("content", run, None) for run in content]
         if not fixed:
             runs += [("rows", run, kept) for run, kept in self._other_rows(found, random)]
         for question, run, kept in runs:
@@ -210,10 +204,11 @@ class _Examination:
             if figure:
                 leaks = find_leaks(root, moves, self._opaque)
                 found.leaks += [leak for leak in leaks if not _among(leak, found.leaks)]
-        if found.moves["content"] is None and found.moves["amount"] is None:
-            self._ask_behind_masks(found, comparison)
-        about_padding = found.moves["content"], found.moves["amount"]
-        if not found.largest and about_padding == (None, None):
+        if found.moves["amount"] is not None:
+            grown = zip(found.sequences, longer, strict=True)
+            asked += [one for one, two in grown if two.time > one.time]
+        not_asked = [one for one in found.sequences if one not in asked and not one.valid.all()]
+        if not found.largest and not_asked and not self._is_ignored(not_asked, found, comparison):
             found.moves = dict.fromkeys(QUESTIONS)
             found.why_none = _(
                 "No question could be put to the model: it takes no other length, "
@@ -237,26 +232,31 @@ class _Examination:
                 return run, longer
         return None, []
 
-    def _other_content(self, found: Measurement, random: np.random.Generator) -> list[Run]:
-        """Runs with other content: of all sequences at once, else of those that can be changed."""
-        runs = self._other_content_of(found.sequences, found, random)
-        if runs or len(found.sequences) == 1:
-            return runs
-        alone = [self._other_content_of([one], found, random) for one in found.sequences]
-        return [run for runs in alone for run in runs]
+    def _other_content(
+        self, found: Measurement, random: np.random.Generator
+    ) -> tuple[list[Run], list[Sequences]]:
+        """Runs with other content, and the sequences in which it was changed: all, or else some."""
+        runs, changed = self._other_content_of(found.sequences, found, random)
+        if runs:
+            return runs, changed
+        for one in found.sequences if len(found.sequences) > 1 else ():
+            alone, where = self._other_content_of([one], found, random)
+            runs, changed = runs + alone, changed + where
+        return runs, changed
 
     def _other_content_of(
-        self, changed: Sequence[Sequences], found: Measurement, random: np.random.Generator
-    ) -> list[Run]:
-        arrays = with_other_content(self._inputs, changed, random)
+        self, sequences: Sequence[Sequences], found: Measurement, random: np.random.Generator
+    ) -> tuple[list[Run], list[Sequences]]:
+        arrays = with_other_content(self._inputs, sequences, random)
+        known = {
+            at: (self._inputs[at].array, one.valid)
+            for one in sequences
+            for at in one.places
+            if not (self._inputs[at].is_mask or self._inputs[at].holds_features)
+        }
+        changed = {at for one in sequences for at in one.places if self._inputs[at].holds_features}
         runs = []
         for sign in (1.0, -1.0):
-            known = [
-                (self._inputs[place].array, sequences.valid)
-                for sequences in changed
-                for place in sequences.places
-                if not (self._inputs[place].is_mask or self._inputs[place].holds_features)
-            ]
             exchange = _Exchange(known, sign)
             run = self._attempt(
                 arrays or [one.array for one in self._inputs], replace=exchange.replace
@@ -267,24 +267,34 @@ class _Examination:
                 # The mask is made of the very values that were changed.
                 break
             runs.append(run)
+            changed |= exchange.places
             if arrays is not None or exchange.numbers >= _FEW_NUMBERS:
                 break
-        return runs
+        if not runs:
+            return [], []
+        return runs, [one for one in sequences if not changed.isdisjoint(one.places)]
 
-    def _ask_behind_masks(self, found: Measurement, comparison: Comparison) -> None:
-        """Writes noise behind what makes its mask of the very values, where nothing else works.
+    def _is_ignored(
+        self, sequences: Sequence[Sequences], found: Measurement, comparison: Comparison
+    ) -> bool:
+        """Whether the answer stays with other values at padding whose mask is made of the values.
 
-        An answer that stays shows that padding is ignored. One that moves shows nothing: such
-        noise never stands there.
+        The mask is kept as it was, so that the noise is masked as padding is. An answer that stays
+        shows that padding is ignored. One that moves shows nothing, as such noise never stands
+        there.
         """
-        run = self._attempt(
-            [one.array for one in self._inputs], replace=_Behind(found.run, makers(found.run))
-        )
+        held = [self._inputs[place] for one in sequences for place in one.places]
+        arrays = with_other_content(self._inputs, sequences, np.random.default_rng(1))
+        if arrays is None or not all(one.is_mask or one.holds_features for one in held):
+            return False
+        run = self._attempt(arrays, replace=_kept_masks(found.run))
         if run is None or not _same_masks(found.run, run):
-            return
+            return False
         moves = Moves(comparison, found.run, run, "content", None, found.tolerance)
-        if moves.largest(found.run.nodes[0].outputs) == 0.0:
+        ignored = moves.largest(found.run.nodes[0].outputs) == 0.0
+        if ignored:
             found.moves["content"] = 0.0
+        return ignored
 
     def _other_rows(
         self, found: Measurement, random: np.random.Generator
@@ -292,12 +302,12 @@ class _Examination:
         """Runs with other ids in some rows, and with vectors in their place that no id has."""
         for longest_stays in (True, False):
             arrays, kept = with_other_rows(self._inputs, found.sequences, random, longest_stays)
-            unchanged = [
-                (arrays[place], np.broadcast_to(kept.reshape(-1, 1), arrays[place].shape[:2]))
+            unchanged = {
+                place: (arrays[place], np.broadcast_to(kept[:, None], arrays[place].shape[:2]))
                 for sequences in found.sequences
                 for place in sequences.places
                 if self._inputs[place].holds_ids and arrays[place].ndim == 2
-            ]
+            }
             yield self._attempt(arrays, replace=_Exchange(unchanged).replace), kept
             if len(self._inputs[0].array) == 1:
                 # The row that gave it company has nothing to say.
@@ -311,36 +321,18 @@ class _Examination:
         return bool(moves.largest(found.run.nodes[0].outputs))
 
 
-class _Behind:
-    """Writes noise to the padded timesteps of what made a mask."""
-
-    def __init__(self, base: Run, makers: Sequence[Node]) -> None:
-        self._masks = {node.place: base.mask(node.outputs[0]) for node in makers}
-        self._random = np.random.default_rng(1)
-
-    def __call__(self, node: Node, leaves: Sequence[Any], output: Any) -> Any:
-        import keras
-
-        valid = self._masks.get(node.place)
-        if valid is None or not keras.backend.is_float_dtype(output.dtype):
-            return output
-        values = np.asarray(keras.ops.convert_to_numpy(output)).astype("float32")
-        changed = other_content(values, valid, self._random)
-        tensor = keras.ops.convert_to_tensor(changed, dtype=output.dtype)
-        attach_mask(tensor, attached_mask(output))
-        return tensor
-
-
 class _Exchange:
     """Writes noise to timesteps of each tensor of vectors that a layer makes of ids.
 
     Args:
-        known: Ids, and booleans of the same shape: False where noise goes.
+        known: By the place of an input: its ids, and booleans of the same shape, False where noise
+            goes.
         sign: -1.0 for the opposite of the noise.
     """
 
-    def __init__(self, known: Sequence[tuple[Array, Mask]], sign: float = 1.0) -> None:
+    def __init__(self, known: Mapping[int, tuple[Array, Mask]], sign: float = 1.0) -> None:
         self._known = known
+        self.places: set[int] = set()
         self._random = np.random.default_rng(1)
         self._sign = sign
         self._done: set[int] = set()
@@ -374,14 +366,36 @@ class _Exchange:
             size = tuple(leaf.shape)
             if len(size) < 2 or len(shape) != len(size) + 1 or shape[: len(size)] != size:
                 continue
-            for array, valid in self._known:
+            for place, (array, valid) in self._known.items():
                 if len(size) != array.ndim or size[0] != len(array) or size[1] > array.shape[1]:
                     continue
                 ids = np.asarray(keras.ops.convert_to_numpy(leaf))
                 for start in range(array.shape[1] - size[1] + 1):
                     if np.array_equal(ids, array[:, start : start + size[1]]):
+                        self.places.add(place)
                         return valid[:, start : start + size[1]]
         return None
+
+
+def _kept_masks(base: Run) -> Callable[[Node, Sequence[Any], Any], Any]:
+    """Has calls give out the masks that they made in another run, attached or as tensors."""
+    masks = {node.place: base.masks.get(node.outputs[0]) for node in makers(base)}
+    # A Functional model computes them by operations, too.
+    made = [base.boolean(mask) for mask in masks.values() if mask is not None]
+    tensors = {
+        node.place: base.tensors[node.outputs[0]]
+        for node in base.nodes
+        if len(node.outputs) == 1
+        and (value := base.value(node.outputs[0])).dtype.kind == "b"
+        and any(np.array_equal(value, mask) for mask in made)
+    }
+
+    def replace(node: Node, leaves: Sequence[Any], output: Any) -> Any:
+        if masks.get(node.place) is not None:
+            attach_mask(output, masks[node.place])
+        return tensors.get(node.place, output)
+
+    return replace
 
 
 def at_their_start(model: Any) -> list[tuple[Any, Any]]:
@@ -409,37 +423,6 @@ def at_their_start(model: Any) -> list[tuple[Any, Any]]:
     return lent
 
 
-def _ranks_behind(array: Array, run: Run) -> set[int]:
-    """How many axes the outputs of the layers have that take an array, and nothing else."""
-    import keras
-
-    return {
-        run.value(after).ndim
-        for node in run.nodes
-        # TimeDistributed may do anything with a part of it.
-        if isinstance(node.layer, keras.Layer)
-        and not isinstance(node.layer, keras.layers.TimeDistributed)
-        and not node.inside
-        and len(node.inputs) == 1
-        and np.array_equal(run.value(node.inputs[0]), array)
-        for after in node.outputs
-    }
-
-
-def _taken_as_mask(array: Array, run: Run) -> bool:
-    """Whether some call was handed an array as a mask argument."""
-    if array.ndim != 2 or not np.isin(array, (0, 1)).all() or 3 in _ranks_behind(array, run):
-        # Of other numbers, or ids that are looked up.
-        return False
-    return any(
-        is_array(mask)
-        and (flat := run.boolean(mask)).size == array.size
-        and np.array_equal(flat.ravel(), array.ravel() != 0)
-        for node in run.nodes
-        for _name, mask in node.masks
-    )
-
-
 def _amounts(count: int) -> Iterator[tuple[int, ...]]:
     """How much padding to add to each of some sequences, what tells most first."""
     for amount in _AMOUNTS:
@@ -447,32 +430,6 @@ def _amounts(count: int) -> Iterator[tuple[int, ...]]:
     for place in range(count if count > 1 else 0):
         for amount in _AMOUNTS:
             yield tuple(amount if one == place else 0 for one in range(count))
-
-
-def makers(run: Run) -> list[Node]:
-    """The calls that made a mask, of what came in there."""
-    return [
-        node
-        for node in run.nodes
-        if node.raw is not None
-        and not any(run.mask(number) is not None for number in node.inputs)
-        # Else a call inside made it.
-        and not any(
-            run.mask(number) is not None for inner in node.inside for number in inner.outputs
-        )
-        and any(mask is not None and mask.ndim > 1 for mask in map(run.mask, node.outputs))
-    ]
-
-
-def masks_made(run: Run) -> list[tuple[Array, Mask]]:
-    """The masks that calls made, each with the tensor that it was made of."""
-    return [
-        (run.value(place), mask)
-        for node in makers(run)
-        for number in node.outputs
-        if (mask := run.mask(number)) is not None and mask.ndim > 1
-        for place in node.inputs
-    ]
 
 
 def _same_masks(one: Run, two: Run) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from masklens.language import translate as _
-from masklens.tracing.measurement import masks_made
+from masklens.tracing.evidence import masks_made, with_use
 from masklens.tracing.runs import Array, Player, Run
 from masklens.tracing.sequences import Input, find_sequences
 
@@ -56,7 +56,7 @@ def measure_scores(
     """
     player.lend([])
     run = player.recorded(pack([one.array for one in inputs]))
-    sequences = find_sequences(inputs, masks_made(run))
+    sequences = find_sequences(with_use(inputs, run), masks_made(run))
     valid = [one.per_step for one in sequences]
     scores = _Scores(model, run, targets, sample_weight)
     before = scores.compute(None)
