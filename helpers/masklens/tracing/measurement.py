@@ -204,9 +204,17 @@ class _Examination:
             if figure:
                 leaks = find_leaks(root, moves, self._opaque)
                 found.leaks += [leak for leak in leaks if not _among(leak, found.leaks)]
+        if found.moves["content"] is None:
+            asked = []
         if found.moves["amount"] is not None:
             grown = zip(found.sequences, longer, strict=True)
             asked += [one for one, two in grown if two.time > one.time]
+        self._confirm(found, asked, comparison)
+
+    def _confirm(
+        self, found: Measurement, asked: Sequence[Sequences], comparison: Comparison
+    ) -> None:
+        """Withdraws a verdict about padding that was not asked of, and about a random model."""
         not_asked = [one for one in found.sequences if one not in asked and not one.valid.all()]
         if not found.largest and not_asked and not self._is_ignored(not_asked, found, comparison):
             found.moves = dict.fromkeys(QUESTIONS)
