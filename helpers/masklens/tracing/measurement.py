@@ -208,7 +208,7 @@ class _Examination:
             asked = []
         if found.moves["amount"] is not None:
             grown = zip(found.sequences, longer, strict=True)
-            asked += [one for one, two in grown if two.time > one.time]
+            asked += [one for one, two in grown if two.valid.size > one.valid.size]
         self._confirm(found, asked, comparison)
 
     def _confirm(
