@@ -14,7 +14,15 @@ from nbformat import NotebookNode
 from authoring import catalog as translations
 from authoring import layout, notebook, source
 from authoring.execute import CellError, execute
-from authoring.layout import LIBRARY, SOURCE_LANGUAGE, AuthoringError, Fault, full_name, relative
+from authoring.layout import (
+    LIBRARY,
+    PACKAGES,
+    SOURCE_LANGUAGE,
+    AuthoringError,
+    Fault,
+    full_name,
+    relative,
+)
 
 
 @dataclass(frozen=True)
@@ -157,7 +165,7 @@ def library_po_paths(root: Path) -> list[tuple[Path, str]]:
 
 def library_strings(root: Path) -> Catalog:
     """The strings that the library shows, untranslated."""
-    return translations.library_template(root / LIBRARY)
+    return translations.library_template([root / package for package in PACKAGES])
 
 
 def compile_library(root: Path) -> None:

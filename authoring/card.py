@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 import masklens
 
-_FONT = Path(masklens.__file__).parent / "fonts"
+_FONT = Path(masklens.__file__).parent / "plots" / "fonts"
 _SIZE = (12, 6.3)  # inches at 100 dots each: the size that networks ask for
 _BLUE, _GREY, _INK = "#0072b2", "#8a9199", "#1f2328"
 _LENGTHS = (3, 5, 6)

@@ -17,7 +17,7 @@ from authoring import blocks, build, korean, layout, notebook, solutions, source
 from authoring import catalog as translations
 from authoring.cells import Source
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
-from masklens.explorer import front_end
+from masklens.explorers.explorer import front_end
 
 MAX_CODE_LINES = 12
 MAX_SPACING_FAULTS = 0.5  # per 1,000 Hangul syllables
@@ -351,7 +351,7 @@ def library_translations(root: Path) -> Iterator[Fault]:
 
 def stale_solutions(root: Path) -> Iterator[Fault]:
     """A file of the library's with other solutions than the exercises have."""
-    if (root / layout.LIBRARY).exists():
+    if (root / layout.COURSE).exists():
         for language in layout.languages(root):
             path = solutions.path(root, language)
             if not path.exists() or path.read_bytes() != solutions.gathered(root, language):

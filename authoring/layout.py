@@ -14,7 +14,9 @@ EXERCISES, SOLUTIONS = "exercises", "solutions"
 # Each folder of content/ that holds English sources, and its editions: the folders that every
 # source in it is built to, once a language.
 BUILT_TO = {"lessons": ("notebooks",), EXERCISES: (EXERCISES, SOLUTIONS)}
-LIBRARY = Path("helpers/masklens")
+LIBRARY, COURSE = Path("helpers/masklens"), Path("helpers/masklens_course")
+# Whose words the catalogue of the library holds.
+PACKAGES = (LIBRARY, COURSE, Path("helpers/masklens_kernel"))
 _LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 
 

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 import masklens
 from authoring import card, check, colab, layout, notebook, source
 from authoring.layout import AuthoringError, Fault, relative
+from masklens.explorers.explorer import FRONT_END
 
 _DOCS = Path("docs")
 TARGET = _DOCS / "_build" / "html"
@@ -102,7 +103,7 @@ def assemble(root: Path, folder: Path, language: str, github: str | None) -> Non
         github: ``owner/name`` of the repository to link to, or None.
     """
     shutil.copytree(root / _DOCS, folder, ignore=shutil.ignore_patterns("_build", "*.md"))
-    loader = Path(masklens.__file__).with_name("page.js")
+    loader = FRONT_END / "page.js"
     shutil.copy(loader, folder / "static" / "page.js")
     place = partial(_place, root, github)
     for edition, page in PAGES.items():

@@ -12,8 +12,8 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.table import print_table, verdict
-from masklens.exercise.checks import Question, judge
-from masklens.questions import all_questions
+from masklens_course.checks import Question, judge
+from masklens_course.questions import all_questions
 from tests.clumsy import CLUMSY
 
 RUNS = 9

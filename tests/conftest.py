@@ -162,5 +162,5 @@ def course(built_course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def _english() -> Iterator[None]:
     """Every test leaves masklens as it found it: speaking English."""
     yield
-    if "masklens.language" in sys.modules:
-        sys.modules["masklens.language"].set_language("en")
+    if "masklens._language" in sys.modules:
+        sys.modules["masklens._language"].set_language("en")

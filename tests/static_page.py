@@ -15,10 +15,10 @@ import nbformat
 from browser import make_notebook
 from nbformat import NotebookNode
 
-import masklens
 from authoring.execute import execute
+from masklens.explorers.explorer import FRONT_END
 
-LOADER = Path(masklens.__file__).with_name("page.js")
+LOADER = FRONT_END / "page.js"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from masklens.exercise.answer import (
+from masklens_course.answer import (
     DiagnosedError,
     call,
     has_blanks,

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from authoring.__main__ import main
-from masklens.explorer import front_end
+from masklens.explorers.explorer import front_end
 
 SOURCE = "content/lessons/01_mask.py"
 PO = "content/ko/lessons/01_mask.po"
@@ -47,7 +47,9 @@ def output(**values: object) -> Plant:
     return cell(KOREAN, "mask", outputs=[values])
 
 
-def explorer(*, saved: bool = True, made_by: str = "masklens.explorer", **changes: str) -> Plant:
+def explorer(
+    *, saved: bool = True, made_by: str = "masklens.explorers.explorer", **changes: str
+) -> Plant:
     """Makes an explorer the one output of a cell, saved as a build does it but for the changes."""
     view = {"version_major": 2, "version_minor": 0, "model_id": "5eed"}
     data = {"application/vnd.jupyter.widget-view+json": view, "text/plain": "Explorer()"}

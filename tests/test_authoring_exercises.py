@@ -29,7 +29,7 @@ from authoring.layout import AuthoringError
 
 SOURCE = "content/exercises/01_mask.py"
 PO = "content/ko/exercises/01_mask.po"
-KOREAN_SOLUTIONS = "helpers/masklens/questions/solutions/ko.json"
+KOREAN_SOLUTIONS = "helpers/masklens_course/questions/solutions/ko.json"
 EXERCISES = '''\
 # %% [markdown] id="title"
 """
@@ -290,7 +290,7 @@ def test_without_its_markers_code_is_what_was_written(code: str) -> None:
 
 
 def test_the_library_gets_the_solutions_in_each_language(built_course: Path) -> None:
-    folder = built_course / "helpers/masklens/questions/solutions"
+    folder = built_course / "helpers/masklens_course/questions/solutions"
     assert sorted(path.name for path in folder.iterdir()) == ["en.json", "ko.json"]
     english, korean = (json.loads((folder / f"{code}.json").read_text()) for code in ("en", "ko"))
     assert list(english.items()) == [

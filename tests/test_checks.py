@@ -11,10 +11,10 @@ from answers import all_answers
 from clumsy import CLUMSY, PassesOn
 
 import masklens as ml
-from masklens.exercise import checks
-from masklens.exercise.checks import Question, WrongAnswerError, judge
-from masklens.exercise.guarded import run_guarded
-from masklens.questions import all_questions
+from masklens_course import checks
+from masklens_course.checks import Question, WrongAnswerError, judge
+from masklens_course.guarded import run_guarded
+from masklens_course.questions import all_questions
 
 QUESTIONS = all_questions()
 ANSWERS = all_answers()

@@ -147,7 +147,7 @@ import warnings
 with warnings.catch_warnings():
     warnings.simplefilter("error")  # a letter that no font has
     ax.figure.savefig("/dev/null", format="png")
-from masklens.explorer import front_end
+from masklens.explorers.explorer import front_end
 print(len(front_end()[0]))
 """
     said = run(HIDE + first_cell + asked, read_only, tmp_path)

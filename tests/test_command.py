@@ -14,7 +14,8 @@ import keras
 import numpy as np
 import pytest
 
-from masklens.tracing.command import main
+import masklens as ml
+from masklens.lens.command import main
 
 IDS = np.array([[7, 3, 0, 0], [5, 1, 2, 0]])
 FULL = np.array([[7, 3, 8, 4], [5, 1, 2, 6]])
@@ -194,6 +195,13 @@ def _without_own_layers() -> Iterator[None]:
 
 
 # --- The exit status ----------------------------------------------------------------------------
+
+
+def test_the_version_is_that_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"masklens {ml.__version__}\n"
 
 
 def test_padding_that_is_ignored_exits_0_and_prints_only_the_trace(folder: Path) -> None:
@@ -484,7 +492,7 @@ def test_whatever_goes_wrong_no_exit_status_says_that_there_is_a_verdict(
         raise error
 
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("masklens.tracing.command._load", fail)
+    monkeypatch.setattr("masklens.lens.command._load", fail)
     assert main(["trace", "keeps.keras", "batch.npz"]) == status
     lines = capsys.readouterr().err.splitlines()
     said = f"masklens: {type(error).__name__}"

@@ -14,8 +14,8 @@ import traitlets
 from IPython.core.completer import IPCompleter, provisionalcompleter
 
 import masklens as ml
-from masklens.explorer import Explorer, front_end
-from masklens.grid import Axis, Question, State
+from masklens.explorers.explorer import Explorer, front_end
+from masklens.explorers.grid import Axis, Question, State
 
 NASTY = "<img src=x onerror=alert(1)>"
 QUESTION = Question("Which will be False?", ("0",), (("0", "1"),), ((False, True),))
@@ -118,8 +118,8 @@ def run(code: str) -> str:
 
 
 SAME = """
-    from masklens.explorer import Explorer
-    from masklens.grid import Axis, State
+    from masklens.explorers.explorer import Explorer
+    from masklens.explorers.grid import Axis, State
     axes = [Axis("mask", "mask", ((False, "off"), (True, "on")), "switch")]
     for _ in range(2):
         shown = Explorer("title", axes, lambda values: State("<p>x</p>", "x"))
@@ -218,7 +218,7 @@ def test_explorers_are_part_of_the_library(name: str) -> None:
 
 def test_the_names_of_the_library_are_its_api_whatever_has_been_imported() -> None:
     assert {name for name in dir(ml) if not re.fullmatch("__.+__", name)} == set(ml.__all__)
-    assert {"__all__", "__doc__", "__file__", "__name__", "__spec__"} <= set(dir(ml))
+    assert {"__all__", "__doc__", "__file__", "__name__", "__spec__", "__version__"} <= set(dir(ml))
 
 
 @pytest.mark.parametrize("typed", ["Pad", "p", ""])

@@ -9,10 +9,10 @@ from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masklens.grid import Axis, Question, State, build_grid, compute_states, write_grid
-from masklens.nodes import read_nodes
+from masklens.drawing.picture import show
+from masklens.explorers.grid import Axis, Question, State, build_grid, compute_states, write_grid
+from masklens.explorers.nodes import read_nodes
 from masklens.padding import pad
-from masklens.picture import show
 
 PADDING = Axis("padding", "padding", (("pre", "before"), ("post", "after")), "choice")
 MASK = Axis("mask", "mask", ((False, "off"), (True, "on")), "switch")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import masklens as ml
-from masklens.growth import measure_growth
+from masklens.plots.growth import measure_growth
 
 mpl.use("agg")
 SEQUENCES = [[3, 4, 5], [6, 7, 8, 9, 10], [11, 12]]

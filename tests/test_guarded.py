@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from masklens.exercise.guarded import MOST_PRINTED, run_guarded
+from masklens_course.guarded import MOST_PRINTED, run_guarded
 
 PATIENCE = 60  # seconds for a thread to come to its end
 
@@ -92,7 +92,7 @@ def test_an_exit_is_an_outcome(leave: Callable[[], NoReturn]) -> None:
 
 
 KERNEL_CELLS = (
-    "import os\nfrom masklens.exercise.guarded import run_guarded",
+    "import os\nfrom masklens_course.guarded import run_guarded",
     "print(repr(run_guarded(lambda: exit()).error))",
     "print(repr(run_guarded(lambda: get_ipython().ask_exit()).error))",
     "print(repr(run_guarded(lambda: os._exit(1)).error))",
@@ -124,7 +124,7 @@ def test_warnings_and_random_states_stay_as_they_were() -> None:
 
 INTERRUPTED = """
 import os, threading, time
-from masklens.exercise import guarded
+from masklens_course import guarded
 wait = guarded._wait
 def say_and_wait(*arguments):
     os.write(1, b"waiting\\n")  # what is printed is kept for the verdict

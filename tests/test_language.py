@@ -35,7 +35,7 @@ def test_the_environment_chooses_where_nothing_else_did(value: str | None, says:
     environment.pop("MASKLENS_LANGUAGE", None)
     if value is not None:
         environment["MASKLENS_LANGUAGE"] = value
-    code = "import masklens.language as language; print(language.get_language())"
+    code = "import masklens._language as language; print(language.get_language())"
     run = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )

@@ -15,7 +15,7 @@ from keras import layers
 import masklens as ml
 from authoring import catalog, keras_io, korean, layer_table
 from authoring.layer_rows import Row, measure
-from masklens.mask import attach_mask
+from masklens._keras import attach_mask
 
 WRITTEN = layer_table.page_path("en").read_text(encoding="utf-8")
 KOREAN = layer_table.page_path("ko").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from authoring import layout, source
-from masklens.questions import all_questions
+from masklens_course.questions import all_questions
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted(

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from masklens.exercise.answer import DiagnosedError, Raised, trying
-from masklens.exercise.own_layers import Masked, error_picture, in_model, make, on_arrays, run
+from masklens_course.answer import DiagnosedError, Raised, trying
+from masklens_course.own_layers import Masked, error_picture, in_model, make, on_arrays, run
 
 # Keras says that layers and models without `supports_masking` destroy a mask; here they may.
 pytestmark = pytest.mark.filterwarnings("ignore:.*destroy the mask:UserWarning")

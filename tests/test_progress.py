@@ -9,8 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 import masklens as ml
-from masklens.exercise import solved
-from masklens.questions import all_questions
+from masklens_course import solved
+from masklens_course.questions import all_questions
 
 WORDS = {"en": ("solved", "tried", "not yet"), "ko": ("풀었음", "시도함", "아직")}
 TITLES = [question.title for question in all_questions()]

@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 
 # By a clock that only the steps set: no machine is too slow, or too fast.
 STEPS = """
-from masklens import progress_bar
+from masklens.drawing import progress_bar
 class Clock:
     now = 0.0
     def monotonic(self):

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import masklens as ml
-from masklens.middles import MIDDLES
-from masklens.nodes import read_nodes
-from masklens.propagation_explorer import PropagationExplorer
+from masklens.explorers.middles import MIDDLES
+from masklens.explorers.nodes import read_nodes
+from masklens.explorers.propagation import PropagationExplorer
 
 # What a row says a call does to the mask.
 EFFECTS = {

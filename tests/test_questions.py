@@ -12,9 +12,9 @@ import pytest
 from answers import all_answers
 
 from authoring import notebook, source
-from masklens.exercise.checks import COMMON_MISTAKES, Condition, Mistake, Question, judge
-from masklens.language import languages, set_language, translate
-from masklens.questions import all_questions
+from masklens._language import languages, set_language, translate
+from masklens_course.checks import COMMON_MISTAKES, Condition, Mistake, Question, judge
+from masklens_course.questions import all_questions
 
 ROOT = Path(__file__).parent.parent
 QUESTIONS = all_questions()

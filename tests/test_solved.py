@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import masklens as ml
-from masklens.exercise import solved
-from masklens.exercise.solved import FILE, history, record
+from masklens_course import solved
+from masklens_course.solved import FILE, history, record
 
 OLD = {"version": 1, "question": "pad-by-hand", "state": "solved", "date": "2026-01-02"}
 TRIED = {"version": 1, "question": "causal-mask", "state": "tried", "date": "2026-01-02"}
@@ -61,7 +61,7 @@ def test_nothing_is_written_twice_and_solved_stays_solved(folder: Path) -> None:
 
 WRITER = """
 import sys
-from masklens.exercise.solved import record
+from masklens_course.solved import record
 for number in range(40):
     assert record(f"question-{sys.argv[1]}-{number}", "right") == ""
 """
@@ -192,7 +192,7 @@ def test_where_nothing_can_be_written_memory_serves_and_one_sentence_says_so(
 
 FULL_DISK = """
 import resource
-from masklens.exercise.solved import history, record
+from masklens_course.solved import history, record
 record("pad-by-hand", "right")
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 print(record("causal-mask", "right"))
@@ -214,7 +214,7 @@ def test_on_a_full_disk_memory_serves(folder: Path) -> None:
 
 FULL_DISK_WHEN_SET_ASIDE = """
 import resource
-from masklens.exercise.solved import history
+from masklens_course.solved import history
 resource.setrlimit(resource.RLIMIT_FSIZE, (5, 5))
 print(history())
 print(history())

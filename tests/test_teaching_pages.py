@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from masklens.exercise.checks import COMMON_MISTAKES
-from masklens.questions import all_questions, question
+from masklens_course.checks import COMMON_MISTAKES
+from masklens_course.questions import all_questions, question
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("teaching", "mistakes", "grading", "hub")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import masklens as ml
-from masklens.hidden_states import moves
-from masklens.timestep_explorer import TimestepExplorer
+from masklens.explorers.timestep import TimestepExplorer
+from masklens.plots.hidden_states import moves
 
 SEED = np.random.default_rng(0)
 TIME, UNITS = 7, 5

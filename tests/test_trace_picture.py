@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import masklens as ml
-from masklens.picture import Picture
-from masklens.rail import SIGNS, Joint, lay_rail
-from masklens.table import terminal_width
-from masklens.trace_picture import draw
-from masklens.trace_rows import trace_rows
-from masklens.trace_words import figure, sign_words
+from masklens.drawing.picture import Picture
+from masklens.drawing.rail import SIGNS, Joint, lay_rail
+from masklens.drawing.table import terminal_width
+from masklens.drawing.trace_picture import draw
+from masklens.drawing.trace_rows import trace_rows
+from masklens.drawing.trace_words import figure, sign_words
 from masklens.tracing.calls import LayerCall, Reason
 
 MASK = np.arange(6) < np.array([[3], [5], [6]])

@@ -9,8 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 import masklens as ml
-from masklens.exercise.checks import judge
-from masklens.questions import question
+from masklens_course.checks import judge
+from masklens_course.questions import question
 
 THEMES = {"light": ("#fff", "#222"), "dark": ("#111", "#ddd")}
 

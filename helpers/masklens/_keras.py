@@ -1,10 +1,13 @@
-"""Reading the mask that rides on a tensor: the one place that touches Keras's private mask."""
+"""The one door to what Keras and TensorFlow keep private: masks on tensors, seeds, eager mode."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 
 
 def mask_of(tensor: Any) -> Any:
@@ -74,3 +77,60 @@ def attach_mask(tensor: Any, mask: Any) -> None:
     from keras.src.backend import set_keras_mask
 
     set_keras_mask(tensor, mask)
+
+
+def is_symbolic(tensor: Any) -> bool:
+    """Says whether a tensor stands for values that do not exist yet."""
+    return _symbolic_type(type(tensor).__mro__) or getattr(tensor, "is_meta", False)
+
+
+@lru_cache(maxsize=256)
+def _symbolic_type(bases: tuple[type, ...]) -> bool:
+    """Goes by the name of the type, as the backends' own checks would have them imported."""
+    # KerasTensor; TensorFlow's SymbolicTensor, in a graph; JAX's Tracer, while it compiles.
+    names = {base.__name__ for base in bases}
+    return not names.isdisjoint({"KerasTensor", "SymbolicTensor", "Tracer"})
+
+
+def global_seeds() -> list[Any]:
+    """The variable that counts Keras's random numbers that come of no layer's seeds, if any did."""
+    from keras.src.backend.common.global_state import get_global_attribute
+
+    # To ask Keras for it would make it, with a number from Python's.
+    generator = get_global_attribute("global_seed_generator")
+    return [] if generator is None else [generator.state]
+
+
+def all_layers(model: Any) -> list[Any]:
+    """Lists a model and all layers in it."""
+    return list(model._flatten_layers())
+
+
+@contextmanager
+def functions_as_python() -> Iterator[None]:
+    """Runs what `tf.function` has compiled as plain Python, so that calls of layers are seen."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+    from tensorflow.python.eager import context
+
+    # Where a seed is set, this gives one to each operation that draws.
+    seeds = getattr(context.context(), "_rng", None)
+    drawn = seeds.getstate() if seeds is not None else None
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+        if seeds is not None:
+            seeds.setstate(drawn)
+
+
+def is_keras_layer(layer_type: type) -> bool:
+    """Whether a class is a layer that Keras ships, rather than somebody's own or the bare base."""
+    module = layer_type.__module__
+    return module.startswith("keras.src.layers.") and module != "keras.src.layers.layer"

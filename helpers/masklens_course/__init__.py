@@ -1,1 +1,1 @@
-"""What runs and judges the answer to an exercise, says what it sees, and remembers it."""
+"""The course: the questions of its exercises, what judges an answer, and a learner's progress."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 
 # Where code stands that no learner wrote: this library, what was installed, Python itself.
 _NOT_THE_LEARNERS = tuple(
@@ -26,7 +26,7 @@ _NOT_THE_LEARNERS = tuple(
     )
 )
 # These may stand elsewhere, where somebody tries another version of them.
-_LIBRARIES = {"keras", "masklens", "numpy", "tensorflow"}
+_LIBRARIES = {"keras", "masklens", "masklens_course", "numpy", "tensorflow"}
 _MOST_LINES = 3
 _MOST_CHARACTERS = 300
 # The colours of a terminal, and the devices that TensorFlow names before it says what is wrong.
@@ -41,7 +41,7 @@ class DiagnosedError(Exception):
     """Raised where an answer is wrong in a way that is the same for every question.
 
     Attributes:
-        code: Which: a key of `masklens.exercise.checks.COMMON_MISTAKES`.
+        code: Which: a key of `masklens_course.checks.COMMON_MISTAKES`.
     """
 
     code: str
@@ -77,7 +77,7 @@ def call(answer: Callable[..., Any], *inputs: Any) -> Any:
         [1, 3]
         >>> call(list.sort, [3, 1])
         Traceback (most recent call last):
-        masklens.exercise.answer.DiagnosedError: changes-its-input
+        masklens_course.answer.DiagnosedError: changes-its-input
     """
     try:
         inspect.signature(answer).bind(*inputs)
@@ -132,7 +132,7 @@ def numbers(result: Any) -> NDArray[Any]:
         array([[ True, False]])
         >>> numbers(None)
         Traceback (most recent call last):
-        masklens.exercise.answer.DiagnosedError: returns-nothing
+        masklens_course.answer.DiagnosedError: returns-nothing
     """
     if result is None:
         raise DiagnosedError("returns-nothing")

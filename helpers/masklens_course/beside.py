@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.language import translate as _
-from masklens.picture import Picture, picture_of
-from masklens.table import Cell, Kind, Table, numbered
+from masklens._language import translate as _
+from masklens.drawing.picture import Picture, picture_of
+from masklens.drawing.table import Cell, Kind, Table, numbered
 
 _MOST_ROWS, _MOST_STEPS = 8, 16
 

@@ -10,21 +10,21 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Literal
 
-from masklens.exercise.answer import (
+from masklens._language import get_language, mark
+from masklens._language import translate as _
+from masklens.drawing.picture import Picture
+from masklens_course.answer import (
     DiagnosedError,
     has_blanks,
     is_blank,
     learner_lines,
     short_message,
 )
-from masklens.exercise.guarded import SECONDS, Outcome, run_guarded
-from masklens.exercise.solved import record
-from masklens.exercise.verdict import Kind, Verdict, note
-from masklens.language import get_language, mark
-from masklens.language import translate as _
-from masklens.picture import Picture
+from masklens_course.guarded import SECONDS, Outcome, run_guarded
+from masklens_course.solved import record
+from masklens_course.verdict import Kind, Verdict, note
 
-_SOLUTIONS = Path(__file__).parents[1] / "questions" / "solutions"
+_SOLUTIONS = Path(__file__).parent / "questions" / "solutions"
 
 # Mistakes that can be made with every question: a condition of none, recognised by all.
 COMMON_MISTAKES = {
@@ -135,7 +135,7 @@ class Question:
             nothing of the learner's, and stops code that runs for longer than 10 seconds.
 
         Example:
-            >>> from masklens.questions import question
+            >>> from masklens_course.questions import question
             >>> question("pad-by-hand").check(...).kind
             'blank'
         """
@@ -152,7 +152,7 @@ class Question:
             The hint, which a notebook shows as a picture.
 
         Example:
-            >>> from masklens.questions import question
+            >>> from masklens_course.questions import question
             >>> len(question("pad-by-hand").hint().text.splitlines())
             2
         """
@@ -169,7 +169,7 @@ class Question:
             The code and the reason, which a notebook shows as a picture.
 
         Example:
-            >>> from masklens.questions import question
+            >>> from masklens_course.questions import question
             >>> "padded" in question("pad-by-hand").solution().text
             True
         """
@@ -189,10 +189,10 @@ class Question:
             WrongAnswerError: If it is wrong, blank, or does not run; the message ends in the code.
 
         Example:
-            >>> from masklens.questions import question
+            >>> from masklens_course.questions import question
             >>> question("pad-by-hand").grade([])  # doctest: +ELLIPSIS
             Traceback (most recent call last):
-            masklens.exercise.checks.WrongAnswerError: Not yet: ... [wrong-shape]
+            masklens_course.checks.WrongAnswerError: Not yet: ... [wrong-shape]
         """
         verdict = judge(self, answer)
         if verdict.kind != "right":
@@ -228,7 +228,7 @@ def judge(question: Question, answer: Any) -> Verdict:
         The verdict; whatever the answer is or does, there is one.
 
     Example:
-        >>> from masklens.questions import question
+        >>> from masklens_course.questions import question
         >>> judge(question("pad-by-hand"), None).code
         'returns-nothing'
     """

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from masklens.language import translate as _
-from masklens.progress_bar import Progress
+from masklens._language import translate as _
+from masklens.drawing.progress_bar import Progress
 
 SECONDS = 10  # that code may take before it is stopped
 MOST_PRINTED = 1000  # characters that are kept of what it prints

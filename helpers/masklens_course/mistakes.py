@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from masklens.exercise.checks import Mistake
-from masklens.language import mark
+from masklens._language import mark
+from masklens_course.checks import Mistake
 
 # Takes what was observed, and gives the array that the learner's code returned.
-Look = Callable[[Any], Any]
+_Look = Callable[[Any], Any]
 
 
-def mask_of_floats(look: Look) -> Mistake:
+def mask_of_floats(look: _Look) -> Mistake:
     """A mask that holds numbers instead of True and False.
 
     Args:
@@ -29,7 +29,7 @@ def mask_of_floats(look: Look) -> Mistake:
     return Mistake("not-boolean", sentence, lambda seen: np.asarray(look(seen)).dtype != bool)
 
 
-def mask_with_features(look: Look) -> Mistake:
+def mask_with_features(look: _Look) -> Mistake:
     """A mask with a third axis.
 
     Args:
@@ -49,7 +49,7 @@ def mask_with_features(look: Look) -> Mistake:
     return Mistake("third-axis", sentence, lambda seen: np.ndim(look(seen)) == 3)
 
 
-def inverted_mask(look: Look, right: Look) -> Mistake:
+def inverted_mask(look: _Look, right: _Look) -> Mistake:
     """A mask that is True where it should be False.
 
     Args:
@@ -72,7 +72,7 @@ def inverted_mask(look: Look, right: Look) -> Mistake:
     return Mistake("inverted", sentence, recognise)
 
 
-def wrong_shape(look: Look, right: Look) -> Mistake:
+def wrong_shape(look: _Look, right: _Look) -> Mistake:
     """An array of another shape than the right one.
 
     Args:

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.exercise.answer import (
+from masklens._keras import attach_mask, attached_mask
+from masklens._language import mark
+from masklens.drawing.picture import Picture
+from masklens_course.answer import (
     DiagnosedError,
     Raised,
     learner_lines,
@@ -18,11 +21,8 @@ from masklens.exercise.answer import (
     short_message,
     trying,
 )
-from masklens.exercise.beside import beside
-from masklens.exercise.checks import Condition, Mistake
-from masklens.language import mark
-from masklens.mask import attach_mask, attached_mask
-from masklens.picture import Picture
+from masklens_course.beside import beside
+from masklens_course.checks import Condition, Mistake
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,19 @@
 """A picture of what a learner has solved, tried, and still before them."""
 
-from functools import cache
 from html import escape
 from itertools import groupby
 from pathlib import Path
 
-from masklens.exercise.checks import Question
-from masklens.exercise.solved import history
-from masklens.language import get_language, mark
-from masklens.language import translate as _
-from masklens.picture import Picture
-from masklens.questions import all_questions
-from masklens.table import terminal_width
+from masklens._language import get_language, mark
+from masklens._language import translate as _
+from masklens.drawing.picture import Picture
+from masklens.drawing.table import terminal_width
+from masklens.drawing.theme import style_sheet
+from masklens_course.checks import Question
+from masklens_course.questions import all_questions
+from masklens_course.solved import history
+
+_SHEET = Path(__file__).with_name("progress.css")
 
 # Each state has a sign and a word, so that colour alone says nothing.
 _SIGNS = {"solved": "✓", "tried": "~", "open": "○"}
@@ -58,7 +60,8 @@ def _picture(
     last = "".join(f"<p>{escape(line)}</p>" for line in more)
     legend = " · ".join(f"{sign} {_(_WORDS[state])}" for state, sign in _SIGNS.items())
     html = (
-        f"<style>{_style()}</style><figure class=masklens-progress lang={get_language()}>"
+        f"<style>{style_sheet(_SHEET)}</style>"
+        f"<figure class=masklens-progress lang={get_language()}>"
         f"<figcaption>{caption}<br><small>{legend}</small></figcaption>"
         f"<table>{body}</table>{last}</figure>"
     )
@@ -81,9 +84,3 @@ def _item(question: Question, state: str) -> str:
 
 def _text(question: Question) -> str:
     return _("{title} ({minutes} min)").format(title=_(question.title), minutes=question.minutes)
-
-
-@cache
-def _style() -> str:
-    sheet = Path(__file__).with_name("progress.css").read_text(encoding="utf-8")
-    return "".join(sheet.splitlines()[1:])

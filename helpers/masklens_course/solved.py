@@ -9,16 +9,16 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 
 FILE = "masklens-progress.jsonl"
-SETTING = "MASKLENS_PROGRESS"
-State = Literal["solved", "tried"]
+_SETTING = "MASKLENS_PROGRESS"
+_State = Literal["solved", "tried"]
 
 _VERSION = 1
 _MOST_BYTES = 1_000_000  # a course's history takes a few thousand
 # What this process knows, and the paths of which it has said that they cannot be written.
-_memory: dict[str, State] = {}
+_memory: dict[str, _State] = {}
 _unwritable: set[Path] = set()
 
 
@@ -40,7 +40,7 @@ def record(question: str, verdict: str) -> str:
         >>> record("pad-by-hand", "wrong")
         ''
     """
-    state: State = "solved" if verdict == "right" else "tried"
+    state: _State = "solved" if verdict == "right" else "tried"
     saved, note = _saved()
     _memory.update(_best(_memory, {question: state}))
     path = _path()
@@ -59,7 +59,7 @@ def record(question: str, verdict: str) -> str:
     return note
 
 
-def history() -> tuple[dict[str, State], str]:
+def history() -> tuple[dict[str, _State], str]:
     """Reads what is solved and tried, from the file and from memory.
 
     A file that cannot be read in full is kept aside under a name that says so, and what could be
@@ -75,15 +75,15 @@ def history() -> tuple[dict[str, State], str]:
     return _best(_memory, saved), note
 
 
-def _best(*known: Mapping[str, State]) -> dict[str, State]:
-    best: dict[str, State] = {}
+def _best(*known: Mapping[str, _State]) -> dict[str, _State]:
+    best: dict[str, _State] = {}
     for states in known:
         best |= {name: state for name, state in states.items() if best.get(name) != "solved"}
     return best
 
 
 def _path() -> Path | None:
-    named = os.environ.get(SETTING, "")
+    named = os.environ.get(_SETTING, "")
     if named.lower() == "off":
         return None
     path = Path(named or FILE)
@@ -102,7 +102,7 @@ def _says_unwritable(path: Path, error: OSError) -> str:
     ).format(file=path.name, reason=error.strerror)
 
 
-def _saved() -> tuple[dict[str, State], str]:
+def _saved() -> tuple[dict[str, _State], str]:
     """What the file says, after a damaged one is put in order, and what to tell the learner."""
     path, note = _path(), ""
     if path is None:
@@ -128,7 +128,7 @@ def _saved() -> tuple[dict[str, State], str]:
     return _best(*map(_state, lines)), note
 
 
-def _state(line: dict[str, str]) -> dict[str, State]:
+def _state(line: dict[str, str]) -> dict[str, _State]:
     return {line["question"]: "solved" if line["state"] == "solved" else "tried"}
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
-from masklens.language import get_language, mark
-from masklens.language import translate as _
-from masklens.picture import Picture
+from masklens._language import get_language, mark
+from masklens._language import translate as _
+from masklens.drawing.picture import Picture
+from masklens.drawing.theme import style_sheet
+
+_SHEET = Path(__file__).with_name("verdict.css")
 
 Kind = Literal["right", "wrong", "blank", "broken"]
 
@@ -71,7 +73,7 @@ class Verdict:
     @property
     def html(self) -> str:
         """The verdict for a browser; readable also where style sheets are stripped."""
-        style = f"<style>{_style()}</style>"
+        style = f"<style>{style_sheet(_SHEET)}</style>"
         head = f"<b>{_SIGNS[self.kind]} {_(_WORDS[self.kind])}</b> · {escape(self.title)}"
         parts = [f"<p>{head}</p>", f"<p>{_with_code(self.sentence)}</p>"]
         if self.lines:
@@ -122,13 +124,7 @@ def note(title: str, text: str, code: str = "") -> Picture:
     """
     block = f"<pre tabindex=0><code>{escape(code)}</code></pre>" if code else ""
     html = (
-        f"<style>{_style()}</style><div class=masklens-verdict lang={get_language()}>"
+        f"<style>{style_sheet(_SHEET)}</style><div class=masklens-verdict lang={get_language()}>"
         f"<p><b>{escape(title)}</b></p>{block}<p>{_with_code(text)}</p></div>"
     )
     return Picture(html, "\n".join(part for part in (title, code, text) if part))
-
-
-@cache
-def _style() -> str:
-    sheet = Path(__file__).with_name("verdict.css").read_text(encoding="utf-8")
-    return "".join(sheet.splitlines()[1:])

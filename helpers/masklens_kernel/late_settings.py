@@ -6,11 +6,11 @@ import os
 import sys
 from typing import Any
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 
 # Read when Keras or a library below it is imported; what is set later has no effect, and nobody
 # says so.
-READ_AT_IMPORT = (
+_READ_AT_IMPORT = (
     "KERAS_BACKEND",
     "KERAS_HOME",
     "TF_USE_LEGACY_KERAS",
@@ -20,8 +20,8 @@ READ_AT_IMPORT = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
 )
-ROOM = 32 * 1024 * 1024  # bytes that a notebook gets, some TIMES, where memory has run out
-TIMES = 4
+_ROOM = 32 * 1024 * 1024  # bytes that a notebook gets, some _TIMES, where memory has run out
+_TIMES = 4
 
 
 def watch_settings(shell: Any) -> None:
@@ -33,13 +33,13 @@ def watch_settings(shell: Any) -> None:
     Args:
         shell: IPython's shell, which runs the cells.
     """
-    in_force = {name: os.environ.get(name) for name in READ_AT_IMPORT}
+    in_force = {name: os.environ.get(name) for name in _READ_AT_IMPORT}
     # What Keras took when nothing was set; to name it changes nothing.
     in_force["KERAS_BACKEND"] = in_force["KERAS_BACKEND"] or "tensorflow"
     told: set[tuple[str, str]] = set()
 
     def tell(result: Any) -> None:
-        for name in READ_AT_IMPORT:
+        for name in _READ_AT_IMPORT:
             value = os.environ.get(name)
             if value not in (None, in_force[name]) and (name, value) not in told:
                 told.add((name, value))
@@ -58,7 +58,7 @@ def explain_memory(shell: Any) -> None:
 
     import tensorflow as tf
 
-    most = resource.getrlimit(resource.RLIMIT_DATA)[0] + TIMES * ROOM
+    most = resource.getrlimit(resource.RLIMIT_DATA)[0] + _TIMES * _ROOM
 
     def tell(
         shell: Any, kind: type, error: Exception, traceback: Any, tb_offset: int | None = None
@@ -66,7 +66,7 @@ def explain_memory(shell: Any) -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
         if soft != resource.RLIM_INFINITY:
             # To show an error takes some memory, too.
-            resource.setrlimit(resource.RLIMIT_DATA, (min(soft + ROOM, most), hard))
+            resource.setrlimit(resource.RLIMIT_DATA, (min(soft + _ROOM, most), hard))
         shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
         print(_no_memory(os.environ.get("MASKLENS_KERNEL_MEMORY")), file=sys.stderr)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from masklens.questions import TOPICS
+from masklens_course.questions import TOPICS
 
 
 @dataclass(frozen=True)

@@ -2,25 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from masklens.language import get_language
-from masklens.language import translate as _
-from masklens.mask import mask_of
+from masklens._keras import mask_of
+from masklens._language import get_language
+from masklens._language import translate as _
+from masklens.drawing.strip import MOST_ROWS, html_strip, reduce_mask, summary
+from masklens.drawing.table import Cell, Legend, Table, html_table, numbered, text_table
+from masklens.drawing.theme import PICTURE, style_sheet
 from masklens.padding import PaddedBatch
-from masklens.strip import MOST_ROWS, html_strip, reduce_mask, summary
-from masklens.table import Cell, Legend, Table, html_table, numbered, text_table
+from masklens.tracing.calls import Mask
 
 # Beyond this many timesteps in all, nobody reads single squares: they become a strip.
 MOST_SQUARES = 600
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -289,7 +286,7 @@ def picture_of(*parts: Table | tuple[str, str]) -> Picture:
     drawn = [(html_table(p), text_table(p)) if isinstance(p, Table) else p for p in parts]
     html = framed("".join(html for html, _text in drawn))
     return Picture(
-        f"<style>{_style()}</style>{html}",
+        f"<style>{style_sheet(PICTURE)}</style>{html}",
         "\n\n".join(text for _html, text in drawn),
     )
 
@@ -309,12 +306,6 @@ def framed(html: str) -> str:
     """
     # Where style sheets are stripped, a wide picture must still scroll on a phone.
     return f"<div class=masklens lang={get_language()} style=overflow-x:auto>{html}</div>"
-
-
-@cache
-def _style() -> str:
-    sheet = Path(__file__).with_name("picture.css").read_text(encoding="utf-8")
-    return "".join(sheet.splitlines()[1:])
 
 
 def check_tokens(tokens: Sequence[Sequence[object]], lengths: list[int]) -> None:

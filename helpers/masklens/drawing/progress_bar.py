@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 
 _PATIENCE = 2.0  # seconds without a word
 _PAUSE = 0.2  # seconds from one drawing to the next

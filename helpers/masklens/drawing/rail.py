@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from masklens.trace_rows import Row
+from masklens.drawing.trace_rows import Row
 
-Line = Literal["", "solid", "dotted"]
+_Line = Literal["", "solid", "dotted"]
 # What a row's sign says: what became of the mask, or that padding gets in. A mask that was lost
 # is the cause of a leak; one that was dropped is not, as far as is known.
 Sign = Literal[
@@ -66,10 +66,10 @@ class Joint:
         red: Whether the sign is red, as that of a call whose mask misses the padding.
     """
 
-    up: Line = ""
-    down: Line = ""
-    left: Line = ""
-    right: Line = ""
+    up: _Line = ""
+    down: _Line = ""
+    left: _Line = ""
+    right: _Line = ""
     sign: Sign | None = None
     red: bool = False
 
@@ -106,7 +106,7 @@ class Stretch:
 @dataclass(frozen=True)
 class _Thread:
     place: int
-    line: Line
+    line: _Line
 
 
 def lay_rail(rows: Sequence[Row], *, measured: bool = False) -> list[Stretch]:
@@ -205,7 +205,7 @@ class _Rail:
             self._end_dotted()
         return Stretch(above, tuple(joints), self._through(), unseen, clears)
 
-    def _taken(self, row: Row, at: int, incoming: Line, done: bool) -> Joint:
+    def _taken(self, row: Row, at: int, incoming: _Line, done: bool) -> Joint:
         """Leads a thread on below a call that takes it, or ends or cuts it there."""
         cleared = _takes_off(row) and incoming == "solid"
         if not done and cleared and self._matters(row):
@@ -223,7 +223,7 @@ class _Rail:
         assert thread is not None
         return thread.place
 
-    def _line_given(self, row: Row, number: int, taken: Iterable[Line]) -> Line:
+    def _line_given(self, row: Row, number: int, taken: Iterable[_Line]) -> _Line:
         call = row.call
         if any(mask is not None for mask in call.masks_out):
             return "solid"
@@ -261,13 +261,13 @@ def _takes_off(row: Row) -> bool:
     return bool(row.call.lost_to) and row.call.effect in ("passes", "changes")
 
 
-def _line_taken(row: Row, thread: _Thread) -> Line:
+def _line_taken(row: Row, thread: _Thread) -> _Line:
     masks = zip(row.sources, row.call.masks_in, strict=False)
     seen = any(source == thread.place and mask is not None for source, mask in masks)
     return "solid" if seen else "dotted"
 
 
-def _connect(joints: list[Joint], at: int, own: int, line: Line) -> None:
+def _connect(joints: list[Joint], at: int, own: int, line: _Line) -> None:
     low, high = sorted((at, own))
     for place in range(low, high + 1):
         joint = joints[place]

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 
 MOST_ROWS, _MOST_COLUMNS = 64, 96
 # A small strip stands in one row of a trace: at most so many squares, and so wide in pixels.
@@ -19,7 +19,7 @@ _BLUE, _GREY = "#2f8ac4", "#808080"
 
 
 @dataclass(frozen=True)
-class Strip:
+class _Strip:
     """A mask reduced to blocks.
 
     Attributes:
@@ -36,7 +36,7 @@ class Strip:
 
 def reduce_mask(
     mask: NDArray[np.bool_], rows: int = MOST_ROWS, columns: int = _MOST_COLUMNS
-) -> Strip:
+) -> _Strip:
     """Reduces a mask to blocks.
 
     Args:
@@ -61,10 +61,10 @@ def reduce_mask(
     # Only a block without any True may look empty, and only a full one full.
     partial = np.clip(np.rint(share * 4), 1, 3)
     quarters = np.where(share == 0, 0, np.where(share == 1, 4, partial)).astype(int)
-    return Strip(quarters, (batch, time), block)
+    return _Strip(quarters, (batch, time), block)
 
 
-def html_strip(strip: Strip, mask: NDArray[np.bool_], caption: str) -> str:
+def html_strip(strip: _Strip, mask: NDArray[np.bool_], caption: str) -> str:
     """Draws a strip, with its numbers in words below.
 
     Args:
@@ -136,12 +136,12 @@ def small_square(mask: NDArray[np.bool_]) -> str:
     return _small_image(reduce_mask(mask, _SQUARE_SIDE, _SQUARE_SIDE), words)
 
 
-def _small_image(strip: Strip, words: str) -> str:
+def _small_image(strip: _Strip, words: str) -> str:
     source = quote(_small_svg(strip), safe=" '/:;=,()")
     return f'<img alt="{words}" src="data:image/svg+xml,{source}">'
 
 
-def summary(mask: NDArray[np.bool_], strip: Strip) -> str:
+def summary(mask: NDArray[np.bool_], strip: _Strip) -> str:
     """Says in words what a strip shows.
 
     Args:
@@ -168,7 +168,7 @@ def summary(mask: NDArray[np.bool_], strip: Strip) -> str:
     return words
 
 
-def _svg(strip: Strip) -> str:
+def _svg(strip: _Strip) -> str:
     rows, columns = strip.quarters.shape
     width, height = columns * _SQUARE + _MARGIN + 20, rows * _SQUARE + 16
     paths = "".join(_path(strip.quarters, level) for level in range(5))
@@ -203,7 +203,7 @@ def _path(quarters: NDArray[np.int_], level: int) -> str:
     )
 
 
-def _numbers(strip: Strip) -> str:
+def _numbers(strip: _Strip) -> str:
     rows, columns = strip.quarters.shape
     left = [
         f"<text x='-4' y='{y * _SQUARE + 7}' text-anchor='end'>{y * strip.block[0]}</text>"
@@ -215,7 +215,7 @@ def _numbers(strip: Strip) -> str:
     return "".join(left + top)
 
 
-def _small_svg(strip: Strip) -> str:
+def _small_svg(strip: _Strip) -> str:
     rows, columns = strip.quarters.shape
     side = min(12.0, _SMALL_WIDTH / columns)
     slash = (

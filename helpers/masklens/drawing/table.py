@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 
 # What ends in "wrong" stands in a learner's answer where the right one differs.
 Kind = Literal[

@@ -1,16 +1,13 @@
 """What a trace answers, in words: whether padding gets into the answer, the loss, the metrics."""
 
 import math
-from typing import TYPE_CHECKING
 
-from masklens.language import translate as _
-from masklens.trace_words import MOST_PERCENT, Words, figure, rounded
-
-if TYPE_CHECKING:
-    from masklens.tracing.trace import Trace
+from masklens._language import translate as _
+from masklens.drawing.trace_words import MOST_PERCENT, Words, figure, rounded
+from masklens.tracing.findings import Findings
 
 
-def headline(found: "Trace", error: BaseException | None = None) -> Words:
+def headline(found: Findings, error: BaseException | None = None) -> Words:
     """Answers in one sentence whether padding gets into the answer.
 
     Args:
@@ -30,7 +27,7 @@ def headline(found: "Trace", error: BaseException | None = None) -> Words:
     return Words(_what_moves(found, moves), "red", "broken" if math.isnan(moves) else "leak")
 
 
-def _what_stays(found: "Trace") -> str:
+def _what_stays(found: Findings) -> str:
     if found.moves_by["amount"] is None:
         return _("Padding does not change the answer at this length.")
     if found.moves_by["content"] is None and found.known_from != "model":
@@ -39,7 +36,7 @@ def _what_stays(found: "Trace") -> str:
     return _("Padding does not change the answer.")
 
 
-def _what_moves(found: "Trace", moves: float) -> str:
+def _what_moves(found: Findings, moves: float) -> str:
     if math.isnan(moves):
         return _("The answer is not a number (NaN), so whether padding gets in cannot be told.")
     if math.isinf(moves):
@@ -63,7 +60,7 @@ def _what_moves(found: "Trace", moves: float) -> str:
     return said.format(how_far=how_far)
 
 
-def questions(found: "Trace") -> list[tuple[str, Words]]:
+def questions(found: Findings) -> list[tuple[str, Words]]:
     """Lists the three questions and how far the answer moves with each.
 
     Args:
@@ -87,7 +84,7 @@ def questions(found: "Trace") -> list[tuple[str, Words]]:
     ]
 
 
-def remarks(found: "Trace") -> list[str]:
+def remarks(found: Findings) -> list[str]:
     """Says what told which timesteps are padding, and that symbolic calls have no values.
 
     Args:
@@ -117,7 +114,7 @@ def remarks(found: "Trace") -> list[str]:
     return said
 
 
-def score_words(found: "Trace") -> list[tuple[str, Words]]:
+def score_words(found: Findings) -> list[tuple[str, Words]]:
     """Says of the loss and of each metric whether it reads padding.
 
     Args:

@@ -3,15 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from masklens.rail import SIGNS, Sign, Stretch, lay_rail, row_sign
-from masklens.trace_rows import Row, trace_rows
-from masklens.trace_tree import call_label, same_mask
+from masklens.drawing.rail import SIGNS, Sign, Stretch, lay_rail, row_sign
+from masklens.drawing.trace_rows import Row, trace_rows
+from masklens.drawing.trace_tree import call_label, same_mask
 from masklens.tracing.calls import LayerCall, Mask
-
-if TYPE_CHECKING:
-    from masklens.tracing.trace import Trace
+from masklens.tracing.findings import Findings
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +72,7 @@ class Drawing:
         error: What stopped the model, if something did.
     """
 
-    found: "Trace"
+    found: Findings
     error: BaseException | None
 
     @cached_property

@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Sequence
-from functools import cache
 from html import escape
-from pathlib import Path
 
-from masklens.language import get_language
-from masklens.language import translate as _
-from masklens.rail import SIGNS, Joint, Sign, Stretch
-from masklens.strip import small_square, small_strip
-from masklens.trace_answer import headline, questions, remarks, score_words
-from masklens.trace_drawing import Drawing, DrawnMask
-from masklens.trace_rows import Row
-from masklens.trace_words import (
+from masklens._language import get_language
+from masklens._language import translate as _
+from masklens.drawing.rail import SIGNS, Joint, Sign, Stretch
+from masklens.drawing.strip import small_square, small_strip
+from masklens.drawing.theme import TRACE, style_sheet
+from masklens.drawing.trace_answer import headline, questions, remarks, score_words
+from masklens.drawing.trace_drawing import Drawing, DrawnMask
+from masklens.drawing.trace_rows import Row
+from masklens.drawing.trace_words import (
     Words,
     block_words,
     error_words,
@@ -47,7 +46,7 @@ def html_trace(drawing: Drawing) -> str:
         body += _more((Joint(),) * width, said, "say")
     table = f"<table style=--n:{width}>{body}</table>" if body else ""
     return (
-        f"<style>{_style()}</style>"
+        f"<style>{style_sheet(TRACE)}</style>"
         f"<div class=masklens-trace lang={get_language()} style=overflow-x:auto><figure>"
         f"<figcaption>{_header(drawing)}</figcaption>{table}</figure></div>"
     )
@@ -155,9 +154,3 @@ def _mask(drawn: DrawnMask) -> str:
 def _code(text: str) -> str:
     """Escapes a text, and sets what stands in backticks as code."""
     return re.sub("`([^`]*)`", r"<code>\1</code>", escape(text))
-
-
-@cache
-def _style() -> str:
-    sheet = Path(__file__).with_name("trace.css").read_text(encoding="utf-8")
-    return "".join(sheet.splitlines()[1:])

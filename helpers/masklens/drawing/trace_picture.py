@@ -1,17 +1,13 @@
 """The picture of a trace: whether padding gets into the answer, and where the mask goes."""
 
-from typing import TYPE_CHECKING
-
-from masklens.picture import Picture
-from masklens.trace_drawing import Drawing
-from masklens.trace_html import html_trace
-from masklens.trace_text import text_trace
-
-if TYPE_CHECKING:
-    from masklens.tracing.trace import Trace
+from masklens.drawing.picture import Picture
+from masklens.drawing.trace_drawing import Drawing
+from masklens.drawing.trace_html import html_trace
+from masklens.drawing.trace_text import text_trace
+from masklens.tracing.findings import Findings
 
 
-def draw(found: "Trace", error: BaseException | None = None) -> Picture:
+def draw(found: Findings, error: BaseException | None = None) -> Picture:
     """Draws a trace: one sentence that answers the question, then one row per call.
 
     Beside the rows runs the thread of the mask: it starts in a knot where a mask is made, runs

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from masklens.trace_tree import Node, Tree, call_label, call_tree
+from masklens.drawing.trace_tree import Node, Tree, call_label, call_tree
 from masklens.tracing.calls import LayerCall
 
-Part = Literal["call", "around", "inside"]
+_Part = Literal["call", "around", "inside"]
 
 # A trace of fewer calls is read whole, and a block must repeat this often before it folds.
 _MOST_UNFOLDED, _FEWEST_REPEATS = 12, 3
@@ -46,7 +46,7 @@ class Row:
     depth: int
     times: int = 1
     block: int = 0
-    part: Part = "call"
+    part: _Part = "call"
     left_out: int = 0
     stray: bool = False
     sources: tuple[int | None, ...] = ()
@@ -108,7 +108,7 @@ class _Folding:
 
     def _add_row(self, equal: Sequence[Node], depth: int, inside: bool) -> None:
         node = equal[0]
-        part: Part = "inside" if inside else "around" if node.made_by() else "call"
+        part: _Part = "inside" if inside else "around" if node.made_by() else "call"
         self.same_as.update({other.place: node.place for other in equal[1:]})
         self.rows.append(
             Row(

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from masklens.language import translate as _
-from masklens.rail import SIGNS, Joint, Stretch
-from masklens.table import terminal_width
-from masklens.trace_answer import headline, questions, remarks, score_words
-from masklens.trace_drawing import Drawing, DrawnMask
-from masklens.trace_rows import Row
-from masklens.trace_words import (
+from masklens._language import translate as _
+from masklens.drawing.lines import printable
+from masklens.drawing.rail import SIGNS, Joint, Stretch
+from masklens.drawing.table import terminal_width
+from masklens.drawing.trace_answer import headline, questions, remarks, score_words
+from masklens.drawing.trace_drawing import Drawing, DrawnMask
+from masklens.drawing.trace_rows import Row
+from masklens.drawing.trace_words import (
     Words,
     block_words,
     error_words,
@@ -19,7 +20,6 @@ from masklens.trace_words import (
     shape_words,
     sign_words,
 )
-from masklens.tracing.lines import printable
 
 # A terminal shows the squares of a mask up to this size, and counts beyond it.
 _MOST_ROWS, _MOST_STEPS = 8, 12

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from masklens.language import translate as _
-from masklens.rail import Sign, Stretch, row_sign
-from masklens.trace_rows import Row
+from masklens._language import translate as _
+from masklens.drawing.rail import Sign, Stretch, row_sign
+from masklens.drawing.trace_rows import Row
 from masklens.tracing.calls import LayerCall, Mask, Shape
 
 # Red where padding gets in, blue where a mask does its work, grey for what costs nothing.
-Tone = Literal["red", "blue", "grey"]
+_Tone = Literal["red", "blue", "grey"]
 
 # Above this, a figure is told in times of the largest value; below, in percent.
 MOST_PERCENT = 2.0
@@ -23,7 +23,7 @@ class Words:
     """A few words, in the tone in which they are told, and behind a sign where there is one."""
 
     text: str
-    tone: Tone
+    tone: _Tone
     sign: Sign | None = None
 
 

@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from masklens.grid import Axis, State, build_grid, compute_states, write_grid
-from masklens.language import get_language
-from masklens.language import translate as _
-from masklens.widget import Widget, missing, named_layout
+from masklens._language import get_language
+from masklens._language import translate as _
+from masklens.drawing.theme import PICTURE, TRACE
+from masklens.explorers.grid import Axis, State, build_grid, compute_states, write_grid
+from masklens.explorers.widget import Widget, missing, named_layout
 
-_STYLE_SHEETS = ("picture.css", "trace.css", "explorer.css")
+FRONT_END = Path(__file__).with_name("front_end")
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -32,10 +33,10 @@ def front_end() -> tuple[str, str]:
         >>> len((module + sheet).encode()) < 27_000
         True
     """
-    folder = Path(__file__).parent
-    sheets = [(folder / name).read_text(encoding="utf-8") for name in _STYLE_SHEETS]
-    module = (folder / "explorer.js").read_text(encoding="utf-8")
-    return module, "\n".join(sheet.split("\n", 1)[1] for sheet in sheets)
+    module = (FRONT_END / "explorer.js").read_text(encoding="utf-8")
+    sheets = [PICTURE, TRACE, FRONT_END / "explorer.css"]
+    texts = [sheet.read_text(encoding="utf-8") for sheet in sheets]
+    return module, "\n".join(text.split("\n", 1)[1] for text in texts)
 
 
 class Explorer(Widget):
@@ -45,7 +46,7 @@ class Explorer(Widget):
     page, without a kernel. Shown without scripts it is a picture of the state chosen at first.
 
     Attributes:
-        grid: The states, as `masklens.grid.build_grid` writes them.
+        grid: The states, as `masklens.explorers.grid.build_grid` writes them.
         selection: For each control, the index of the option that is chosen.
     """
 

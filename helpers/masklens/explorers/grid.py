@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
-from masklens.language import get_language
-from masklens.language import translate as _
-from masklens.nodes import Node, Pool, read_nodes
-from masklens.progress_bar import Progress
+from masklens._language import get_language
+from masklens._language import translate as _
+from masklens.drawing.progress_bar import Progress
+from masklens.explorers.nodes import Node, Pool, read_nodes
 
-Control = Literal["choice", "menu", "slider", "switch", "steps"]
+_Control = Literal["choice", "menu", "slider", "switch", "steps"]
 Value = str | int | float | bool | None
 
 # Limits that a notebook bears, and a browser without a pause.
@@ -37,7 +37,7 @@ class Axis:
     name: str
     label: str
     options: tuple[tuple[Value, str], ...]
-    control: Control
+    control: _Control
 
 
 @dataclass(frozen=True)

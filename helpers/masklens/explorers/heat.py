@@ -5,9 +5,9 @@ from html import escape
 
 import numpy as np
 
-from masklens.hidden_states import States, moves
-from masklens.language import translate as _
-from masklens.picture import Mask
+from masklens._language import translate as _
+from masklens.plots.hidden_states import States, moves
+from masklens.tracing.calls import Mask
 
 _READ = "<td class=y {} aria-label=True>■</td>"
 _SKIPPED = "<td class=n {} aria-label=False><s>□</s></td>"
@@ -78,7 +78,7 @@ def html_heat(heat: Heat) -> str:
     return f"<figure><figcaption>{caption}</figcaption><table class=heat>{table}</table></figure>"
 
 
-def number(state: float) -> str:
+def _number(state: float) -> str:
     """Writes a state as it is shown, with three decimals.
 
     Args:
@@ -88,7 +88,7 @@ def number(state: float) -> str:
         The number; zero never has a sign.
 
     Example:
-        >>> number(-0.1234), number(-0.0001)
+        >>> _number(-0.1234), _number(-0.0001)
         ('-0.123', '0.000')
     """
     return f"{round(float(state), 3) + 0.0:.3f}"
@@ -107,7 +107,7 @@ def distance(moved: float) -> str:
         >>> distance(0.0342), distance(0.0001), distance(0.0)
         ('0.034', '<0.001', '0.000')
     """
-    return "<0.001" if 0 < moved < 0.0005 else number(moved)
+    return "<0.001" if 0 < moved < 0.0005 else _number(moved)
 
 
 def _scale(heat: Heat) -> str:
@@ -117,7 +117,7 @@ def _scale(heat: Heat) -> str:
     else:
         count = _("{all} units").format(all=units)
     scale = _("from {least} to {most}, the darker the larger").format(
-        least=number(-heat.most), most=number(heat.most)
+        least=_number(-heat.most), most=_number(heat.most)
     )
     return f"{count}, {scale}"
 
@@ -148,7 +148,7 @@ def _column(heat: Heat, step: int, at: str, moved: float) -> list[str]:
 
 
 def _state(state: float, still: bool, at: str, most: float) -> str:
-    said, kind = number(state), '"h f"' if still else "h"
+    said, kind = _number(state), '"h f"' if still else "h"
     return f'<td class={kind} {at} style="--v:{_share(state, most)}" title="{said}">{said}</td>'
 
 

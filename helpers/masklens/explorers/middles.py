@@ -10,7 +10,7 @@ from masklens.tracing.probe import undisturbed
 
 _WIDTH = 8
 _WIDEST = 88  # letters in a line of code
-Kind = Literal["stack", "row", "residual"]
+_Kind = Literal["stack", "row", "residual"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Middle:
 
     label: str
     layers: tuple[Layer, ...] = ()
-    kind: Kind = "stack"
+    kind: _Kind = "stack"
     opts_in: bool = False
 
 

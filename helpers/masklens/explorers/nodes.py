@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 from typing import Any
 
 # A text, or a tag with its classes, its attributes, and the nodes inside it.
-Element = tuple[str, tuple[tuple[str, str], ...], tuple["Node", ...]]
-Node = str | Element
+_Element = tuple[str, tuple[tuple[str, str], ...], tuple["Node", ...]]
+Node = str | _Element
 
 _EMPTY_TAGS = frozenset({"br", "hr", "img"})
 _TAGS = _EMPTY_TAGS | {

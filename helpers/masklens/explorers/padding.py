@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.explorer import Explorer
-from masklens.grid import Axis, Question, State
-from masklens.language import translate as _
-from masklens.padding import PaddedBatch, pad
-from masklens.padding_facts import html_facts, padding_facts, padding_summary
-from masklens.picture import (
+from masklens._language import translate as _
+from masklens.drawing.picture import (
     MOST_SQUARES,
-    Mask,
     batch_table,
     check_tokens,
     framed,
     mask_strip,
     mask_table,
 )
-from masklens.table import html_table
+from masklens.drawing.table import html_table
+from masklens.explorers.explorer import Explorer
+from masklens.explorers.grid import Axis, Question, State
+from masklens.explorers.padding_facts import html_facts, padding_facts, padding_summary
+from masklens.padding import PaddedBatch, pad
+from masklens.tracing.calls import Mask
 
 _MOST_MAXLENS, _EVEN_MAXLENS = 10, 8
 _LARGE, _LARGE_MAXLENS = 200, 5

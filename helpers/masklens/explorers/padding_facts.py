@@ -7,16 +7,16 @@ from typing import Literal
 
 import numpy as np
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 from masklens.padding import PaddedBatch
-from masklens.picture import Mask
+from masklens.tracing.calls import Mask
 
 _SIGNS = {"ok": "✓", "bad": "✕", "info": "·"}
 _MOST_TOKENS = 6  # as many are listed in one sentence
 
 
 @dataclass(frozen=True)
-class Fact:
+class _Fact:
     """One thing that a padded batch and its mask cost or bring.
 
     Attributes:
@@ -30,7 +30,7 @@ class Fact:
 
 def padding_facts(
     batch: PaddedBatch, mask: Mask | None, tokens: Sequence[Sequence[str]]
-) -> list[Fact]:
+) -> list[_Fact]:
     """Says what a padded batch costs, what is read with its mask, and who accepts it.
 
     The cuDNN kernels of a GPU take a mask only if each row is True first, at least once, and then
@@ -93,7 +93,7 @@ def padding_summary(batch: PaddedBatch, mask: Mask | None) -> str:
     return f"{words} {answer.format(skipped=int((~mask).sum()))}"
 
 
-def html_facts(facts: Sequence[Fact]) -> str:
+def html_facts(facts: Sequence[_Fact]) -> str:
     """Writes facts as a list, each with a sign of its kind.
 
     Args:
@@ -103,7 +103,7 @@ def html_facts(facts: Sequence[Fact]) -> str:
         A `<ul>`, every text escaped.
 
     Example:
-        >>> html_facts([Fact("ok", "No token is lost")])
+        >>> html_facts([_Fact("ok", "No token is lost")])
         '<ul class=facts><li class=ok>✓ No token is lost</li></ul>'
     """
     items = (
@@ -113,7 +113,7 @@ def html_facts(facts: Sequence[Fact]) -> str:
     return f"<ul class=facts>{''.join(items)}</ul>"
 
 
-def _cost(batch: PaddedBatch, tokens: Sequence[Sequence[str]]) -> list[Fact]:
+def _cost(batch: PaddedBatch, tokens: Sequence[Sequence[str]]) -> list[_Fact]:
     """What the batch costs: places that are padding, and tokens that are gone."""
     places = batch.mask.size
     padded = places - int(batch.mask.sum())
@@ -122,64 +122,64 @@ def _cost(batch: PaddedBatch, tokens: Sequence[Sequence[str]]) -> list[Fact]:
     )
     lost = [tokens[row][step] for row in range(len(tokens)) for step in batch.cut(row)]
     if not lost:
-        return [Fact("info", share), Fact("ok", _("No token is lost"))]
+        return [_Fact("info", share), _Fact("ok", _("No token is lost"))]
     words = _("Tokens lost: {count} ({tokens})").format(count=len(lost), tokens=_listed(lost))
-    return [Fact("info", share), Fact("bad", words)]
+    return [_Fact("info", share), _Fact("bad", words)]
 
 
-def _reading(batch: PaddedBatch, mask: Mask | None, tokens: Sequence[Sequence[str]]) -> list[Fact]:
+def _reading(batch: PaddedBatch, mask: Mask | None, tokens: Sequence[Sequence[str]]) -> list[_Fact]:
     """What a model reads with this mask that it should not, and what it skips."""
     padded = int((~batch.mask).sum())
     if mask is None:
         if not padded:
-            return [Fact("ok", _("There is no mask, and no padding to skip"))]
+            return [_Fact("ok", _("There is no mask, and no padding to skip"))]
         words = _("There is no mask: the model reads all {padded} padded places as data")
-        return [Fact("bad", words.format(padded=padded))]
-    facts: list[Fact] = []
+        return [_Fact("bad", words.format(padded=padded))]
+    facts: list[_Fact] = []
     read = int((mask & ~batch.mask).sum())
     if read:
         words = _(
             "The mask is True at {read} of {padded} padded places: the model reads them as data"
         )
-        facts.append(Fact("bad", words.format(read=read, padded=padded)))
+        facts.append(_Fact("bad", words.format(read=read, padded=padded)))
     skipped = _tokens_at(batch.mask & ~mask, batch, tokens)
     if skipped:
         words = _("Tokens that the mask skips as if they were padding: {count} ({tokens})")
-        facts.append(Fact("bad", words.format(count=len(skipped), tokens=_listed(skipped))))
+        facts.append(_Fact("bad", words.format(count=len(skipped), tokens=_listed(skipped))))
     if facts:
         return facts
     if padded:
-        return [Fact("ok", _("The mask is False at the padding, and nowhere else"))]
-    return [Fact("ok", _("There is no padding, and the mask is True everywhere"))]
+        return [_Fact("ok", _("The mask is False at the padding, and nowhere else"))]
+    return [_Fact("ok", _("There is no padding, and the mask is True everywhere"))]
 
 
-def _cudnn(mask: Mask | None) -> Fact:
+def _cudnn(mask: Mask | None) -> _Fact:
     if mask is None:
-        return Fact(
+        return _Fact(
             "ok", _("The cuDNN kernels of a GPU take the batch: there is no mask to refuse")
         )
     empty = np.flatnonzero(~mask.any(axis=1))
     if len(empty):
         words = _("The cuDNN kernels of a GPU refuse the mask: row {row} has no True")
-        return Fact("bad", words.format(row=empty[0]))
+        return _Fact("bad", words.format(row=empty[0]))
     ragged = np.flatnonzero((mask[:, 1:] & ~mask[:, :-1]).any(axis=1))
     if len(ragged):
         words = _("The cuDNN kernels of a GPU refuse the mask: row {row} has True after False")
-        return Fact("bad", words.format(row=ragged[0]))
-    return Fact("ok", _("The cuDNN kernels of a GPU take the mask: each row is right-padded"))
+        return _Fact("bad", words.format(row=ragged[0]))
+    return _Fact("ok", _("The cuDNN kernels of a GPU take the mask: each row is right-padded"))
 
 
-def _collision(batch: PaddedBatch, tokens: Sequence[Sequence[str]]) -> Fact:
+def _collision(batch: PaddedBatch, tokens: Sequence[Sequence[str]]) -> _Fact:
     equal = batch.ids == batch.ids.dtype.type(batch.value)
     if equal.ndim > 2:
         equal = equal.all(axis=tuple(range(2, equal.ndim)))
     found = _tokens_at(equal & batch.mask, batch, tokens)
     if not found:
-        return Fact(
+        return _Fact(
             "ok", _("No token has the padding value {value}").format(value=f"{batch.value:g}")
         )
     words = _("Tokens that have the padding value {value}: {count} ({tokens})")
-    return Fact(
+    return _Fact(
         "bad", words.format(value=f"{batch.value:g}", count=len(found), tokens=_listed(found))
     )
 

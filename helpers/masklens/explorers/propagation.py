@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from masklens.explorer import Explorer
-from masklens.grid import Axis, Question, State, Value
-from masklens.growth import Growth, measure_growth
-from masklens.language import get_language
-from masklens.language import translate as _
-from masklens.middles import MIDDLES, Middle, build_middle, middle_code
+from masklens._language import get_language
+from masklens._language import translate as _
+from masklens.drawing.trace_picture import draw
+from masklens.drawing.trace_rows import trace_rows
+from masklens.drawing.trace_words import error_words
+from masklens.explorers.explorer import Explorer
+from masklens.explorers.grid import Axis, Question, State, Value
+from masklens.explorers.middles import MIDDLES, Middle, build_middle, middle_code
+from masklens.lens.trace import Trace, check_model, trace_until_error
 from masklens.padding import PaddedBatch, Side, pad
-from masklens.trace_picture import draw
-from masklens.trace_rows import trace_rows
-from masklens.trace_words import error_words
+from masklens.plots.growth import Growth, measure_growth
 from masklens.tracing.calls import LayerCall
 from masklens.tracing.probe import undisturbed
-from masklens.tracing.trace import Trace, check_model, trace_until_error
 
 # The padded lengths at which the output is compared, as multiples of the batch's own.
 _LONGER = (1, 2, 4)

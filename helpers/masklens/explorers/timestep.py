@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from masklens.explorer import Explorer
-from masklens.grid import Axis, Question, State
-from masklens.heat import Heat, Step, distance, html_heat
-from masklens.hidden_states import HiddenStates, hidden_states, moves
-from masklens.language import translate as _
+from masklens._language import translate as _
+from masklens.drawing.picture import check_tokens, framed
+from masklens.explorers.explorer import Explorer
+from masklens.explorers.grid import Axis, Question, State
+from masklens.explorers.heat import Heat, Step, distance, html_heat
 from masklens.padding import PaddedBatch
-from masklens.picture import Mask, check_tokens, framed
+from masklens.plots.hidden_states import HiddenStates, hidden_states, moves
+from masklens.tracing.calls import Mask
 
 # Beyond these nobody sees a single column, and the notebook grows.
 _MOST_STEPS, _MOST_ROWS = 60, 20
@@ -23,7 +24,7 @@ _FIRST_TOKENS = 4
 _DIRECTIONS = "forward", "backward"
 
 # What stands at each timestep of each row of a batch.
-Steps = Sequence[tuple[Step, ...]]
+_Steps = Sequence[tuple[Step, ...]]
 
 
 class TimestepExplorer(Explorer):
@@ -134,7 +135,7 @@ def _question(steps: Sequence[Step], still: Mask) -> Question:
     return Question(text, ("",), (buttons,), (tuple(map(bool, still)),))
 
 
-def _axes(states: HiddenStates, steps: Steps) -> list[Axis]:
+def _axes(states: HiddenStates, steps: _Steps) -> list[Axis]:
     axes = []
     if len(states.rows) > 1:
         rows = tuple((row, _row_label(row, steps[row])) for row in states.rows)
@@ -153,7 +154,9 @@ def _axes(states: HiddenStates, steps: Steps) -> list[Axis]:
     return [*axes, Axis("step", name, options, "steps")]
 
 
-def _steps(inputs: Any, tokens: Sequence[Sequence[object]] | None, shape: tuple[int, int]) -> Steps:
+def _steps(
+    inputs: Any, tokens: Sequence[Sequence[object]] | None, shape: tuple[int, int]
+) -> _Steps:
     """What stands at each timestep of each row of the batch."""
     if isinstance(inputs, PaddedBatch) and inputs.origin.shape == shape:
         return _padded_steps(inputs, tokens)
@@ -164,7 +167,7 @@ def _steps(inputs: Any, tokens: Sequence[Sequence[object]] | None, shape: tuple[
     return [tuple(Step(str(word)) for word in row) for row in words]
 
 
-def _padded_steps(batch: PaddedBatch, tokens: Sequence[Sequence[object]] | None) -> Steps:
+def _padded_steps(batch: PaddedBatch, tokens: Sequence[Sequence[object]] | None) -> _Steps:
     lengths = list(map(len, batch.sequences))
     if tokens is not None:
         check_tokens(tokens, lengths)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from textwrap import indent
 from typing import Any
 
-from masklens.language import translate as _
+from masklens._language import translate as _
+from masklens.lens.trace import Trace, trace
 from masklens.tracing.calls import LayerCall
-from masklens.tracing.trace import Trace, trace
 
 
 def assert_padding_ignored(model: Any, batch: Any, mask: Any = None) -> None:

@@ -5,12 +5,12 @@ from typing import Any, Literal
 
 import keras
 
-from masklens.language import translate as _
-from masklens.tracing.assertion import verdict_words
-from masklens.tracing.lines import error_line
-from masklens.tracing.trace import Trace, trace
+from masklens._language import translate as _
+from masklens.drawing.lines import error_line
+from masklens.lens.assertion import verdict_words
+from masklens.lens.trace import Trace, trace
 
-Action = Literal["warn", "raise"]
+_Action = Literal["warn", "raise"]
 
 
 class PaddingCheck(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type hints
@@ -37,7 +37,7 @@ class PaddingCheck(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
     def __init__(
         self,
         batch: Any,
-        action: Action = "warn",
+        action: _Action = "warn",
         mask: Any = None,
         *,
         targets: Any = None,

@@ -12,24 +12,25 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from html import escape
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from masklens.language import get_language, set_language
-from masklens.language import translate as _
-from masklens.tracing.files import (
+from masklens._language import get_language, set_language
+from masklens._language import translate as _
+from masklens.drawing.lines import error_line, printable
+from masklens.lens.files import (
     Arrays,
     BadInputError,
     check_model_file,
     file_error,
     read_arrays,
 )
-from masklens.tracing.lines import error_line, printable
 
 if TYPE_CHECKING:
-    from masklens.tracing.trace import Trace
+    from masklens.lens.trace import Trace
 
-IGNORED, GETS_IN, NO_VERDICT, INTERRUPTED = 0, 1, 2, 130
+_IGNORED, _GETS_IN, _NO_VERDICT, _INTERRUPTED = 0, 1, 2, 130
 
 # Keras says this of each layer that drops a mask; the trace says it where it matters.
 _KERAS_WARNING = ".*destroy the mask information"
@@ -79,14 +80,14 @@ def main(arguments: list[str] | None = None) -> int:
                 warnings.filterwarnings("ignore", _KERAS_WARNING)
                 return _trace(options)
         except KeyboardInterrupt:
-            return INTERRUPTED
+            return _INTERRUPTED
         except BadInputError as error:
             print(f"masklens: {error}", file=sys.stderr)
         except BaseException as error:
             # A traceback would end with the status that says that padding gets in; a module that
             # calls sys.exit(0), with the one that says that it is ignored.
             print(f"masklens: {error_line(error)}", file=sys.stderr)
-        return NO_VERDICT
+        return _NO_VERDICT
 
 
 class _Printable(io.TextIOBase):
@@ -144,6 +145,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="masklens",
         description=_("Measures whether padding gets into the answer of a Keras model."),
     )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"masklens {version('masklens')}",
+        help=_("print the version and exit"),
+    )
     trace = parser.add_subparsers(dest="command", required=True, metavar="trace").add_parser(
         "trace",
         help=_("measure a saved model on a batch"),
@@ -196,7 +203,7 @@ def _trace(options: argparse.Namespace) -> int:
     arrays = read_arrays(options.batch)
     check_model_file(options.model)
     _tell(_("loading Keras ..."))
-    from masklens.tracing.trace import trace
+    from masklens.lens.trace import trace
 
     for module in options.modules:
         _import(module)
@@ -215,7 +222,7 @@ def _trace(options: argparse.Namespace) -> int:
         _write_page(options.html, found._repr_html_(), title)
     if found.moves is None:
         raise BadInputError(_("No verdict. {why}").format(why=found.why_no_verdict))
-    return IGNORED if found.moves == 0.0 else GETS_IN
+    return _IGNORED if found.moves == 0.0 else _GETS_IN
 
 
 def _print(found: Trace) -> None:

@@ -11,8 +11,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.language import translate as _
-from masklens.tracing.lines import printable
+from masklens._language import translate as _
+from masklens.drawing.lines import printable
 
 Arrays = dict[str, NDArray[Any]]
 

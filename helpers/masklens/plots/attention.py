@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.language import translate as _
-from masklens.mask import mask_of
-from masklens.panels import (
+from masklens._keras import mask_of
+from masklens._language import translate as _
+from masklens.drawing.picture import boolean_mask, check_tokens
+from masklens.plots.panels import (
     BLUE,
     GREY,
     check_row,
@@ -18,7 +19,7 @@ from masklens.panels import (
     new_axes,
     refuse_symbolic,
 )
-from masklens.picture import Mask, boolean_mask, check_tokens
+from masklens.tracing.calls import Mask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

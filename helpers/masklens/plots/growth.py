@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 from masklens.padding import PaddedBatch, Side, pad
-from masklens.panels import BLUE, GREY, check_row, hangul
+from masklens.plots.panels import BLUE, GREY, check_row, hangul
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

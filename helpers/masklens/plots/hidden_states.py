@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.language import translate as _
-from masklens.mask import mask_of
+from masklens._keras import mask_of
+from masklens._language import translate as _
+from masklens.drawing.picture import boolean_mask
 from masklens.padding import PaddedBatch
-from masklens.panels import check_row, refuse_symbolic
-from masklens.picture import Mask, boolean_mask
+from masklens.plots.panels import check_row, refuse_symbolic
+from masklens.tracing.calls import Mask
 
 States = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Direction:
+class _Direction:
     """The hidden states of one layer that reads the timesteps one after the other.
 
     Attributes:
@@ -47,7 +48,7 @@ class HiddenStates:
     layer: str
     mask: Mask
     rows: tuple[int, ...]
-    directions: tuple[Direction, ...]
+    directions: tuple[_Direction, ...]
 
 
 def hidden_states(
@@ -104,7 +105,7 @@ def hidden_states(
     # Recurrent dropout moves its random seed even at inference; the scope catches that.
     with keras.StatelessScope():
         directions = tuple(
-            Direction(
+            _Direction(
                 part.name,
                 part.go_backwards,
                 _run(part, some, read),

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from masklens.language import translate as _
-from masklens.panels import BLUE, GREY, hangul
-from masklens.picture import boolean_mask, check_tokens
+from masklens._language import translate as _
+from masklens.drawing.picture import boolean_mask, check_tokens
+from masklens.plots.panels import BLUE, GREY, hangul
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.hidden_states import hidden_states
-from masklens.language import translate as _
-from masklens.panels import BLUE, GREY, checked_axes, hangul, label_steps, new_axes
-from masklens.picture import Mask, check_tokens
+from masklens._language import translate as _
+from masklens.drawing.picture import check_tokens
+from masklens.plots.hidden_states import hidden_states
+from masklens.plots.panels import BLUE, GREY, checked_axes, hangul, label_steps, new_axes
+from masklens.tracing.calls import Mask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,18 +4,18 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 
-from masklens.exercise.checks import Question
-from masklens.language import translate as _
+from masklens._language import translate as _
+from masklens_course.checks import Question
 
-# In the order of the lessons, and last those that need several.
+# Named as the lessons, in their order; last those that need several.
 TOPICS = (
     "padding",
     "mask_generators",
     "propagation",
     "masks_by_hand",
-    "changing_layers",
+    "layers_that_change_masks",
     "opting_in",
-    "mask_users",
+    "layers_that_use_masks",
     "all_together",
 )
 

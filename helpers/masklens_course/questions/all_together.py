@@ -5,9 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from masklens.exercise.answer import (
+from masklens._keras import mask_of
+from masklens._language import mark
+from masklens.drawing.picture import Picture
+from masklens.drawing.trace_picture import draw
+from masklens.lens.trace import Trace, trace_until_error
+from masklens.tracing.calls import Array
+from masklens_course.answer import (
     DiagnosedError,
     Raised,
     call,
@@ -16,20 +21,13 @@ from masklens.exercise.answer import (
     same,
     trying,
 )
-from masklens.exercise.beside import beside
-from masklens.exercise.checks import Condition, Mistake, Question
-from masklens.exercise.large_weights import large_weights
-from masklens.exercise.mistakes import wrong_shape
-from masklens.exercise.own_layers import error_picture
-from masklens.language import mark
-from masklens.mask import mask_of
-from masklens.picture import Picture
-from masklens.trace_picture import draw
-from masklens.tracing.trace import Trace, trace_until_error
+from masklens_course.beside import beside
+from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.large_weights import large_weights
+from masklens_course.mistakes import wrong_shape
+from masklens_course.own_layers import error_picture
 
 _LESSON = "99_all_together"
-
-Array = NDArray[Any]
 
 # The first two reviews hold the same words in another order.
 _REVIEWS = np.array([[4, 7, 9, 2], [2, 9, 7, 4], [15, 3, 8, 1]])

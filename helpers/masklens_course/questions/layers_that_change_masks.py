@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.exercise.answer import Raised, same, trying
-from masklens.exercise.beside import beside
-from masklens.exercise.checks import Condition, Mistake, Question
-from masklens.exercise.mistakes import mask_of_floats, mask_with_features, wrong_shape
-from masklens.exercise.own_layers import (
+from masklens._language import mark
+from masklens.drawing.picture import Picture
+from masklens_course.answer import Raised, same, trying
+from masklens_course.beside import beside
+from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.mistakes import mask_of_floats, mask_with_features, wrong_shape
+from masklens_course.own_layers import (
     IN_A_MODEL,
     WITHOUT_A_MASK,
     Masked,
@@ -27,8 +29,6 @@ from masklens.exercise.own_layers import (
     run,
     values_agree,
 )
-from masklens.language import mark
-from masklens.picture import Picture
 
 _LESSON = "05_layers_that_change_masks"
 

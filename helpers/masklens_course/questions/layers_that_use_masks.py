@@ -5,19 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from masklens.exercise.answer import call, numbers, same
-from masklens.exercise.beside import beside
-from masklens.exercise.checks import Condition, Mistake, Question
-from masklens.exercise.mistakes import wrong_shape
-from masklens.language import mark
-from masklens.language import translate as _
-from masklens.picture import Picture, show
+from masklens._language import mark
+from masklens._language import translate as _
+from masklens.drawing.picture import Picture, show
+from masklens.tracing.calls import Array
+from masklens_course.answer import call, numbers, same
+from masklens_course.beside import beside
+from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.mistakes import wrong_shape
 
 _LESSON = "07_layers_that_use_masks"
-
-Array = NDArray[Any]
 
 
 def _with_gradient(answer: Any, inputs: tuple[Array, ...], about: int) -> tuple[Array, Any]:

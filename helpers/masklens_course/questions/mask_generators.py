@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.exercise.answer import call, numbers, same
-from masklens.exercise.beside import beside
-from masklens.exercise.checks import Condition, Mistake, Question
-from masklens.exercise.mistakes import (
+from masklens._language import mark
+from masklens.drawing.picture import Picture, picture_of
+from masklens.drawing.table import Cell, Table, numbered
+from masklens_course.answer import call, numbers, same
+from masklens_course.beside import beside
+from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.mistakes import (
     inverted_mask,
     mask_of_floats,
     mask_with_features,
     wrong_shape,
 )
-from masklens.language import mark
-from masklens.picture import Picture, picture_of
-from masklens.table import Cell, Table, numbered
 
 _LESSON = "02_mask_generators"
 

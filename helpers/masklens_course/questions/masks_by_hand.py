@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.exercise.answer import call, numbers, same
-from masklens.exercise.beside import beside
-from masklens.exercise.checks import Condition, Mistake, Question
-from masklens.exercise.mistakes import inverted_mask, mask_of_floats, wrong_shape
-from masklens.language import mark
-from masklens.picture import Picture
+from masklens._language import mark
+from masklens.drawing.picture import Picture
+from masklens.tracing.calls import Mask
+from masklens_course.answer import call, numbers, same
+from masklens_course.beside import beside
+from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.mistakes import inverted_mask, mask_of_floats, wrong_shape
 
 _LESSON = "04_masks_by_hand"
-
-Mask = NDArray[np.bool_]
 
 _TIME = 6
 _LENGTHS = [3, 6, 1]

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.exercise.answer import Raised, numbers, same, trying
-from masklens.exercise.beside import beside
-from masklens.exercise.checks import Condition, Mistake, Question
-from masklens.exercise.mistakes import inverted_mask, mask_of_floats, mask_with_features
-from masklens.exercise.own_layers import (
+from masklens._language import mark
+from masklens._language import translate as _
+from masklens.drawing.picture import Picture, picture_of
+from masklens.drawing.table import Cell, Table, numbered
+from masklens_course.answer import Raised, numbers, same, trying
+from masklens_course.beside import beside
+from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.mistakes import inverted_mask, mask_of_floats, mask_with_features
+from masklens_course.own_layers import (
     IN_A_MODEL,
     WITHOUT_A_MASK,
     Masked,
@@ -29,10 +33,6 @@ from masklens.exercise.own_layers import (
     run,
     values_agree,
 )
-from masklens.language import mark
-from masklens.language import translate as _
-from masklens.picture import Picture, picture_of
-from masklens.table import Cell, Table, numbered
 
 _LESSON = "06_opting_in"
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.exercise.answer import DiagnosedError, Raised, call, numbers, same, trying
-from masklens.exercise.beside import beside
-from masklens.exercise.checks import Condition, Mistake, Question
-from masklens.exercise.large_weights import large_weights
-from masklens.exercise.mistakes import wrong_shape
-from masklens.language import mark
-from masklens.mask import mask_of
-from masklens.picture import Picture
-from masklens.trace_picture import draw
+from masklens._keras import mask_of
+from masklens._language import mark
+from masklens.drawing.picture import Picture
+from masklens.drawing.trace_picture import draw
+from masklens.lens.trace import Trace, trace, trace_until_error
 from masklens.tracing.calls import LayerCall
-from masklens.tracing.trace import Trace, trace, trace_until_error
+from masklens_course.answer import DiagnosedError, Raised, call, numbers, same, trying
+from masklens_course.beside import beside
+from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.large_weights import large_weights
+from masklens_course.mistakes import wrong_shape
 
 _LESSON = "03_propagation"
 
