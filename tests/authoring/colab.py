@@ -2,7 +2,7 @@
 
 A notebook that brings masklens with it runs in an empty folder, without network, and where masklens
 is not installed. `make test-colab` runs it where nothing else is installed, pytest neither:
-`.venv-colab/bin/python tests/colab.py NOTEBOOK...`.
+`.venv-colab/bin/python tests/authoring/colab.py NOTEBOOK...`.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-CONSTRAINTS = Path(__file__).parents[1] / "constraints" / "colab.txt"
+CONSTRAINTS = Path(__file__).parents[2] / "constraints" / "colab.txt"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT = 120  # seconds
@@ -41,7 +41,7 @@ QUIET = {
     "MASKLENS_PROGRESS": "off",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the debugger warns of frozen modules
 }
-HELPERS = Path(__file__).parents[1] / "helpers"
+HELPERS = Path(__file__).parents[2] / "helpers"
 CARRIER = "masklens"  # the id of the cell that brings the library
 WHERE = "import masklens, os; print(masklens.__file__, *os.listdir())"
 # A marker for this program run again, where there is no network.

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from authoring.blocks import comment_blocks, inlines, links, markdown_blocks, splice
 from authoring.source import read
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "content").glob("*/*.py"))
 
 # Generated Markdown carries these around the lines of each text that is to be translated: the

@@ -23,7 +23,7 @@ from PIL import Image
 from authoring import colab, notebook
 from authoring.layout import AuthoringError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "helpers" / "masklens"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 LINK = re.compile(r"\]\(([^)]+)\)")

@@ -10,8 +10,10 @@ from typing import Any
 import nbformat
 import pytest
 
-ROOT = Path(__file__).parent.parent
-RECORDED = json.loads((ROOT / "tests" / "guide_outputs.json").read_text(encoding="utf-8"))
+ROOT = Path(__file__).parents[2]
+RECORDED = json.loads(
+    (ROOT / "tests" / "authoring" / "guide_outputs.json").read_text(encoding="utf-8")
+)
 LANGUAGES = ("en", "ko")
 
 

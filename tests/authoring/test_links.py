@@ -20,7 +20,7 @@ from tornado.escape import parse_qs_bytes
 from authoring import links
 from authoring.layout import AuthoringError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HUB = "https://hub.example.org"
 COURSE = links.Course("owner/name", "main", HUB)
 PATH = "notebooks/ko/01_padding.ipynb"

@@ -14,7 +14,7 @@ import pytest
 from authoring import layout, source
 from masklens_course.questions import all_questions
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(
     path
     for folder in ("notebooks", "exercises", "solutions")

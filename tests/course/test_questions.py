@@ -16,7 +16,7 @@ from masklens._language import languages, set_language, translate
 from masklens_course.checks import COMMON_MISTAKES, Condition, Mistake, Question, judge
 from masklens_course.questions import all_questions
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 QUESTIONS = all_questions()
 ANSWERS = all_answers()
 

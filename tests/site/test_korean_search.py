@@ -13,7 +13,7 @@ from browser import Watch
 from playwright.sync_api import Browser, Locator, expect
 from static_page import served
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 CONFIGURATION = """\
 from korean_search import SearchKorean

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from masklens_course.checks import COMMON_MISTAKES
 from masklens_course.questions import all_questions, question
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NAMES = ("teaching", "mistakes", "grading", "hub")
 PAGES = [f"{name}{ending}" for name in NAMES for ending in (".md", ".ko.md")]
 PLANS = 5  # one class on its own, and a course of four

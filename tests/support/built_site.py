@@ -13,7 +13,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "ko")
 # The folders of the committed notebooks, and where their pages stand on the site.
 SECTIONS = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutions"}
