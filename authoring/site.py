@@ -188,12 +188,15 @@ def _page_path(root: Path, name: str, language: str) -> Path:
 def _reference() -> str:
     """What autodoc is to document: every public name of the library, functions first."""
     blocks = []
-    names = [*masklens.__all__, "exercise.checks.Question", "exercise.verdict.Verdict"]
+    names = [f"masklens.{name}" for name in masklens.__all__]
+    names += ["masklens_course.checks.Question", "masklens_course.verdict.Verdict"]
     for name in sorted(names, key=_is_class):
         kind = "autoclass" if _is_class(name) else "autofunction"
         members = "\n   :members:" if _is_class(name) else ""
+        # What it has from a class that is not in the API; the others have theirs from elsewhere.
+        members += "\n   :inherited-members:" if name == "masklens.Trace" else ""
         heading = f"## `{name.rpartition('.')[2]}`"
-        blocks.append(f"{heading}\n\n```{{eval-rst}}\n.. {kind}:: masklens.{name}{members}\n```")
+        blocks.append(f"{heading}\n\n```{{eval-rst}}\n.. {kind}:: {name}{members}\n```")
     return "\n\n".join(blocks)
 
 
