@@ -80,6 +80,7 @@ def set_language(code):
 
 
 def label():
+    Path(__file__).with_name("label.css").read_text()
     return _state["_"](_("mask"))
 
 
@@ -124,6 +125,7 @@ def write_course(root: Path) -> None:
         "content/ko/lessons/01_mask.po": po_text(TRANSLATION),
         "content/glossary.csv": glossary.read_text(encoding="utf-8"),
         "helpers/masklens/__init__.py": LIBRARY,
+        "helpers/masklens/label.css": "p{margin:0}",
         "helpers/masklens/locale/ko/LC_MESSAGES/masklens.po": po_text({("", "mask"): "마스크"}),
     }
     for name, text in files.items():
