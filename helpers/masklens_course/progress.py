@@ -8,7 +8,7 @@ from masklens._language import get_language, mark
 from masklens._language import translate as _
 from masklens.drawing.picture import Picture
 from masklens.drawing.table import terminal_width
-from masklens.drawing.theme import style_sheet
+from masklens.drawing.theme import style
 from masklens_course.checks import Question
 from masklens_course.questions import all_questions
 from masklens_course.solved import history
@@ -60,7 +60,7 @@ def _picture(
     last = "".join(f"<p>{escape(line)}</p>" for line in more)
     legend = " · ".join(f"{sign} {_(_WORDS[state])}" for state, sign in _SIGNS.items())
     html = (
-        f"<style>{style_sheet(_SHEET)}</style>"
+        f"<style>{style(_SHEET)}</style>"
         f"<figure class=masklens-progress lang={get_language()}>"
         f"<figcaption>{caption}<br><small>{legend}</small></figcaption>"
         f"<table>{body}</table>{last}</figure>"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from masklens._language import get_language, mark
 from masklens._language import translate as _
 from masklens.drawing.picture import Picture
-from masklens.drawing.theme import style_sheet
+from masklens.drawing.theme import style
 
 _SHEET = Path(__file__).with_name("verdict.css")
 
@@ -73,7 +73,7 @@ class Verdict:
     @property
     def html(self) -> str:
         """The verdict for a browser; readable also where style sheets are stripped."""
-        style = f"<style>{style_sheet(_SHEET)}</style>"
+        sheet = f"<style>{style(_SHEET)}</style>"
         head = f"<b>{_SIGNS[self.kind]} {_(_WORDS[self.kind])}</b> · {escape(self.title)}"
         parts = [f"<p>{head}</p>", f"<p>{_with_code(self.sentence)}</p>"]
         if self.lines:
@@ -88,7 +88,7 @@ class Verdict:
             parts.append(f"<p><small>{help_line}</small></p>")
         body = "".join(parts)
         return (
-            f'{style}<div class="masklens-verdict {self.kind}" lang={get_language()}>{body}</div>'
+            f'{sheet}<div class="masklens-verdict {self.kind}" lang={get_language()}>{body}</div>'
         )
 
     def _printed(self, show: Callable[[str], str]) -> list[str]:
@@ -124,7 +124,7 @@ def note(title: str, text: str, code: str = "") -> Picture:
     """
     block = f"<pre tabindex=0><code>{escape(code)}</code></pre>" if code else ""
     html = (
-        f"<style>{style_sheet(_SHEET)}</style><div class=masklens-verdict lang={get_language()}>"
+        f"<style>{style(_SHEET)}</style><div class=masklens-verdict lang={get_language()}>"
         f"<p><b>{escape(title)}</b></p>{block}<p>{_with_code(text)}</p></div>"
     )
     return Picture(html, "\n".join(part for part in (title, code, text) if part))

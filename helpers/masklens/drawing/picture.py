@@ -12,7 +12,7 @@ from masklens._language import get_language
 from masklens._language import translate as _
 from masklens.drawing.strip import MOST_ROWS, html_strip, reduce_mask, summary
 from masklens.drawing.table import Cell, Legend, Table, html_table, numbered, text_table
-from masklens.drawing.theme import PICTURE, style_sheet
+from masklens.drawing.theme import PICTURE, style
 from masklens.padding import PaddedBatch
 from masklens.tracing.calls import Mask
 
@@ -286,7 +286,7 @@ def picture_of(*parts: Table | tuple[str, str]) -> Picture:
     drawn = [(html_table(p), text_table(p)) if isinstance(p, Table) else p for p in parts]
     html = framed("".join(html for html, _text in drawn))
     return Picture(
-        f"<style>{style_sheet(PICTURE)}</style>{html}",
+        f"<style>{style(PICTURE)}</style>{html}",
         "\n\n".join(text for _html, text in drawn),
     )
 

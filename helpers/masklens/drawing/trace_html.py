@@ -8,7 +8,7 @@ from masklens._language import get_language
 from masklens._language import translate as _
 from masklens.drawing.rail import SIGNS, Joint, Sign, Stretch
 from masklens.drawing.strip import small_square, small_strip
-from masklens.drawing.theme import TRACE, style_sheet
+from masklens.drawing.theme import TRACE, style
 from masklens.drawing.trace_answer import headline, questions, remarks, score_words
 from masklens.drawing.trace_drawing import Drawing, DrawnMask
 from masklens.drawing.trace_rows import Row
@@ -46,7 +46,7 @@ def html_trace(drawing: Drawing) -> str:
         body += _more((Joint(),) * width, said, "say")
     table = f"<table style=--n:{width}>{body}</table>" if body else ""
     return (
-        f"<style>{style_sheet(TRACE)}</style>"
+        f"<style>{style(TRACE)}</style>"
         f"<div class=masklens-trace lang={get_language()} style=overflow-x:auto><figure>"
         f"<figcaption>{_header(drawing)}</figcaption>{table}</figure></div>"
     )
