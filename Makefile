@@ -18,7 +18,7 @@ FOUND_COLAB = $(firstword $(foreach python,$(PYTHON_COLAB),\
 COLAB_NOTEBOOKS = notebooks/*/0[123]_*.ipynb solutions/*/*.ipynb \
 	dist/colab/*/*.ipynb dist/colab/*/exercises/*.ipynb
 
-NOTEBOOK_TESTS = tests/test_notebooks.py notebooks exercises solutions
+NOTEBOOK_TESTS = tests/authoring/test_notebooks.py notebooks exercises solutions
 
 LOCK := constraints/locked.txt
 COLAB := constraints/colab.txt
@@ -62,17 +62,17 @@ test: .venv/test .venv/preloaded .venv/node  ## everything that must hold before
 	$(RUN) -m mypy
 	$(RUN) -m authoring check
 	$(PRELOADED) MASKLENS_KERNEL_IDLE=60 $(RUN) -m pytest $(NOTEBOOK_TESTS)
-	$(RUN) -m pytest --ignore=tests/test_notebooks.py tests helpers authoring
+	$(RUN) -m pytest --ignore=tests/authoring/test_notebooks.py tests helpers authoring
 
 test-fresh: .venv/test  ## execute the notebooks in kernels that import everything themselves
 	$(RUN) -m pytest $(NOTEBOOK_TESTS)
 
 fuzz: .venv/test  ## hold the lens against the oracle on a thousand random models; FUZZ=200
-	MASKLENS_FUZZ=$(or $(FUZZ),1000) $(RUN) -m pytest --dist load tests/lens/test_random_models.py
+	MASKLENS_FUZZ=$(or $(FUZZ),1000) $(RUN) -m pytest --dist load tests/masklens/lens/test_random_models.py
 
 test-backends: .venv-backends/created  ## hold the lens against the oracle on JAX and on torch
 	$(foreach backend,jax torch,KERAS_BACKEND=$(backend) MASKLENS_FUZZ=30 .venv-backends/bin/python \
-		-m pytest -o addopts= -q --noconftest tests/lens/test_random_models.py &&) true
+		-m pytest -o addopts= -q --noconftest tests/masklens/lens/test_random_models.py &&) true
 
 test-hub: .venv/test .venv/preloaded .venv/quiet .venv/node  ## run a hub with accounts that it makes and removes; as root
 	$(RUN) -m pytest -n 0 -m accounts tests/classroom; status=$$?; \
@@ -81,7 +81,7 @@ test-hub: .venv/test .venv/preloaded .venv/quiet .venv/node  ## run a hub with a
 test-colab:  ## run lessons, solutions and what `make colab` writes with Colab's versions
 	@$(if $(FOUND_COLAB),$(MAKE) --silent colab .venv-colab/created,\
 		echo "Left out: notebooks with Colab's versions; no Python 3.13 with venv among: $(PYTHON_COLAB).")
-	@$(if $(FOUND_COLAB),.venv-colab/bin/python tests/colab.py $(COLAB_NOTEBOOKS))
+	@$(if $(FOUND_COLAB),.venv-colab/bin/python tests/authoring/colab.py $(COLAB_NOTEBOOKS))
 
 docs: .venv/docs  ## build the site of both languages in docs/_build/html
 	$(RUN) -m authoring.site
@@ -105,8 +105,8 @@ hub-stop:  ## end the hub, its proxy and every student's server
 	@pkill -TERM -F "$${MASKLENS_CLASS_FOLDER:-/srv/masklens}/hub/hub.pid" -f jupyterhub_config.py \
 		|| echo "No hub is running."
 
-build: .venv/test  ## build and execute the notebooks whose content changed
-	$(RUN) -m authoring build
+build: .venv/test  ## build the notebooks whose content or library changed; NAMES="01 exercises/02", ALL=1
+	$(RUN) -m authoring build $(if $(ALL),--all) $(NAMES)
 
 check: .venv/test  ## compare the notebooks with their sources and translations
 	$(RUN) -m authoring check

@@ -23,7 +23,7 @@ from authoring.layout import AuthoringError, Fault, relative
 
 # What to do about each state that a translation may be in.
 REMEDIES = {
-    "missing": "run `python -m authoring update`, then translate it",
+    "missing": "run `make catalogs`, then translate it",
     "fuzzy": "compare it with the new English, then remove the fuzzy flag",
     "obsolete": "use what is worth keeping of it, then delete the entry",
 }
@@ -61,10 +61,10 @@ def template(source: Source) -> Catalog:
     return catalog
 
 
-def library_template(package: Path) -> Catalog:
+def library_template(packages: Sequence[Path]) -> Catalog:
     """Every string that the library marks with ``_()`` or ``ngettext()``."""
     catalog = Catalog()
-    for path in sorted(package.rglob("*.py")):
+    for path in (path for package in packages for path in sorted(package.rglob("*.py"))):
         keywords = {"_": None, "mark": None, "ngettext": (1, 2)}
         for _, text, comments, context in extract_from_file("python", path, keywords=keywords):
             catalog.add(text, auto_comments=comments, context=context)

@@ -29,7 +29,7 @@ TARGET = Path("dist/colab")
 BRANCH = "colab"  # where .github/workflows/site.yml publishes them
 GOAL = 600_000  # bytes
 # What the library is built from, and what nobody reads of what is built.
-_PARTS = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "helpers/masklens")
+_PARTS = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", *map(str, layout.PACKAGES))
 _UNREAD = (".po", "/RECORD", "/METADATA", "/WHEEL", "/top_level.txt", "/entry_points.txt")
 _BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 # The first moment that a zip file knows.

@@ -7,7 +7,9 @@ from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTCollection, TTFont, TTLibError
 
 FAMILY = "MaskLens Hangul"
-TARGET = Path(__file__).parents[1] / "helpers" / "masklens" / "fonts" / "masklens-hangul.otf"
+TARGET = (
+    Path(__file__).parents[1] / "helpers" / "masklens" / "plots" / "fonts" / "masklens-hangul.otf"
+)
 
 _COPYRIGHT = "Copyright 2014-2021 Adobe (http://www.adobe.com/)."
 _TRADEMARK = "Noto is a trademark of Google Inc."

@@ -15,7 +15,7 @@ import numpy as np
 from keras import layers
 
 import masklens as ml
-from masklens.mask import attached_mask
+from masklens._keras import attached_mask
 
 Group = Literal["makes", "passes", "uses", "loses", "apart"]
 

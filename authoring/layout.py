@@ -14,7 +14,10 @@ EXERCISES, SOLUTIONS = "exercises", "solutions"
 # Each folder of content/ that holds English sources, and its editions: the folders that every
 # source in it is built to, once a language.
 BUILT_TO = {"lessons": ("notebooks",), EXERCISES: (EXERCISES, SOLUTIONS)}
-LIBRARY = Path("helpers/masklens")
+HELPERS = Path("helpers")
+LIBRARY, COURSE = HELPERS / "masklens", HELPERS / "masklens_course"
+# Whose words the catalogue of the library holds.
+PACKAGES = (LIBRARY, COURSE, HELPERS / "masklens_kernel")
 _LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 
 
@@ -86,6 +89,11 @@ def editions(source: Path) -> tuple[str, ...]:
 def po_path(root: Path, source: Path, language: str) -> Path:
     """Where the translation of a source stands: content/ko/lessons/NAME.po."""
     return root / "content" / language / source.parent.name / f"{source.stem}.po"
+
+
+def library_po_path(root: Path, language: str) -> Path:
+    """Where the translation of what the library says stands."""
+    return root / LIBRARY / "locale" / language / "LC_MESSAGES" / "masklens.po"
 
 
 def notebook_path(root: Path, source: Path, language: str, edition: str) -> Path:

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 import masklens
 from authoring import card, check, colab, layout, notebook, source
 from authoring.layout import AuthoringError, Fault, relative
+from masklens.explorers.explorer import FRONT_END
 
 _DOCS = Path("docs")
 TARGET = _DOCS / "_build" / "html"
@@ -102,7 +103,7 @@ def assemble(root: Path, folder: Path, language: str, github: str | None) -> Non
         github: ``owner/name`` of the repository to link to, or None.
     """
     shutil.copytree(root / _DOCS, folder, ignore=shutil.ignore_patterns("_build", "*.md"))
-    loader = Path(masklens.__file__).with_name("page.js")
+    loader = FRONT_END / "page.js"
     shutil.copy(loader, folder / "static" / "page.js")
     place = partial(_place, root, github)
     for edition, page in PAGES.items():
@@ -124,7 +125,7 @@ def _unfit(root: Path) -> Iterator[Fault]:
                 target = layout.notebook_path(root, path, language, edition)
                 book = notebook.read(root, target)
                 if book is None:
-                    remedy = "run `python -m authoring build`"
+                    remedy = "run `make build`"
                     yield Fault(relative(root, target), "", "not built: no counterpart", remedy)
                     continue
                 page = check.Page(root, origin, language, edition, book, book, None)
@@ -187,12 +188,15 @@ def _page_path(root: Path, name: str, language: str) -> Path:
 def _reference() -> str:
     """What autodoc is to document: every public name of the library, functions first."""
     blocks = []
-    names = [*masklens.__all__, "exercise.checks.Question", "exercise.verdict.Verdict"]
+    names = [f"masklens.{name}" for name in masklens.__all__]
+    names += ["masklens_course.checks.Question", "masklens_course.verdict.Verdict"]
     for name in sorted(names, key=_is_class):
         kind = "autoclass" if _is_class(name) else "autofunction"
         members = "\n   :members:" if _is_class(name) else ""
+        # What it has from a class that is not in the API; the others have theirs from elsewhere.
+        members += "\n   :inherited-members:" if name == "masklens.Trace" else ""
         heading = f"## `{name.rpartition('.')[2]}`"
-        blocks.append(f"{heading}\n\n```{{eval-rst}}\n.. {kind}:: masklens.{name}{members}\n```")
+        blocks.append(f"{heading}\n\n```{{eval-rst}}\n.. {kind}:: {name}{members}\n```")
     return "\n\n".join(blocks)
 
 

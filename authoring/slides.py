@@ -14,9 +14,9 @@ from nbconvert.exporters import SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-import masklens
 from authoring import layout, notebook
 from authoring.layout import AuthoringError, Fault
+from masklens.explorers.explorer import FRONT_END
 
 TARGET = Path("docs/_build/slides")
 # A template of nbconvert, and the page that lists the decks.
@@ -108,7 +108,7 @@ def _write_assets(root: Path, reveal: Path, folder: Path) -> None:
     for file in _REVEAL:
         shutil.copy(reveal / "dist" / file, folder)
     shutil.copy(reveal / "LICENSE", folder / "reveal-LICENSE")
-    shutil.copy(Path(masklens.__file__).with_name("page.js"), folder)
+    shutil.copy(FRONT_END / "page.js", folder)
     shutil.copy(root / TEMPLATE / "slides.css", folder)
 
 

@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from authoring import build, exercise, layout
-from authoring.layout import LIBRARY, SOLUTIONS, AuthoringError
+from authoring.layout import COURSE, SOLUTIONS, AuthoringError
 
 
 def path(root: Path, language: str) -> Path:
     """Where the library looks for the solutions in a language."""
-    return root / LIBRARY / "questions" / "solutions" / f"{language}.json"
+    return root / COURSE / "questions" / "solutions" / f"{language}.json"
 
 
 def gathered(root: Path, language: str) -> bytes:
@@ -38,6 +38,6 @@ def gathered(root: Path, language: str) -> bytes:
 
 def write(root: Path) -> None:
     """Writes the files that changed."""
-    if (root / LIBRARY).exists():
+    if (root / COURSE).exists():
         for language in layout.languages(root):
             layout.write(path(root, language), gathered(root, language))

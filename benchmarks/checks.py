@@ -12,9 +12,9 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.table import print_table, verdict
-from masklens.exercise.checks import Question, judge
-from masklens.questions import all_questions
-from tests.clumsy import CLUMSY
+from masklens_course.checks import Question, judge
+from masklens_course.questions import all_questions
+from tests.course.clumsy import CLUMSY
 
 RUNS = 9
 GOAL_SECONDS = 0.1

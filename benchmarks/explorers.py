@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.table import print_table, verdict
-from masklens.explorer import front_end
+from masklens.explorers.explorer import front_end
 
 TOGGLES = 200
 GOAL_MS = 16
@@ -285,7 +285,7 @@ def _measure_toggles() -> bool:
 _TIME_FIRST = """\
 from time import perf_counter as _now
 
-from masklens.explorer import Explorer as _Explorer
+from masklens.explorers.explorer import Explorer as _Explorer
 
 _made, _init = {}, _Explorer.__init__
 

@@ -80,6 +80,7 @@ def set_language(code):
 
 
 def label():
+    Path(__file__).with_name("label.css").read_text()
     return _state["_"](_("mask"))
 
 
@@ -124,6 +125,7 @@ def write_course(root: Path) -> None:
         "content/ko/lessons/01_mask.po": po_text(TRANSLATION),
         "content/glossary.csv": glossary.read_text(encoding="utf-8"),
         "helpers/masklens/__init__.py": LIBRARY,
+        "helpers/masklens/label.css": "p{margin:0}",
         "helpers/masklens/locale/ko/LC_MESSAGES/masklens.po": po_text({("", "mask"): "마스크"}),
     }
     for name, text in files.items():
@@ -162,5 +164,5 @@ def course(built_course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def _english() -> Iterator[None]:
     """Every test leaves masklens as it found it: speaking English."""
     yield
-    if "masklens.language" in sys.modules:
-        sys.modules["masklens.language"].set_language("en")
+    if "masklens._language" in sys.modules:
+        sys.modules["masklens._language"].set_language("en")

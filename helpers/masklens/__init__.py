@@ -2,25 +2,27 @@
 
 from typing import TYPE_CHECKING, Any
 
-from masklens.attention import plot_attention
-from masklens.exercise.progress import progress
-from masklens.figure import plot_mask
-from masklens.growth import plot_growth
-from masklens.language import get_language, languages, set_language
-from masklens.mask import mask_of
+from masklens._keras import mask_of
+from masklens._language import get_language, languages, set_language
+from masklens.drawing.picture import Picture, show
+from masklens.lens.assertion import assert_padding_ignored
+from masklens.lens.trace import Trace, record, trace
 from masklens.padding import PaddedBatch, pad
-from masklens.picture import Picture, show
-from masklens.questions import question
-from masklens.states import plot_states
-from masklens.tracing.assertion import assert_padding_ignored
+from masklens.plots.attention import plot_attention
+from masklens.plots.growth import plot_growth
+from masklens.plots.mask import plot_mask
+from masklens.plots.states import plot_states
 from masklens.tracing.calls import LayerCall
-from masklens.tracing.trace import Trace, record, trace
 
 if TYPE_CHECKING:
-    from masklens.padding_explorer import PaddingExplorer
-    from masklens.propagation_explorer import PropagationExplorer
-    from masklens.timestep_explorer import TimestepExplorer
-    from masklens.tracing.callback import PaddingCheck
+    from masklens.explorers.padding import PaddingExplorer
+    from masklens.explorers.propagation import PropagationExplorer
+    from masklens.explorers.timestep import TimestepExplorer
+    from masklens.lens.callback import PaddingCheck
+    from masklens_course.progress import progress
+    from masklens_course.questions import question
+
+__version__ = "0.1.0"
 
 __all__ = [
     "LayerCall",
@@ -48,14 +50,19 @@ __all__ = [
     "trace",
 ]
 
-# Widgets are imported when the first is asked for: many who trace a model have no notebook. The
-# callback is one of Keras's, which takes its time.
 _EXPLORERS = {
-    "PaddingExplorer": "padding_explorer",
-    "PropagationExplorer": "propagation_explorer",
-    "TimestepExplorer": "timestep_explorer",
+    "PaddingExplorer": "masklens.explorers.padding",
+    "PropagationExplorer": "masklens.explorers.propagation",
+    "TimestepExplorer": "masklens.explorers.timestep",
 }
-_LATE = {**_EXPLORERS, "PaddingCheck": "tracing.callback"}
+# Imported when they are first asked for: who traces a model may have no widgets and takes no
+# course, and the callback is one of Keras's, whose import takes its time.
+_LATE = {
+    **_EXPLORERS,
+    "PaddingCheck": "masklens.lens.callback",
+    "progress": "masklens_course.progress",
+    "question": "masklens_course.questions",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -64,11 +71,11 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     try:
-        return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+        return getattr(import_module(_LATE[name]), name)
     except ModuleNotFoundError as error:
         if error.name not in ("anywidget", "ipywidgets", "traitlets"):
             raise
-        from masklens.language import translate as _
+        from masklens._language import translate as _
 
         message = _("{name} is a widget, and {module} is not installed: pip install anywidget")
         raise ImportError(message.format(name=name, module=error.name)) from error

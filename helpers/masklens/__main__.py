@@ -2,7 +2,7 @@
 
 import sys
 
-from masklens.tracing.command import main
+from masklens.lens.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 
 Side = Literal["pre", "post"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from masklens_kernel.address import UnsafeFolderError, find_address
 
 # Seconds for the parent to import Keras, after which it gives up.
-LONGEST_START = 300
+_LONGEST_START = 300
 
 
 def main() -> int:
@@ -69,7 +69,7 @@ def _parent(ready: int, lock: int) -> int:
 
     for held in (ready, lock):
         os.set_inheritable(held, False)
-    signal.alarm(LONGEST_START)
+    signal.alarm(_LONGEST_START)
     address = find_address(os.environ)
     try:
         preload()

@@ -13,12 +13,12 @@ from pathlib import Path
 
 # What is read when a program starts, or when the preloaded modules are imported. Kernels that
 # differ in one of these cannot have the same parent.
-IMPORT_TIME = (
+_IMPORT_TIME = (
     *("KERAS_", "TF_", "XLA_", "CUDA_", "JAX_", "GRPC_", "MPL"),
     *("OMP_", "MKL_", "OPENBLAS_", "PYTHON", "LD_", "DYLD_", "LANG", "LC_", "TZ", "HOME"),
 )
 # The path of a Unix socket has 104 bytes on macOS and 108 on Linux, with the zero at its end.
-LONGEST = 103
+_LONGEST = 103
 
 
 class UnsafeFolderError(Exception):
@@ -72,10 +72,10 @@ def find_address(environment: Mapping[str, str]) -> Address:
         >>> one.folder == other.folder, one.name == other.name
         (True, False)
     """
-    relevant = sorted(item for item in environment.items() if item[0].startswith(IMPORT_TIME))
+    relevant = sorted(item for item in environment.items() if item[0].startswith(_IMPORT_TIME))
     identity = repr((sys.executable, sys.version, relevant))
     address = Address(_folder(environment), hashlib.sha256(identity.encode()).hexdigest()[:16])
-    if len(os.fsencode(address.socket)) > LONGEST:
+    if len(os.fsencode(address.socket)) > _LONGEST:
         raise UnsafeFolderError(
             f"the path {address.socket} is too long for a socket; set XDG_RUNTIME_DIR to a shorter"
         )

@@ -46,7 +46,7 @@ def run_kernel(birth: Birth) -> None:
 def _serve(connection_file: str) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
-    from masklens.late_settings import explain_memory, watch_settings
+    from masklens_kernel.late_settings import explain_memory, watch_settings
 
     plain = importlib.import_module("ipykernel_launcher")
     sys.argv = [str(plain.__file__), "-f", connection_file]

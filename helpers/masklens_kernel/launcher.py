@@ -20,8 +20,8 @@ from masklens_kernel.spec import PLAIN_OPTIONS, PYTHON_OPTIONS
 
 # Seconds for the parent to be there. Jupyter gives a kernel 60; a plain one must be ready by then.
 PATIENCE = 45
-TRIES = 3
-FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+_TRIES = 3
+_FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 
 class NoKernelError(Exception):
@@ -85,7 +85,7 @@ def _have_forked(connection_file: str) -> tuple[socket.socket, int]:
         connection_file, folder, umask, dict(os.environ), sys.path, _resource_limits()
     )
     address = find_address(os.environ)
-    for _ in range(TRIES):
+    for _ in range(_TRIES):
         parent = _reach(address)
         try:
             wire.ask(parent, request)
@@ -100,7 +100,7 @@ def _have_forked(connection_file: str) -> tuple[socket.socket, int]:
         if "refused" in reply:
             raise NoKernelError(reply["refused"])
         # It was about to leave, or has died, or what it has imported is outdated.
-    raise NoKernelError(f"the parent ended {TRIES} times before there was a kernel: {address.log}")
+    raise NoKernelError(f"the parent ended {_TRIES} times before there was a kernel: {address.log}")
 
 
 def _resource_limits() -> dict[str, tuple[int, int]]:
@@ -193,7 +193,7 @@ def _stay(parent: socket.socket, kernel: int, jupyter: int | None) -> int:
         with suppress(ProcessLookupError):
             os.killpg(kernel, number)
 
-    for name in FORWARDED:
+    for name in _FORWARDED:
         signal.signal(getattr(signal, name), pass_on)
     status = _wait_for_end(parent, jupyter)
     if status < 0 and -status not in passed_on:

@@ -18,14 +18,14 @@ from masklens_kernel import wire
 from masklens_kernel.address import Address
 from masklens_kernel.settings import IDLE, keras_json
 
-PRELOADED = (
+_PRELOADED = (
     *("numpy", "matplotlib.pyplot", "tensorflow", "keras", "masklens"),
     # What the explorers and the kernel itself need.
     *("anywidget", "ipywidgets", "IPython", "ipykernel.kernelapp", "ipykernel.ipkernel"),
 )
-INLINE = "module://matplotlib_inline.backend_inline"
+_INLINE = "module://matplotlib_inline.backend_inline"
 
-Files = dict[str, int | None]
+_Files = dict[str, int | None]
 
 
 class RefusalError(Exception):
@@ -56,8 +56,8 @@ def preload() -> None:
             (https://github.com/tensorflow/tensorflow/issues/5448).
     """
     # Pyplot reads it when it is imported, and a kernel would come too late.
-    os.environ.setdefault("MPLBACKEND", INLINE)
-    for name in PRELOADED:
+    os.environ.setdefault("MPLBACKEND", _INLINE)
+    for name in _PRELOADED:
         try:
             importlib.import_module(name)
         except Exception as error:
@@ -244,7 +244,7 @@ class Parent:
         launcher.close()
 
 
-def _loaded_files(names: Files | None = None) -> Files:
+def _loaded_files(names: _Files | None = None) -> _Files:
     """When the files that decide what is imported were changed, in nanoseconds.
 
     Installing a package changes the folder that it is installed into. Those who work on masklens
@@ -254,10 +254,10 @@ def _loaded_files(names: Files | None = None) -> Files:
         modules = [
             module.__file__
             for name, module in sys.modules.items()
-            if name.split(".")[0] in ("masklens", "masklens_kernel") and module.__file__
+            if name.startswith("masklens") and module.__file__
         ]
         names = dict.fromkeys([*modules, *filter(None, sys.path), str(keras_json(os.environ))])
-    changed: Files = {}
+    changed: _Files = {}
     for name in names:
         changed[name] = None
         with suppress(OSError):

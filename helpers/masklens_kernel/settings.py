@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-Default = TypeVar("Default", int, None)
+_Default = TypeVar("_Default", int, None)
 
 
 @dataclass(frozen=True)
-class Setting(Generic[Default]):
+class _Setting(Generic[_Default]):
     """A number in an environment variable.
 
     Args:
@@ -25,9 +25,9 @@ class Setting(Generic[Default]):
 
     name: str
     unit: str
-    default: Default
+    default: _Default
 
-    def read(self, environment: Mapping[str, str]) -> int | Default:
+    def read(self, environment: Mapping[str, str]) -> int | _Default:
         """The number in force."""
         value = environment.get(self.name, "")
         return int(value) if value.isdecimal() else self.default
@@ -46,8 +46,8 @@ class Setting(Generic[Default]):
         return f"{self.name} is {value!r}, not a number of {self.unit}; it is taken as {taken}"
 
 
-IDLE = Setting("MASKLENS_KERNEL_IDLE", "seconds", 600)
-MEMORY = Setting("MASKLENS_KERNEL_MEMORY", "MiB", None)
+IDLE = _Setting("MASKLENS_KERNEL_IDLE", "seconds", 600)
+MEMORY = _Setting("MASKLENS_KERNEL_MEMORY", "MiB", None)
 
 
 def keras_json(environment: Mapping[str, str]) -> Path:

@@ -7,12 +7,12 @@ import shutil
 import sys
 from pathlib import Path
 
-PRELOADED = "Python 3 (Keras preloaded)"
-PLAIN = "Python 3 (plain)"
+_PRELOADED = "Python 3 (Keras preloaded)"
+_PLAIN = "Python 3 (plain)"
 # As ipykernel starts its own: a debugger cannot see into frozen modules.
 PYTHON_OPTIONS = ("-Xfrozen_modules=off",)
 # A file in a notebook's folder must not stand in for a module that the launcher imports.
-LAUNCHER_OPTIONS = (*PYTHON_OPTIONS, "-P")
+_LAUNCHER_OPTIONS = (*PYTHON_OPTIONS, "-P")
 # Nor for one that ipykernel imports. IPython then puts the folder on the path, behind Python's own
 # modules; with -P it would not, and a notebook could not import what stands beside it.
 PLAIN_OPTIONS = (
@@ -39,10 +39,10 @@ def install(prefix: Path) -> list[Path]:
     """
     from ipykernel.kernelspec import write_kernel_spec
 
-    launcher = [sys.executable, *LAUNCHER_OPTIONS, "-m", "masklens_kernel", "launch"]
-    preloaded = {"display_name": PRELOADED, "argv": [*launcher, "-f", "{connection_file}"]}
+    launcher = [sys.executable, *_LAUNCHER_OPTIONS, "-m", "masklens_kernel", "launch"]
+    preloaded = {"display_name": _PRELOADED, "argv": [*launcher, "-f", "{connection_file}"]}
     plain = [sys.executable, *PLAIN_OPTIONS, "-f", "{connection_file}"]
-    specs = {"python3-plain": {"display_name": PLAIN, "argv": plain}}
+    specs = {"python3-plain": {"display_name": _PLAIN, "argv": plain}}
     if hasattr(os, "fork"):
         specs["python3"] = preloaded
     folders = []

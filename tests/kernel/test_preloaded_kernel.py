@@ -26,7 +26,7 @@ from masklens_kernel.spec import PLAIN_OPTIONS
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root acts as another user")
 KINDS = (PRELOADED, PLAIN)
-SOONER = 45  # seconds; what is idle for the 60 that tests/kernels.py sets leaves in any case
+SOONER = 45  # seconds; what is idle for the 60 that kernels.py sets leaves in any case
 KERAS = "import keras; print(keras.layers.Dense(2)(keras.ops.ones((1, 3))).shape)"
 
 

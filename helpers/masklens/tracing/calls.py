@@ -1,11 +1,12 @@
 """What a trace records: one LayerCall for each call of a layer, with the masks around it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 Shape = tuple[int | None, ...]
 Effect = Literal["creates", "passes", "changes", "ends", "drops", "none"]

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from masklens.tracing.calls import Mask
+from masklens.tracing.calls import Array, Mask
 from masklens.tracing.runs import Run
 from masklens.tracing.sequences import Sequences
 
-Array = NDArray[Any]
 Question = Literal["content", "amount", "rows"]
 
 # Below these, relative to the largest valid value, two runs do not differ but by rounding.
@@ -19,7 +17,7 @@ TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "bfloat16": 5e-2, "float16": 5e-
 
 
 @dataclass(frozen=True)
-class Axes:
+class _Axes:
     """What the axes of a tensor are.
 
     Attributes:
@@ -63,7 +61,7 @@ class Comparison:
         # A row without any token has no answer of its own.
         full = [mask.reshape(len(mask), -1).any(axis=1) for mask in self._found]
         self._full: Mask = np.logical_and.reduce(full) if full else np.ones(0, dtype=bool)
-        self._known: dict[int, Axes] = {}
+        self._known: dict[int, _Axes] = {}
 
     def moves(
         self, number: int, other: Run, there: int, question: Question, kept: Mask | None
@@ -86,7 +84,7 @@ class Comparison:
             return 0.0
         masks = self._base.mask(number), other.mask(there)
         pair = self._valid_values(number, one, two, masks, question, kept)
-        return None if pair is None else relative_difference(*pair)
+        return None if pair is None else _relative_difference(*pair)
 
     def is_uncertain(self, number: int) -> bool:
         """Whether a tensor has more timesteps than the inputs, not all of them known."""
@@ -161,7 +159,7 @@ class Comparison:
         )
         return one[(slice(None), *cut)][rows], two[(slice(None), *cut)][rows]
 
-    def _axes(self, number: int) -> Axes:
+    def _axes(self, number: int) -> _Axes:
         if number not in self._known:
             shape = self._base.value(number).shape
             if self._more is None:
@@ -171,14 +169,14 @@ class Comparison:
                 self._known[number] = self._axes_of_two(number, shape, longer)
         return self._known[number]
 
-    def _axes_of_two(self, number: int, shape: tuple[int, ...], longer: tuple[int, ...]) -> Axes:
+    def _axes_of_two(self, number: int, shape: tuple[int, ...], longer: tuple[int, ...]) -> _Axes:
         """Tells axes of timesteps from others by how much they grew."""
         if not shape or len(shape) != len(longer) or not shape[0] == longer[0] == self._rows:
-            return Axes(batch=False)
+            return _Axes(batch=False)
         masks = list(zip(self._found, self._longer, strict=True))
         for place, (mask, more) in enumerate(masks):
             if mask.ndim > 2 and _begins(shape, mask) and _begins(longer, more):
-                return Axes(batch=True, nested=place)
+                return _Axes(batch=True, nested=place)
         time = []
         for axis, (size, grown) in list(enumerate(zip(shape, longer, strict=True)))[1:]:
             sizes = [(mask.shape[-1], more.shape[-1]) for mask, more in masks if mask.ndim == 2]
@@ -198,17 +196,17 @@ class Comparison:
                 ]
                 places = grew[:1]
             if not places:
-                return Axes(batch=True, changed=True)
+                return _Axes(batch=True, changed=True)
             time.append((axis, tuple(places)))
-        return Axes(batch=True, time=tuple(time))
+        return _Axes(batch=True, time=tuple(time))
 
-    def _axes_of_one(self, number: int, shape: tuple[int, ...]) -> Axes:
+    def _axes_of_one(self, number: int, shape: tuple[int, ...]) -> _Axes:
         """Takes an axis for one of timesteps if it is as long, where that is all there is."""
         if not shape or shape[0] != self._rows:
-            return Axes(batch=False)
+            return _Axes(batch=False)
         for place, mask in enumerate(self._found):
             if mask.ndim > 2 and _begins(shape, mask):
-                return Axes(batch=True, nested=place)
+                return _Axes(batch=True, nested=place)
         lengths = [mask.shape[1] if mask.ndim == 2 else -1 for mask in self._found]
 
         own = self._base.mask(number)
@@ -218,19 +216,19 @@ class Comparison:
 
         if len(shape) == 2:
             same = own is not None and own.shape == shape and places(1)
-            return Axes(batch=True, time=((1, places(1)),) if same else ())
+            return _Axes(batch=True, time=((1, places(1)),) if same else ())
         if len(shape) > 2 and places(1):
-            return Axes(batch=True, time=((1, places(1)),))
+            return _Axes(batch=True, time=((1, places(1)),))
         if own is not None and own.shape == shape[:2]:
-            return Axes(batch=True, changed=True)
+            return _Axes(batch=True, changed=True)
         before = [place for place, length in enumerate(lengths) if 0 < shape[1] - length <= 2]
         if len(shape) > 2 and before and number not in self._answers:
-            return Axes(batch=True, time=((1, (before[0],)),))
+            return _Axes(batch=True, time=((1, (before[0],)),))
         time = tuple((axis, places(axis)) for axis in range(2, len(shape)) if places(axis))
-        return Axes(batch=True, time=time)
+        return _Axes(batch=True, time=time)
 
 
-def _gather(values: Array, axes: Axes, masks: Sequence[Mask], rows: Mask) -> Array:
+def _gather(values: Array, axes: _Axes, masks: Sequence[Mask], rows: Mask) -> Array:
     """Lists the values at valid timesteps, row by row."""
     moved = np.moveaxis(values, [axis for axis, _places in axes.time], range(1, len(axes.time) + 1))
     valid: Mask = rows
@@ -271,7 +269,7 @@ def _gather_nested(values: Array, mask: Mask, rows: Mask) -> Array:
     return values[mask & rows.reshape(-1, *(1,) * (mask.ndim - 1))]
 
 
-def relative_difference(one: Array, two: Array) -> float:
+def _relative_difference(one: Array, two: Array) -> float:
     """The largest difference of two arrays, relative to the largest value of the first.
 
     Args:
@@ -282,7 +280,7 @@ def relative_difference(one: Array, two: Array) -> float:
         0.0 where nothing differs; infinity where one is finite and the other is not.
 
     Example:
-        >>> relative_difference(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+        >>> _relative_difference(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
         0.5
     """
     if one.shape != two.shape:

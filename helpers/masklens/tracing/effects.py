@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from masklens.language import translate as _
+from masklens._keras import is_keras_layer
+from masklens._language import translate as _
 from masklens.tracing.calls import Effect, LayerCall, Mask, Shape
 from masklens.tracing.record import RawCall, Recorder
 
@@ -260,8 +261,7 @@ def _keeps_time(call: RawCall) -> bool:
 def _is_of_keras(layer: Any) -> bool:
     import keras
 
-    own = type(layer).__module__.startswith("keras.src.layers.")
-    return own and isinstance(layer, keras.Layer)
+    return is_keras_layer(type(layer)) and isinstance(layer, keras.Layer)
 
 
 def _has_graph(layer: Any) -> bool:

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Protocol
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 
 # Keras's classes are one for the whole process, so there is one watcher at a time.
 _watched = threading.Lock()
 
 
-class Watcher(Protocol):
+class _Watcher(Protocol):
     """What is told of each call, in the thread that watches."""
 
     asleep: bool
@@ -35,7 +35,7 @@ class Watcher(Protocol):
 
 
 @contextmanager
-def watching(watcher: Watcher) -> Iterator[None]:
+def watching(watcher: _Watcher) -> Iterator[None]:
     """Tells a watcher of every call of a layer in this thread, until the block ends.
 
     It replaces `keras.Layer.__call__`, which sees the masks on inputs and outputs, and
@@ -67,7 +67,7 @@ def watching(watcher: Watcher) -> Iterator[None]:
         _watched.release()
 
 
-def _told_of_layers(call_layer: Callable[..., Any], watcher: Watcher) -> Callable[..., Any]:
+def _told_of_layers(call_layer: Callable[..., Any], watcher: _Watcher) -> Callable[..., Any]:
     thread = threading.get_ident()
 
     @wraps(call_layer)
@@ -79,7 +79,9 @@ def _told_of_layers(call_layer: Callable[..., Any], watcher: Watcher) -> Callabl
     return call
 
 
-def _told_of_operations(call_operation: Callable[..., Any], watcher: Watcher) -> Callable[..., Any]:
+def _told_of_operations(
+    call_operation: Callable[..., Any], watcher: _Watcher
+) -> Callable[..., Any]:
     thread = threading.get_ident()
 
     @wraps(call_operation)
@@ -94,7 +96,7 @@ def _told_of_operations(call_operation: Callable[..., Any], watcher: Watcher) ->
 
 
 def _told(
-    watcher: Watcher,
+    watcher: _Watcher,
     original: Callable[..., Any],
     layer: Any,
     args: tuple[Any, ...],

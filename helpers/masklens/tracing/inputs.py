@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from masklens.language import translate as _
+from masklens._keras import is_symbolic
+from masklens._language import translate as _
 from masklens.padding import PaddedBatch
-from masklens.tracing.record import is_symbolic
+from masklens.tracing.calls import Array
 from masklens.tracing.sequences import Input, named_inputs
-
-Array = NDArray[Any]
 
 # One batch at a time comes out of these, whatever library they belong to.
 _DATA_SETS = {"Dataset", "DatasetV2", "DataLoader", "PyDataset"}

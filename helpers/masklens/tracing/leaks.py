@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from masklens._keras import is_keras_layer
 from masklens.tracing.calls import Mask
 from masklens.tracing.comparison import Comparison, Question
 from masklens.tracing.runs import Node, Run
@@ -186,9 +187,7 @@ class OpaqueTypes(dict[type, bool]):
         import keras
 
         opaque = not issubclass(layer_type, keras.Model) and any(
-            base.__module__.startswith("keras.src.layers.")
-            and base.__module__ != "keras.src.layers.layer"
-            for base in layer_type.__mro__
+            map(is_keras_layer, layer_type.__mro__)
         )
         self[layer_type] = opaque
         return opaque

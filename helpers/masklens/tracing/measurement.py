@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from masklens.language import translate as _
-from masklens.mask import attach_mask, attached_mask
-from masklens.tracing.calls import Mask
+from masklens._keras import attach_mask, attached_mask
+from masklens._language import translate as _
+from masklens.tracing.calls import Array, Mask
 from masklens.tracing.comparison import TOLERANCES, Comparison, Question
 from masklens.tracing.evidence import makers, masks_made, with_use
 from masklens.tracing.leaks import Leak, Moves, OpaqueTypes, find_leaks, first_not_a_number
-from masklens.tracing.runs import Array, Node, Player, Run
+from masklens.tracing.runs import Node, Player, Run
 from masklens.tracing.sequences import (
     Input,
     Sequences,
@@ -85,7 +85,7 @@ def measure_padding(
     Raises:
         Exception: What the model raises on the inputs as they are.
     """
-    lent = at_their_start(model)
+    lent = _at_their_start(model)
     found = _Examination(player, model, inputs, pack).run(lent)
     if lent and found.largest:
         as_it_is = _Examination(player, model, inputs, pack).run([])
@@ -406,7 +406,7 @@ def _kept_masks(base: Run) -> Callable[[Node, Sequence[Any], Any], Any]:
     return replace
 
 
-def at_their_start(model: Any) -> list[tuple[Any, Any]]:
+def _at_their_start(model: Any) -> list[tuple[Any, Any]]:
     """Other values for weights that hold nothing but 0 and 1, as they do before training.
 
     Such weights hide what gets in: a bias of zero leaves a state of zero at zero.

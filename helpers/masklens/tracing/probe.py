@@ -7,13 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from masklens.mask import attach_mask, attached_mask
-from masklens.tracing.calls import Mask
+from masklens._keras import attach_mask, attached_mask
+from masklens.tracing.calls import Array, Mask
 from masklens.tracing.record import is_array, is_mask_argument, named_arguments
-
-Array = NDArray[Any]
 
 
 def depends_on_mask(

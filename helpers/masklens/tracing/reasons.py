@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 from masklens.tracing.calls import Mask, Reason
 from masklens.tracing.leaks import Leak
 from masklens.tracing.measurement import Measurement
@@ -57,14 +57,14 @@ WAYS_OUT = {
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class _Explanation:
     """A reason, and the call that cost the mask, if one did."""
 
     reason: Reason
     cause: RawCall | None = None
 
 
-def explain(leak: Leak, found: Measurement) -> Explanation:
+def explain(leak: Leak, found: Measurement) -> _Explanation:
     """Finds out why padding gets in at one place.
 
     Args:
@@ -86,7 +86,7 @@ class _Case:
             moves.question for moves in found.figures if moves.moved(self.node.outputs)
         }
 
-    def explain(self) -> Explanation:
+    def explain(self) -> _Explanation:
         for look in (
             self._not_a_number,
             self._arguments,
@@ -103,14 +103,14 @@ class _Case:
 
     def _say(
         self, kind: str, why: str, way_out: str, culprit: RawCall | None = None, **names: Any
-    ) -> Explanation:
+    ) -> _Explanation:
         names = {"layer": self.name, "culprit": culprit.name if culprit else "", **names}
         code = WAYS_OUT[way_out].format(**names) if way_out else ""
-        return Explanation(Reason(kind, why.format(**names), code), culprit)
+        return _Explanation(Reason(kind, why.format(**names), code), culprit)
 
     # What every reason is told by -----------------------------------------------------------
 
-    def _not_a_number(self) -> Explanation | None:
+    def _not_a_number(self) -> _Explanation | None:
         broken = self.found.not_a_number or any(
             moves.figure(number) == float("inf")
             for moves in self.found.figures
@@ -125,7 +125,7 @@ class _Case:
             "nan", _("{layer} gives values that are not numbers (NaN or infinity)."), ""
         )
 
-    def _arguments(self) -> Explanation | None:
+    def _arguments(self) -> _Explanation | None:
         """A mask that was handed over, but is the wrong way round or of the wrong shape."""
         for name, value in self._mask_arguments():
             mask = self.run.boolean(value)
@@ -150,14 +150,14 @@ class _Case:
                     return self._say("mask_shape", why, "keys", argument=name)
         return None
 
-    def _rows(self) -> Explanation | None:
+    def _rows(self) -> _Explanation | None:
         if self.questions != {"rows"}:
             return None
         why = _("{layer} mixes the rows of the batch, so one row's answer depends on the others.")
         normalizes = type(self.node.layer).__name__ == "BatchNormalization"
         return self._say("rows", why, "each_timestep" if normalizes else "")
 
-    def _positions(self) -> Explanation | None:
+    def _positions(self) -> _Explanation | None:
         left = any(sequences.side == "pre" for sequences in self.found.sequences)
         if not left or self.questions != {"amount"}:
             return None
@@ -185,7 +185,7 @@ class _Case:
             if (shape := self.run.value(number).shape)
         )
 
-    def _code_between(self) -> Explanation | None:
+    def _code_between(self) -> _Explanation | None:
         if self.leak.between is None:
             return None
         before, after = self.leak.between
@@ -196,7 +196,7 @@ class _Case:
         why = _("Code between layers in {layer} mixes the timesteps, and knows no mask.")
         return self._say("code", why, way_out)
 
-    def _mask_there(self) -> Explanation | None:
+    def _mask_there(self) -> _Explanation | None:
         """The mask reaches the call: it is not handed over, not used, or masks the wrong steps."""
         tensors = [
             (number, mask)
@@ -219,7 +219,7 @@ class _Case:
             )
         return self._mixes()
 
-    def _wrong_mask(self, number: int) -> Explanation:
+    def _wrong_mask(self, number: int) -> _Explanation:
         maker = self._maker_of_mask(number)
         if maker is not None and any(mask is not None for mask in maker.masks_in):
             why = _(
@@ -239,7 +239,7 @@ class _Case:
             return self._say("wrong_mask", why, self._by_hand(), maker)
         return self._say("wrong_mask", why, "mask_value", maker, value=value)
 
-    def _mixes(self) -> Explanation:
+    def _mixes(self) -> _Explanation:
         """The layer has the mask, and padding gets in all the same."""
         if self.raw is not None and self.raw.receives_mask:
             why = _("{layer} takes the mask and does not keep padding out with it.")
@@ -250,7 +250,7 @@ class _Case:
             return self._say("mixes", why, "windows", size=size, stride=stride)
         return self._say("mixes", why, self._recipe())
 
-    def _mask_gone(self) -> Explanation | None:
+    def _mask_gone(self) -> _Explanation | None:
         """No mask reaches the call: it was lost on the way, or none was ever made."""
         bare = [number for number in self._padded_inputs() if self._mask_in(number) is None]
         for number in bare:
@@ -283,7 +283,7 @@ class _Case:
         of_list = type(self.node.layer).__name__ in ("Attention", "AdditiveAttention")
         return "mask_by_hand" if self._takes_mask() and not of_list else self._recipe()
 
-    def _by_hand_behind(self, kind: str, why: str, cause: RawCall) -> Explanation:
+    def _by_hand_behind(self, kind: str, why: str, cause: RawCall) -> _Explanation:
         """The mask by hand behind a layer that may have changed the number of timesteps."""
         way_out = self._by_hand()
         if way_out != "mask_by_hand":

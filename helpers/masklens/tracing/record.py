@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from masklens.mask import attached_mask
+from masklens._keras import attached_mask, is_symbolic
 from masklens.tracing.calls import Mask, Shape
 
 # Stands for the mask of a symbolic tensor, whose values do not exist yet.
@@ -374,19 +374,6 @@ def _parameters(call: Callable[..., Any]) -> tuple[str, ...]:
 def is_array(value: Any) -> bool:
     """Says whether a value is a tensor or an array."""
     return hasattr(value, "shape") and hasattr(value, "dtype")
-
-
-def is_symbolic(tensor: Any) -> bool:
-    """Says whether a tensor stands for values that do not exist yet."""
-    return _symbolic_type(type(tensor).__mro__) or getattr(tensor, "is_meta", False)
-
-
-@lru_cache(maxsize=256)
-def _symbolic_type(bases: tuple[type, ...]) -> bool:
-    """Goes by the name of the type, as the backends' own checks would have them imported."""
-    # KerasTensor; TensorFlow's SymbolicTensor, in a graph; JAX's Tracer, while it compiles.
-    names = {base.__name__ for base in bases}
-    return not names.isdisjoint({"KerasTensor", "SymbolicTensor", "Tracer"})
 
 
 def _shape(tensor: Any) -> Shape:

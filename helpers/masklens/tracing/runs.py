@@ -8,21 +8,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from masklens.mask import attached_mask
-from masklens.tracing.calls import Mask
+from masklens._keras import (
+    all_layers,
+    attached_mask,
+    functions_as_python,
+    global_seeds,
+    is_symbolic,
+)
+from masklens.tracing.calls import Array, Mask
 from masklens.tracing.hooks import watching
 from masklens.tracing.record import (
     Recorder,
     is_array,
     is_mask_argument,
-    is_symbolic,
     mask_arguments,
     named_arguments,
 )
-
-Array = NDArray[Any]
 
 
 @dataclass(eq=False, slots=True)
@@ -327,33 +329,19 @@ def states(layer: Any) -> list[Any]:
     return [state for state in found if hasattr(state, "assign")]
 
 
-def global_seeds() -> list[Any]:
-    """The variable that counts Keras's random numbers that come of no layer's seeds, if any did."""
-    from keras.src.backend.common.global_state import get_global_attribute
-
-    # To ask Keras for it would make it, with a number from Python's.
-    generator = get_global_attribute("global_seed_generator")
-    return [] if generator is None else [generator.state]
-
-
-def all_layers(model: Any) -> list[Any]:
-    """Lists a model and all layers in it."""
-    return list(model._flatten_layers())
-
-
 @contextmanager
 def put_back(layers: Sequence[Any]) -> Iterator[None]:
     """Puts back, at the end of a block, what runs of a model change beside Keras's variables.
 
     These are plain attributes of layers, the losses that they have added, and variables that are
-    TensorFlow's own; see also `quiet`.
+    TensorFlow's own; see also `_quiet`.
 
     Args:
         layers: A model and its layers.
     """
     kept = [(layer, _Attributes(layer)) for layer in layers]
     try:
-        with quiet():
+        with _quiet():
             yield
     finally:
         for layer, attributes in kept:
@@ -361,7 +349,7 @@ def put_back(layers: Sequence[Any]) -> Iterator[None]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Keeps warnings silent and the random numbers of others as they are, within a block.
 
     What `tf.function` has compiled runs as Python in it, so that calls of layers are seen.
@@ -374,30 +362,6 @@ def quiet() -> Iterator[None]:
     finally:
         random.setstate(numbers[0])
         np.random.set_state(numbers[1])
-
-
-@contextmanager
-def functions_as_python() -> Iterator[None]:
-    """Runs what `tf.function` has compiled as plain Python, so that calls of layers are seen."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        yield
-        return
-    import tensorflow as tf
-    from tensorflow.python.eager import context
-
-    # Where a seed is set, this gives one to each operation that draws.
-    seeds = getattr(context.context(), "_rng", None)
-    drawn = seeds.getstate() if seeds is not None else None
-    before = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(before)
-        if seeds is not None:
-            seeds.setstate(drawn)
 
 
 class _Attributes:

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from masklens.language import translate as _
+from masklens._language import translate as _
+from masklens.tracing.calls import Array
 from masklens.tracing.evidence import masks_made, with_use
-from masklens.tracing.runs import Array, Player, Run
+from masklens.tracing.runs import Player, Run
 from masklens.tracing.sequences import Input, find_sequences
 
 
@@ -141,7 +142,7 @@ class _Scores:
     def _with_mask(self, value: Any, replacement: _Replacement) -> Any:
         import keras
 
-        from masklens.mask import attach_mask, attached_mask
+        from masklens._keras import attach_mask, attached_mask
 
         changed = replacement.of(np.asarray(keras.ops.convert_to_numpy(value)))
         tensor = keras.ops.convert_to_tensor(changed, dtype=value.dtype)

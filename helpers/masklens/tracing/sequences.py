@@ -5,14 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from masklens.language import translate as _
+from masklens._language import translate as _
 from masklens.padding import PaddedBatch
-from masklens.tracing.calls import Mask
+from masklens.tracing.calls import Array, Mask
 
-Array = NDArray[Any]
-Side = Literal["pre", "post"]
+_Side = Literal["pre", "post"]
 KnownFrom = Literal["argument", "batch", "model", "input", "zeros", "added"]
 
 
@@ -71,7 +69,7 @@ class Sequences:
     places: tuple[int, ...]
     valid: Mask
     known_from: KnownFrom
-    side: Side | None = field(init=False)
+    side: _Side | None = field(init=False)
 
     def __post_init__(self) -> None:
         """Finds the side."""
@@ -124,7 +122,7 @@ def find_sequences(inputs: Sequence[Input], made: Sequence[tuple[Array, Mask]]) 
                     _likeness(one, [inputs[p] for p in found[i].places]),
                 ),
             )
-            found[best] = replace_places(found[best], (*found[best].places, place))
+            found[best] = _replace_places(found[best], (*found[best].places, place))
         elif one.holds_ids or one.holds_features:
             zeros = _zeros_at_ends(one)
             rank = 2 if one.holds_features else one.array.ndim
@@ -133,7 +131,7 @@ def find_sequences(inputs: Sequence[Input], made: Sequence[tuple[Array, Mask]]) 
     return _joined(found)
 
 
-def replace_places(sequences: Sequences, places: tuple[int, ...]) -> Sequences:
+def _replace_places(sequences: Sequences, places: tuple[int, ...]) -> Sequences:
     """Gives sequences other places among the inputs."""
     return Sequences(places, sequences.valid, sequences.known_from)
 
@@ -358,14 +356,14 @@ def _joined(found: Sequence[Sequences]) -> list[Sequences]:
     for sequences in found:
         for at, other in enumerate(joined):
             if np.array_equal(other.valid, sequences.valid):
-                joined[at] = replace_places(other, (*other.places, *sequences.places))
+                joined[at] = _replace_places(other, (*other.places, *sequences.places))
                 break
         else:
             joined.append(sequences)
     return joined
 
 
-def _side(valid: Mask) -> Side | None:
+def _side(valid: Mask) -> _Side | None:
     """The side on which padding stands, along the last axis."""
     if valid.all() or not valid.size:
         return "post"

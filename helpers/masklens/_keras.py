@@ -1,0 +1,136 @@
+"""The one door to what Keras and TensorFlow keep private: masks on tensors, seeds, eager mode."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from masklens._language import translate as _
+
+
+def mask_of(tensor: Any) -> Any:
+    """Reads the mask that Keras has attached to a tensor.
+
+    A Keras layer hands its mask on beside the tensor, where no public function reads it. This
+    one asks `keras.src.backend.get_keras_mask`, as Keras's own layers do on every backend.
+
+    Args:
+        tensor: A tensor of the Keras backend in use, or a symbolic `keras.KerasTensor`.
+
+    Returns:
+        The mask as a boolean array, for most layers of shape (batch, time); True marks a
+        timestep to read. None if the tensor carries no mask. For a symbolic tensor, the
+        symbolic mask.
+
+    Raises:
+        TypeError: If `tensor` is no tensor.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> x = keras.layers.Embedding(10, 2, mask_zero=True)(np.array([[7, 3, 0]]))
+        >>> mask_of(x)
+        array([[ True,  True, False]])
+        >>> mask_of(x * 2) is None
+        True
+    """
+    # Not at the top: the command sets up TensorFlow's notices before Keras imports it.
+    import keras
+
+    symbolic = isinstance(tensor, keras.KerasTensor)
+    if not symbolic and not keras.ops.is_tensor(tensor):
+        raise TypeError(
+            _(
+                "mask_of reads the mask of a tensor, such as the output of a layer; "
+                "got {type}, which cannot carry one. Pass what the layer returned."
+            ).format(type=type(tensor).__name__)
+        )
+    mask = attached_mask(tensor)
+    if mask is None or symbolic:
+        return mask
+    return np.asarray(keras.ops.convert_to_numpy(mask), dtype=bool)
+
+
+def attached_mask(tensor: Any) -> Any:
+    """Reads the mask as it hangs on a tensor, in whatever form; None if there is none.
+
+    Args:
+        tensor: Anything; only what Keras has attached a mask to has one.
+
+    Returns:
+        The mask itself, for most layers a tensor of shape (batch, time); not a copy.
+    """
+    # Imported here because it is Keras's own, unlike everything else that masklens uses.
+    from keras.src.backend import get_keras_mask
+
+    return get_keras_mask(tensor)
+
+
+def attach_mask(tensor: Any, mask: Any) -> None:
+    """Attaches a mask to a tensor, in place of the one that it carries.
+
+    Args:
+        tensor: A tensor of the Keras backend in use.
+        mask: A boolean tensor, for most layers of shape (batch, time); None to take it away.
+    """
+    from keras.src.backend import set_keras_mask
+
+    set_keras_mask(tensor, mask)
+
+
+def is_symbolic(tensor: Any) -> bool:
+    """Says whether a tensor stands for values that do not exist yet."""
+    return _symbolic_type(type(tensor).__mro__) or getattr(tensor, "is_meta", False)
+
+
+@lru_cache(maxsize=256)
+def _symbolic_type(bases: tuple[type, ...]) -> bool:
+    """Goes by the name of the type, as the backends' own checks would have them imported."""
+    # KerasTensor; TensorFlow's SymbolicTensor, in a graph; JAX's Tracer, while it compiles.
+    names = {base.__name__ for base in bases}
+    return not names.isdisjoint({"KerasTensor", "SymbolicTensor", "Tracer"})
+
+
+def global_seeds() -> list[Any]:
+    """The variable that counts Keras's random numbers that come of no layer's seeds, if any did."""
+    from keras.src.backend.common.global_state import get_global_attribute
+
+    # To ask Keras for it would make it, with a number from Python's.
+    generator = get_global_attribute("global_seed_generator")
+    return [] if generator is None else [generator.state]
+
+
+def all_layers(model: Any) -> list[Any]:
+    """Lists a model and all layers in it."""
+    return list(model._flatten_layers())
+
+
+@contextmanager
+def functions_as_python() -> Iterator[None]:
+    """Runs what `tf.function` has compiled as plain Python, so that calls of layers are seen."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+    from tensorflow.python.eager import context
+
+    # Where a seed is set, this gives one to each operation that draws.
+    seeds = getattr(context.context(), "_rng", None)
+    drawn = seeds.getstate() if seeds is not None else None
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+        if seeds is not None:
+            seeds.setstate(drawn)
+
+
+def is_keras_layer(layer_type: type) -> bool:
+    """Whether a class is a layer that Keras ships, rather than somebody's own or the bare base."""
+    module = layer_type.__module__
+    return module.startswith("keras.src.layers.") and module != "keras.src.layers.layer"

@@ -1,0 +1,1 @@
+"""Drawing: a batch, a mask or a trace as a picture, in HTML and in text."""

@@ -1,0 +1,134 @@
+"""What a trace answers, in words: whether padding gets into the answer, the loss, the metrics."""
+
+import math
+
+from masklens._language import translate as _
+from masklens.drawing.trace_words import MOST_PERCENT, Words, figure, rounded
+from masklens.tracing.findings import Findings
+
+
+def headline(found: Findings, error: BaseException | None = None) -> Words:
+    """Answers in one sentence whether padding gets into the answer.
+
+    Args:
+        found: The trace.
+        error: What stopped the model, if something did.
+
+    Returns:
+        The sentence: red where padding gets in, blue where it does not, grey without a verdict.
+    """
+    if error is not None:
+        return Words(_("The model stopped, so there is no verdict."), "grey")
+    moves = found.moves
+    if moves is None:
+        return Words(found.why_no_verdict, "grey")
+    if moves == 0:
+        return Words(_what_stays(found), "blue")
+    return Words(_what_moves(found, moves), "red", "broken" if math.isnan(moves) else "leak")
+
+
+def _what_stays(found: Findings) -> str:
+    if found.moves_by["amount"] is None:
+        return _("Padding does not change the answer at this length.")
+    if found.moves_by["content"] is None and found.known_from != "model":
+        return _("More padding does not change the answer.")
+    # What stands where a model makes its mask of the very values is not padding if it changes.
+    return _("Padding does not change the answer.")
+
+
+def _what_moves(found: Findings, moves: float) -> str:
+    if math.isnan(moves):
+        return _("The answer is not a number (NaN), so whether padding gets in cannot be told.")
+    if math.isinf(moves):
+        return _("Padding gets into the answer: with other padding it is NaN or infinite.")
+    template = (
+        _("{times} times its largest value")
+        if moves >= MOST_PERCENT
+        else _("{percent} % of its largest value")
+    )
+    number = rounded(moves if moves >= MOST_PERCENT else max(100 * moves, 0.001))
+    how_far = template.format(times=number, percent=number)
+    if found.hidden:
+        said = _(
+            "Padding does not change the answer yet, but will get in once weights that are still "
+            "0 or 1 have been trained: with other values for them, the answer moves by {how_far}."
+        )
+    elif not found.moves_by["content"] and not found.moves_by["amount"]:
+        said = _("The other rows of the batch get into a row's answer: it moves by {how_far}.")
+    else:
+        said = _("Padding gets into the answer: it moves by {how_far}.")
+    return said.format(how_far=how_far)
+
+
+def questions(found: Findings) -> list[tuple[str, Words]]:
+    """Lists the three questions and how far the answer moves with each.
+
+    Args:
+        found: The trace.
+
+    Returns:
+        The questions by name, each with its figure; empty without a verdict.
+    """
+    names = {
+        "content": _("what stands in the padding"),
+        "amount": _("how much of it there is"),
+        "rows": _("the other rows"),
+    }
+    if not any(value is not None for value in found.moves_by.values()):
+        return []
+    return [
+        (names[question], Words(_("(not asked)"), "grey"))
+        if value is None
+        else (names[question], Words(figure(value), "red" if value else "grey"))
+        for question, value in found.moves_by.items()
+    ]
+
+
+def remarks(found: Findings) -> list[str]:
+    """Says what told which timesteps are padding, and that symbolic calls have no values.
+
+    Args:
+        found: The trace.
+
+    Returns:
+        A sentence each, with code in backticks.
+    """
+    said = []
+    if found.moves is not None and found.known_from is not None:
+        said.append(
+            {
+                "argument": _("Which timesteps are padding is known from `mask=`."),
+                "batch": _("Which timesteps are padding is known from the padded batch."),
+                "model": _(
+                    "Which timesteps are padding is known from the mask that the model makes."
+                ),
+                "input": _("Which timesteps are padding is known from the mask among the inputs."),
+                "zeros": _(
+                    "Zeros at the ends of rows were taken for padding; `mask=` says otherwise."
+                ),
+                "added": _("The batch had no padding, so some was added."),
+            }[found.known_from]
+        )
+    if any(call.symbolic for call in found.calls):
+        said.append(_("Symbolic calls, as while a model is built, have masks without values."))
+    return said
+
+
+def score_words(found: Findings) -> list[tuple[str, Words]]:
+    """Says of the loss and of each metric whether it reads padding.
+
+    Args:
+        found: The trace.
+
+    Returns:
+        Their names, each with what was found.
+    """
+    return [
+        (
+            name,
+            Words(_("reads padding: moves by {figure}").format(figure=figure(value)), "red", "leak")
+            if value
+            else Words(_("does not read padding"), "blue"),
+        )
+        for name, value in found.scores.items()
+    ]

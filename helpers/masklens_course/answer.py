@@ -1,0 +1,283 @@
+"""Looks at a learner's answer: is it blank, what does it return, on which of its lines it fails."""
+
+import copy
+import dis
+import inspect
+import linecache
+import re
+import sysconfig
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, FunctionType, TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masklens._language import translate as _
+
+# Where code stands that no learner wrote: this library, what was installed, Python itself.
+_NOT_THE_LEARNERS = tuple(
+    str(Path(folder).resolve())
+    for folder in (
+        str(Path(__file__).parents[1]),
+        *(sysconfig.get_paths()[name] for name in ("purelib", "platlib", "stdlib")),
+    )
+)
+# These may stand elsewhere, where somebody tries another version of them.
+_LIBRARIES = {"keras", "masklens", "masklens_course", "numpy", "tensorflow"}
+_MOST_LINES = 3
+_MOST_CHARACTERS = 300
+# The colours of a terminal, and the devices that TensorFlow names before it says what is wrong.
+_NOISE = re.compile(r"\x1b\[[0-9;]*m|\{\{.*?\}\}")
+# A function that does nothing loads None and returns it, in one step or in two.
+_IDLE = {"RESUME", "NOP", "RETURN_VALUE"}
+_DEPTH = 4  # how far down a nested list is searched for what is left blank
+
+
+@dataclass
+class DiagnosedError(Exception):
+    """Raised where an answer is wrong in a way that is the same for every question.
+
+    Attributes:
+        code: Which: a key of `masklens_course.checks.COMMON_MISTAKES`.
+    """
+
+    code: str
+
+
+@dataclass(frozen=True)
+class Raised:
+    """Stands for a result that there is not, because the code raised.
+
+    Attributes:
+        error: What it raised.
+    """
+
+    error: Exception
+
+
+def call(answer: Callable[..., Any], *inputs: Any) -> Any:
+    """Calls what a learner wrote with copies of the inputs.
+
+    Args:
+        answer: The function, layer or class.
+        inputs: What to call it with; arrays and lists are copied, tensors cannot change.
+
+    Returns:
+        What it returned.
+
+    Raises:
+        DiagnosedError: If it takes other arguments (`wrong-arguments`), or changes the arrays and
+            lists that it was given (`changes-its-input`).
+
+    Example:
+        >>> call(sorted, [3, 1])
+        [1, 3]
+        >>> call(list.sort, [3, 1])
+        Traceback (most recent call last):
+        masklens_course.answer.DiagnosedError: changes-its-input
+    """
+    try:
+        inspect.signature(answer).bind(*inputs)
+    except TypeError as error:
+        raise DiagnosedError("wrong-arguments") from error
+    except ValueError:
+        pass  # some functions written in C have no signature to look at
+    given = [_copy(value) for value in inputs]
+    result = answer(*given)
+    if any(_differs(before, after) for before, after in zip(inputs, given, strict=True)):
+        raise DiagnosedError("changes-its-input")
+    return result
+
+
+def trying(function: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
+    """Calls a function whose failure is something to diagnose.
+
+    Args:
+        function: The function.
+        inputs: What to call it with.
+        named: Its named arguments.
+
+    Returns:
+        Its result; `Raised` where it raised an exception other than `DiagnosedError`.
+
+    Example:
+        >>> trying(int, "3"), trying(int, "three")
+        (3, Raised(error=ValueError("invalid literal for int() with base 10: 'three'")))
+    """
+    try:
+        return function(*inputs, **named)
+    except DiagnosedError:
+        raise
+    except Exception as error:
+        return Raised(error)
+
+
+def numbers(result: Any) -> NDArray[Any]:
+    """Takes the numbers or booleans out of what a learner returned or wrote down.
+
+    Args:
+        result: An array, a tensor, a number, or lists of these.
+
+    Returns:
+        An array of numbers or booleans, of whatever shape.
+
+    Raises:
+        DiagnosedError: If there is nothing (`returns-nothing`), or no numbers (`not-numbers`).
+
+    Example:
+        >>> numbers([[True, False]])
+        array([[ True, False]])
+        >>> numbers(None)
+        Traceback (most recent call last):
+        masklens_course.answer.DiagnosedError: returns-nothing
+    """
+    if result is None:
+        raise DiagnosedError("returns-nothing")
+    try:
+        array = np.asarray(result)
+    except Exception as error:  # a symbolic tensor, lists of several lengths: each raises its own
+        raise DiagnosedError("not-numbers") from error
+    if array.dtype.kind not in "biuf":
+        raise DiagnosedError("not-numbers")
+    return array
+
+
+def same(result: Any, expected: Any, tolerance: float = 1e-4) -> bool:
+    """Says whether a result has the shape and the values that are expected; it never raises.
+
+    Args:
+        result: An array, or anything else.
+        expected: The right array; NaN in it is expected to be NaN.
+        tolerance: By how much each number may differ.
+
+    Returns:
+        Whether the two agree.
+
+    Example:
+        >>> same([1, 2], [1, 2.00001]), same([[1, 2]], [1, 2]), same(None, [1])
+        (True, False, False)
+    """
+    try:
+        ours, theirs = np.asarray(result), np.asarray(expected)
+        return ours.shape == theirs.shape and bool(
+            np.allclose(ours, theirs, rtol=0, atol=tolerance, equal_nan=True)
+        )
+    except Exception:  # whatever it is, it is not the same
+        return False
+
+
+def is_blank(answer: Any) -> bool:
+    """Says whether an answer is still the stub: `...`, or a function or class that does nothing.
+
+    Args:
+        answer: Whatever was handed in.
+
+    Returns:
+        Whether there is nothing to judge.
+
+    Example:
+        >>> def masked_mean(x, mask): ...
+        >>> is_blank(masked_mean), is_blank([[3, ...]]), is_blank(len)
+        (True, True, False)
+    """
+    if isinstance(answer, type):
+        own = [name for name in vars(answer) if not name.startswith("__") or name == "__init__"]
+        return not own
+    return _does_nothing(answer) or _holds_ellipsis(answer, _DEPTH)
+
+
+def has_blanks(answer: Any) -> bool:
+    """Says whether a part of an answer is still a stub: a method of a class that does nothing.
+
+    Args:
+        answer: Whatever was handed in.
+
+    Returns:
+        Whether some part was left blank.
+
+    Example:
+        >>> class Layer:
+        ...     def call(self, x): ...
+        >>> has_blanks(Layer)
+        True
+    """
+    return isinstance(answer, type) and any(map(_does_nothing, vars(answer).values()))
+
+
+def learner_lines(error: BaseException) -> tuple[str, ...]:
+    """Finds the learner's own lines on the way to an error, the last few of them.
+
+    Args:
+        error: What was raised.
+
+    Returns:
+        One text per line of code: the function, the number of the line in its cell, and the line.
+    """
+    found = []
+    traceback: TracebackType | None = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if _is_the_learners(traceback.tb_frame):
+            line = linecache.getline(code.co_filename, traceback.tb_lineno).strip()
+            place = _("line {number} in {function}").format(
+                number=traceback.tb_lineno, function=code.co_name
+            )
+            found.append(f"{place}: {line}".rstrip(": "))
+        traceback = traceback.tb_next
+    return tuple(found[-_MOST_LINES:])
+
+
+def _is_the_learners(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__")).split(".")[0]
+    installed = str(Path(frame.f_code.co_filename).resolve()).startswith(_NOT_THE_LEARNERS)
+    return not installed and package not in _LIBRARIES
+
+
+def short_message(error: BaseException) -> str:
+    """Shortens an error to its kind and what it says first, without what only a terminal needs.
+
+    Args:
+        error: What was raised.
+
+    Returns:
+        One line, of at most 300 characters.
+
+    Example:
+        >>> short_message(ValueError("no mask\\n\\nArguments received by call: ..."))
+        'ValueError: no mask'
+    """
+    message = _NOISE.sub("", str(error)).split("\n\nArguments received")[0]
+    text = " ".join(f"{type(error).__name__}: {message}".split()).rstrip(": ")
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
+
+
+def _copy(value: Any) -> Any:
+    return copy.deepcopy(value) if isinstance(value, np.ndarray | list | dict) else value
+
+
+def _differs(before: Any, after: Any) -> bool:
+    if isinstance(before, np.ndarray):
+        return bool(before.shape != after.shape or before.tobytes() != after.tobytes())
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) != len(after) or any(map(_differs, before, after))
+    return bool(isinstance(before, dict | int | float | str) and before != after)
+
+
+def _does_nothing(function: Any) -> bool:
+    if not isinstance(function, FunctionType):
+        return False
+    done = [step for step in dis.get_instructions(function) if step.opname not in _IDLE]
+    return len(done) <= 1 and all(step.argval is None for step in done)
+
+
+def _holds_ellipsis(value: Any, depth: int) -> bool:
+    if value is Ellipsis:
+        return True
+    if depth and isinstance(value, dict):
+        value = list(value.values())
+    if depth and isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return any(_holds_ellipsis(part, depth - 1) for part in value)
+    return False

@@ -1,0 +1,65 @@
+"""A learner's mask or ids beside the right ones, with the timesteps that differ marked."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masklens._language import translate as _
+from masklens.drawing.picture import Picture, picture_of
+from masklens.drawing.table import Cell, Kind, Table, numbered
+
+_MOST_ROWS, _MOST_STEPS = 8, 16
+
+
+def beside(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
+    """Shows what a learner's code gave beside what is right, if it can be drawn as a table.
+
+    Args:
+        yours: What the learner's code gave: booleans or numbers of shape (batch, time), or (time,).
+        right: The right one.
+        reveal: Whether to show the right one, too; not where it is itself the answer.
+
+    Returns:
+        The tables, in the first of which a cross marks each timestep that differs; None if it has
+        another rank or is larger than 8 by 16.
+
+    Example:
+        >>> beside([[True, True]], [[True, False]])
+        yours (✕ differs)
+           0   1
+        0  ■  ■✕
+        <BLANKLINE>
+        right answer
+           0  1
+        0  ■  □
+    """
+    ours, theirs = np.asarray(yours), np.asarray(right)
+    if ours.ndim == theirs.ndim == 1:
+        ours, theirs = ours[None], theirs[None]
+    if not (_drawable(ours) and _drawable(theirs)):
+        return None
+    wrong = np.ones(ours.shape, bool)
+    if ours.shape == theirs.shape:
+        wrong = ~np.isclose(ours.astype(float), theirs.astype(float), atol=1e-4, equal_nan=True)
+    tables = [_table(ours, wrong, _("yours (✕ differs)") if wrong.any() else _("yours"))]
+    if reveal:
+        tables.append(_table(theirs, np.zeros(theirs.shape, bool), _("right answer")))
+    return picture_of(*tables)
+
+
+def _drawable(array: NDArray[Any]) -> bool:
+    small = array.ndim == 2 and 0 < len(array) <= _MOST_ROWS and 0 < array.shape[1] <= _MOST_STEPS
+    return small and array.dtype.kind in "biuf"
+
+
+def _table(array: NDArray[Any], wrong: NDArray[np.bool_], caption: str) -> Table:
+    rows = [list(map(_cell, row, marks)) for row, marks in zip(array, wrong, strict=True)]
+    return Table(caption, ("", *map(str, range(array.shape[1]))), numbered(rows))
+
+
+def _cell(value: Any, wrong: bool) -> Cell:
+    if isinstance(value, np.bool_):
+        kinds: tuple[Kind, Kind] = ("true-wrong", "false-wrong") if wrong else ("true", "false")
+        return Cell(kinds[0] if value else kinds[1])
+    return Cell("token-wrong" if wrong else "token", f"{value:.4g}")

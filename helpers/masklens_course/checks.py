@@ -1,0 +1,320 @@
+"""Questions, the conditions that a right answer meets, and how an answer is judged by them."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from types import BuiltinFunctionType, FunctionType
+from typing import Any, Literal
+
+from masklens._language import get_language, mark
+from masklens._language import translate as _
+from masklens.drawing.picture import Picture
+from masklens_course.answer import (
+    DiagnosedError,
+    has_blanks,
+    is_blank,
+    learner_lines,
+    short_message,
+)
+from masklens_course.guarded import SECONDS, Outcome, run_guarded
+from masklens_course.solved import record
+from masklens_course.verdict import Kind, Verdict, note
+
+_SOLUTIONS = Path(__file__).parent / "questions" / "solutions"
+
+# Mistakes that can be made with every question: a condition of none, recognised by all.
+COMMON_MISTAKES = {
+    "not-a-function": mark(
+        "The check takes a function, but this is none. Hand over the function itself, without "
+        "calling it: its name, without parentheses."
+    ),
+    "not-a-class": mark(
+        "The check takes the class itself and makes its own instances of it. Hand over the name of "
+        "the class, without parentheses."
+    ),
+    "not-a-layer": mark(
+        "The class is no layer. It inherits from `keras.layers.Layer` in the stub: keep that line."
+    ),
+    "not-a-value": mark(
+        "The check takes a value, such as a list or an array, but this is a function or a class."
+    ),
+    "wrong-arguments": mark(
+        "It does not take the arguments that it is called with. Keep the arguments of the stub, in "
+        "their order."
+    ),
+    "changes-its-input": mark(
+        "It changes the array or list that it was given. Whoever calls it may still need that one: "
+        "make a new one, and return it."
+    ),
+    "returns-nothing": mark("It gives None. Is there a `return` missing?"),
+    "not-numbers": mark(
+        "It gives something from which no array of numbers or booleans can be made. If it holds "
+        "lists, are they of the same length?"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A diagnosis: what a learner thought, or overlooked, who does not meet a condition.
+
+    Attributes:
+        code: Its name, unique within the question, such as `"counts-padding"`.
+        sentence: What to tell the learner, marked for translation.
+        recognise: Takes what was observed, and says whether this is it.
+        picture: Draws what the sentence speaks of from what was observed, or gives None.
+    """
+
+    code: str
+    sentence: str
+    recognise: Callable[[Any], bool]
+    picture: Callable[[Any], Picture | None] | None = None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One property that a right answer's behaviour has.
+
+    Attributes:
+        code: The name of the fault if it does not hold and no mistake is recognised.
+        sentence: What to tell the learner then, marked for translation.
+        holds: Takes what was observed, and says whether the property holds.
+        mistakes: Why it may not hold; the first that is recognised names the fault.
+        picture: As in `Mistake`; also for the mistakes that have none of their own.
+    """
+
+    code: str
+    sentence: str
+    holds: Callable[[Any], bool]
+    mistakes: tuple[Mistake, ...] = ()
+    picture: Callable[[Any], Picture | None] | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """An exercise's question: it checks answers, gives hints, and shows its solution.
+
+    Attributes:
+        name: What `masklens.question` calls it by.
+        title: Its title, marked for translation.
+        lesson: The lesson that it belongs to, such as `"01_padding"`.
+        minutes: How long it takes, about.
+        kind: Whether a value, a function or a class of layers is handed in.
+        observe: Runs the learner's answer, and returns what the conditions look at.
+        conditions: What a right answer meets; the first that does not hold decides.
+        hints: From a nudge to nearly the answer, marked for translation.
+        why: Why the solution is right, marked for translation.
+    """
+
+    name: str
+    title: str
+    lesson: str
+    minutes: int
+    kind: Literal["value", "function", "class"]
+    observe: Callable[[Any], Any]
+    conditions: tuple[Condition, ...]
+    hints: tuple[str, ...]
+    why: str
+
+    def __repr__(self) -> str:
+        """The question on one line."""
+        return f"{self.name}: {_(self.title)}"
+
+    def check(self, answer: Any) -> Verdict:
+        """Judges an answer by what it does, and remembers that the question was tried or solved.
+
+        Args:
+            answer: The value, the function or the class.
+
+        Returns:
+            The verdict, which a notebook shows as a picture. A check raises nothing, changes
+            nothing of the learner's, and stops code that runs for longer than 10 seconds.
+
+        Example:
+            >>> from masklens_course.questions import question
+            >>> question("pad-by-hand").check(...).kind
+            'blank'
+        """
+        if os.environ.get("NBGRADER_EXECUTION") == "validate":
+            # It has no hidden tests then, and takes for right what raises nothing.
+            self.grade(answer)
+        verdict = judge(self, answer)
+        return verdict if verdict.kind == "blank" else _remembered(verdict)
+
+    def hint(self) -> Picture:
+        """Gives a hint; asked again, it gives the next one, and after the last the first.
+
+        Returns:
+            The hint, which a notebook shows as a picture.
+
+        Example:
+            >>> from masklens_course.questions import question
+            >>> len(question("pad-by-hand").hint().text.splitlines())
+            2
+        """
+        given = _hints_given.get(self.name, 0)
+        _hints_given[self.name] = given + 1
+        number = given % len(self.hints)
+        title = _("Hint {number} of {all}").format(number=number + 1, all=len(self.hints))
+        return note(title, _(self.hints[number]))
+
+    def solution(self) -> Picture:
+        """Shows a right answer, and why it is right.
+
+        Returns:
+            The code and the reason, which a notebook shows as a picture.
+
+        Example:
+            >>> from masklens_course.questions import question
+            >>> "padded" in question("pad-by-hand").solution().text
+            True
+        """
+        language = get_language()
+        known = language if (_SOLUTIONS / f"{language}.json").exists() else "en"
+        return note(_("A right answer"), _(self.why), _solutions(known)[self.name])
+
+    def grade(self, answer: Any) -> None:
+        """Raises unless an answer is right, as a grader such as nbgrader expects.
+
+        In a notebook it shows the verdict first, so that a student's feedback holds its picture.
+
+        Args:
+            answer: The value, the function or the class.
+
+        Raises:
+            WrongAnswerError: If it is wrong, blank, or does not run; the message ends in the code.
+
+        Example:
+            >>> from masklens_course.questions import question
+            >>> question("pad-by-hand").grade([])  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+            masklens_course.checks.WrongAnswerError: Not yet: ... [wrong-shape]
+        """
+        verdict = judge(self, answer)
+        if verdict.kind != "right":
+            _display(verdict)
+            raise WrongAnswerError(str(verdict))
+
+
+class WrongAnswerError(AssertionError):
+    """Raised by `Question.grade`; its message is the verdict on one line."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback, which leads through this library only."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+def _display(verdict: Verdict) -> None:
+    interactive = sys.modules.get("IPython")
+    if interactive and interactive.get_ipython():
+        interactive.display.display(verdict)
+
+
+_hints_given: dict[str, int] = {}
+
+
+def judge(question: Question, answer: Any) -> Verdict:
+    """Judges an answer.
+
+    Args:
+        question: The question.
+        answer: Whatever was handed in.
+
+    Returns:
+        The verdict; whatever the answer is or does, there is one.
+
+    Example:
+        >>> from masklens_course.questions import question
+        >>> judge(question("pad-by-hand"), None).code
+        'returns-nothing'
+    """
+    give = partial(_verdict, question)
+    if is_blank(answer):
+        return give("blank", "blank", _BLANK)
+    if code := _another_kind(question.kind, answer):
+        return give("wrong", code, COMMON_MISTAKES[code])
+    outcome = run_guarded(lambda: question.observe(answer))
+    if outcome.late or outcome.error:
+        verdict = _stopped(give, outcome)
+    else:
+        verdict = _by_conditions(give, question, outcome)
+    if verdict.kind != "right" and has_blanks(answer):
+        return give("blank", "blank", _BLANK)
+    return verdict
+
+
+_BLANK = mark("There is still `...` to fill in.")
+
+
+def _verdict(question: Question, kind: Kind, code: str, sentence: str, **more: Any) -> Verdict:
+    return Verdict(kind, code, question.name, _(question.title), _(sentence), **more)
+
+
+def _by_conditions(give: Callable[..., Verdict], question: Question, outcome: Outcome) -> Verdict:
+    seen, printed = outcome.value, outcome.printed
+    try:
+        for condition in question.conditions:
+            if not condition.holds(seen):
+                fault = next((m for m in condition.mistakes if m.recognise(seen)), condition)
+                draw = fault.picture or condition.picture
+                picture = draw(seen) if draw else None
+                return give("wrong", fault.code, fault.sentence, picture=picture, printed=printed)
+    except Exception as error:  # the answer is so odd that looking at it fails
+        return give("broken", "unusable", _UNUSABLE, lines=(short_message(error),))
+    return give("right", "right", question.why, printed=printed)
+
+
+_UNUSABLE = mark(
+    "Your code ran, but the check can do nothing with what it gave. Compare its kind and its "
+    "shape with what the task asks for."
+)
+
+
+def _stopped(give: Callable[..., Verdict], outcome: Outcome) -> Verdict:
+    """The verdict on code that did not run to its end."""
+    error, printed = outcome.error, outcome.printed
+    if error is None:
+        late = _("It took longer than {seconds} seconds and was stopped. Does a loop end?")
+        return give("broken", "too-slow", late.format(seconds=SECONDS), printed=printed)
+    if isinstance(error, DiagnosedError):
+        return give("wrong", error.code, COMMON_MISTAKES[error.code], printed=printed)
+    lines = learner_lines(error)
+    if isinstance(error, SystemExit):
+        return give("broken", "exits", _EXITS, lines=lines, printed=printed)
+    sentence = _BROKEN if lines else _UNUSABLE
+    code = "error" if lines else "unusable"
+    return give("broken", code, sentence, lines=(*lines, short_message(error)), printed=printed)
+
+
+_EXITS = mark("It ends Python, as `exit()` does. Return a value instead.")
+_BROKEN = mark("Your code raised an exception. The last line says which, those above it say where.")
+
+
+def _another_kind(kind: str, answer: Any) -> str:
+    """The common mistake of handing in another kind of thing; empty if the kind is right."""
+    import keras  # before the clock starts, too: the first import takes seconds
+
+    if kind == "class":
+        if not isinstance(answer, type):
+            return "not-a-class"
+        return "" if issubclass(answer, keras.layers.Layer) else "not-a-layer"
+    if kind == "function":
+        # A layer can be called, but a call would build it, and it is the learner's own.
+        is_function = callable(answer) and not isinstance(answer, type | keras.layers.Layer)
+        return "" if is_function else "not-a-function"
+    return "not-a-value" if isinstance(answer, type | FunctionType | BuiltinFunctionType) else ""
+
+
+def _remembered(verdict: Verdict) -> Verdict:
+    return replace(verdict, note=record(verdict.question, verdict.kind))
+
+
+@cache
+def _solutions(language: str) -> dict[str, str]:
+    text = (_SOLUTIONS / f"{language}.json").read_text(encoding="utf-8")
+    solutions: dict[str, str] = json.loads(text)
+    return solutions

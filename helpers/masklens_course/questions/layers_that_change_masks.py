@@ -1,0 +1,420 @@
+"""Questions on layers that change time: one cuts it, one joins two, one makes it half as long."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masklens._language import mark
+from masklens.drawing.picture import Picture
+from masklens_course.answer import Raised, same, trying
+from masklens_course.beside import beside
+from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.mistakes import mask_of_floats, mask_with_features, wrong_shape
+from masklens_course.own_layers import (
+    IN_A_MODEL,
+    WITHOUT_A_MASK,
+    Masked,
+    Ran,
+    error_picture,
+    first_mask,
+    first_values,
+    in_a_model,
+    in_model,
+    make,
+    mask_lost,
+    masks_agree,
+    on_arrays,
+    run,
+    values_agree,
+)
+
+_LESSON = "05_layers_that_change_masks"
+
+
+def _sequences(rows: list[str], first: float = 0.1) -> Masked:
+    """Values that are all different, with a mask that is written as in "110": a 1 is True."""
+    mask = np.array([[step == "1" for step in row] for row in rows])
+    values = first + np.arange(2 * mask.size, dtype="float32") / 10
+    return Masked(values.reshape(*mask.shape, 2), mask)
+
+
+def _right(seen: Ran) -> Masked:
+    return seen.right[0]
+
+
+_TITLE_STEPS = 2
+_ARTICLES = _sequences(["101110", "111111", "110100"])
+
+
+def _cut(given: Masked, steps: int) -> tuple[Masked, ...]:
+    parts = slice(None, steps), slice(steps, None)
+    return tuple(Masked(given.values[:, part], given.sure_mask[:, part]) for part in parts)
+
+
+def _masks_lost(seen: Ran) -> int:
+    return sum(output.mask is None for output in seen.outputs)
+
+
+def _any_is_whole(seen: Ran) -> bool:
+    return any(same(output.mask, _ARTICLES.mask) for output in seen.outputs)
+
+
+_SPLIT_AT = Question(
+    name="split-at",
+    title=mark("Cut off the title"),
+    lesson=_LESSON,
+    minutes=10,
+    kind="class",
+    observe=lambda answer: run(
+        make(answer, _TITLE_STEPS), _cut(_ARTICLES, _TITLE_STEPS), _ARTICLES
+    ),
+    conditions=(
+        Condition(
+            "wrong-values",
+            mark("The two tensors are not the first `steps` timesteps and all that follow."),
+            values_agree,
+            (
+                Mistake(
+                    "not-two-tensors",
+                    mark("Two tensors should come out: the title, and the text."),
+                    lambda seen: len(seen.outputs) != 2,
+                ),
+                Mistake(
+                    "cuts-in-the-middle",
+                    mark(
+                        "It cuts in the middle of the time axis, wherever the title ends. "
+                        "Cut behind the first `steps` timesteps."
+                    ),
+                    lambda seen: seen.outputs[0].values.shape == (3, 3, 2),
+                ),
+            ),
+        ),
+        Condition(
+            "wrong-masks",
+            mark("A mask is not the part of the mask that belongs to its timesteps."),
+            lambda seen: masks_agree(seen.outputs, seen.right),
+            (
+                Mistake(
+                    "loses-the-masks",
+                    mark(
+                        "Neither tensor carries a mask. Keras drops it unless the layer says, in "
+                        "`compute_mask`, what becomes of it. Is the method there, with a `return`?"
+                    ),
+                    lambda seen: _masks_lost(seen) == 2,
+                ),
+                Mistake(
+                    "hands-on-the-whole-mask",
+                    mark(
+                        "A tensor carries the mask of all timesteps, though it holds only some of "
+                        "them. The mask has to be cut where the timesteps are cut."
+                    ),
+                    _any_is_whole,
+                ),
+                Mistake(
+                    "one-mask-for-two",
+                    mark(
+                        "Only one of the two tensors carries a mask. Two outputs need two masks: "
+                        "`compute_mask` returns both, in the order of the outputs."
+                    ),
+                    lambda seen: _masks_lost(seen) == 1,
+                ),
+                Mistake(
+                    "swaps-the-masks",
+                    mark("The masks are swapped: the title carries that of the text."),
+                    lambda seen: same(seen.outputs[0].mask, seen.right[1].mask),
+                ),
+            ),
+            Ran.mask_beside,
+        ),
+        WITHOUT_A_MASK,
+        IN_A_MODEL,
+    ),
+    hints=(
+        mark("Cut in `call`. Then cut the mask in `compute_mask`, in just the same way."),
+        mark("`compute_mask(self, inputs, mask=None)` returns a list of two masks, or None."),
+        mark("Slices work on all tensors: `inputs[:, : self.steps]` and `mask[:, : self.steps]`."),
+    ),
+    why=mark(
+        "What `call` does to the timesteps, `compute_mask` does to the mask, with slices or "
+        "functions that symbolic tensors know. Two outputs carry two masks."
+    ),
+)
+
+_PROMPT = _sequences(["1110", "1111", "0110"])
+_WORDS = _sequences(["1101", "0111", "1100"], first=5)
+_PREFIX = Masked(np.full((3, 2, 2), 7, "float32"))
+_UNMASKED = Masked(_WORDS.values)
+
+
+@dataclass(frozen=True)
+class _Joined(Ran):
+    """What the layer gave, also where one of the sequences carries no mask.
+
+    Attributes:
+        first_bare: The first sequence carries no mask, and is shorter.
+        second_bare: The second one carries none.
+    """
+
+    first_bare: tuple[Masked, ...] | Raised
+    second_bare: tuple[Masked, ...] | Raised
+
+    def one_bare(self) -> list[tuple[tuple[Masked, ...] | Raised, Masked]]:
+        """What the layer gave where one mask is missing, each with what is right."""
+        return [
+            (self.first_bare, _joined(_PREFIX, _WORDS)),
+            (self.second_bare, _joined(_PROMPT, _UNMASKED)),
+        ]
+
+
+def _joined(*given: Masked, missing: bool = True) -> Masked:
+    masks = [np.full(g.values.shape[:2], missing) if g.mask is None else g.mask for g in given]
+    return Masked(np.concatenate([g.values for g in given], axis=1), np.concatenate(masks, axis=1))
+
+
+def _join(answer: Any) -> _Joined:
+    layer = make(answer)
+    ran = run(layer, (_joined(_PROMPT, _WORDS),), _PROMPT, _WORDS)
+    return _Joined(
+        outputs=ran.outputs,
+        right=ran.right,
+        bare=ran.bare,
+        in_model=trying(in_model, layer, _PREFIX, _WORDS),
+        first_bare=trying(on_arrays, layer, _PREFIX, _WORDS),
+        second_bare=trying(on_arrays, layer, _PROMPT, _UNMASKED),
+    )
+
+
+def _all_read(seen: Ran) -> bool:
+    if isinstance(seen.bare, Raised):
+        return False
+    return all(output.mask is None or bool(np.all(output.mask)) for output in seen.bare)
+
+
+def _combinations() -> list[NDArray[np.bool_]]:
+    first, second = _PROMPT.sure_mask, _WORDS.sure_mask
+    return [first | second, first & second]
+
+
+def _failed_with_one(seen: _Joined) -> list[Raised]:
+    return [outputs for outputs, _right in seen.one_bare() if isinstance(outputs, Raised)]
+
+
+def _bare_mask_beside(seen: _Joined) -> Picture | None:
+    for outputs, right in seen.one_bare():
+        if not masks_agree(outputs, (right,)):
+            return None if isinstance(outputs, Raised) else beside(outputs[0].mask, right.mask)
+    return None
+
+
+def _missing_is_padding(seen: _Joined) -> bool:
+    padded = (_joined(_PREFIX, _WORDS, missing=False),)
+    return masks_agree(seen.first_bare, padded)
+
+
+_TEMPORAL_CONCAT = Question(
+    name="temporal-concat",
+    title=mark("Put a prompt before the words"),
+    lesson=_LESSON,
+    minutes=15,
+    kind="class",
+    observe=_join,
+    conditions=(
+        Condition(
+            "wrong-values",
+            mark("The values are not those of the first sequence and, behind them, the second."),
+            values_agree,
+            (
+                Mistake(
+                    "wrong-axis",
+                    mark("The sequences are not joined along time. Which axis is time?"),
+                    lambda seen: first_values(seen).shape in ((6, 4, 2), (3, 4, 4)),
+                ),
+                Mistake(
+                    "wrong-order",
+                    mark("The second sequence stands in front of the first."),
+                    lambda seen: same(first_values(seen), _joined(_WORDS, _PROMPT).values),
+                ),
+            ),
+        ),
+        Condition(
+            "wrong-mask",
+            mark("The mask is not that of the first sequence and, behind it, that of the second."),
+            lambda seen: masks_agree(seen.outputs, seen.right),
+            (
+                mask_lost(first_mask),
+                Mistake(
+                    "mask-of-one",
+                    mark(
+                        "The output carries the mask of one of the sequences. It has to cover the "
+                        "timesteps of both. Keras hands `compute_mask` a list of two masks."
+                    ),
+                    lambda seen: any(same(first_mask(seen), g.mask) for g in (_PROMPT, _WORDS)),
+                ),
+                Mistake(
+                    "combines-the-masks",
+                    mark(
+                        "The masks are combined step by step, as if both sequences stood at the "
+                        "same timesteps. They stand one behind the other."
+                    ),
+                    lambda seen: any(same(first_mask(seen), both) for both in _combinations()),
+                ),
+            ),
+            Ran.mask_beside,
+        ),
+        Condition(
+            "wrong-where-one-is-missing",
+            mark(
+                "If only one sequence carries a mask, what comes out is wrong. The other one is to "
+                "be read throughout."
+            ),
+            lambda seen: all(masks_agree(outputs, (right,)) for outputs, right in seen.one_bare()),
+            (
+                Mistake(
+                    "fails-where-one-is-missing",
+                    mark("It fails if only one sequence has a mask: the other's is None."),
+                    lambda seen: bool(_failed_with_one(seen)),
+                    lambda seen: error_picture(_failed_with_one(seen)[0]),
+                ),
+                Mistake(
+                    "gives-up-where-one-is-missing",
+                    mark(
+                        "If one sequence has no mask, no mask comes out, and the padding of the "
+                        "other one would be read."
+                    ),
+                    lambda seen: any(
+                        outputs[0].mask is None for outputs, _right in seen.one_bare()
+                    ),
+                ),
+                Mistake(
+                    "takes-missing-for-padding",
+                    mark(
+                        "A sequence without a mask becomes False throughout: it would be skipped. "
+                        "Without a mask every timestep is read."
+                    ),
+                    _missing_is_padding,
+                ),
+                Mistake(
+                    "not-boolean",
+                    mark(
+                        "Where one mask is missing, the joined one holds numbers. Which dtype has "
+                        "what you put in its place?"
+                    ),
+                    lambda seen: any(o[0].mask.dtype != bool for o, _right in seen.one_bare()),
+                ),
+            ),
+            _bare_mask_beside,
+        ),
+        Condition(
+            "wrong-without-masks",
+            mark(
+                "If neither sequence carries a mask, it fails or skips something. Keras hands "
+                "`compute_mask` a list of two Nones then."
+            ),
+            _all_read,
+            picture=lambda seen: (
+                error_picture(seen.bare) if isinstance(seen.bare, Raised) else None
+            ),
+        ),
+        in_a_model(lambda seen: seen.first_bare),
+    ),
+    hints=(
+        mark("`inputs` and `mask` are lists of two. What do they hold if a sequence has no mask?"),
+        mark("A sequence without a mask is read at each timestep: make a mask of True for it."),
+        mark('`keras.ops.ones_like(tensor[:, :, 0], dtype="bool")` is True at each timestep.'),
+    ),
+    why=mark(
+        "The masks are joined as the values are. None means that each timestep is read, so it "
+        "becomes True before it is joined."
+    ),
+)
+
+_FRAMES = _sequences(["111000", "111111", "000111"])
+
+
+def _stacked(given: Masked) -> Masked:
+    rows, steps, features = given.values.shape
+    values = given.values.reshape(rows, steps // 2, 2 * features)
+    pairs = given.sure_mask.reshape(rows, -1, 2)
+    return Masked(values, pairs[:, :, 0] | pairs[:, :, 1])
+
+
+def _frames_masks(start: int) -> NDArray[np.bool_]:
+    return _FRAMES.sure_mask[:, start::2]
+
+
+_STACK_PAIRS = Question(
+    name="stack-pairs",
+    title=mark("Stack pairs of frames"),
+    lesson=_LESSON,
+    minutes=15,
+    kind="class",
+    observe=lambda answer: run(make(answer), (_stacked(_FRAMES),), _FRAMES),
+    conditions=(
+        Condition(
+            "wrong-values",
+            mark("The values of each pair do not stand side by side, the first frame's in front."),
+            values_agree,
+            (
+                wrong_shape(first_values, lambda seen: _right(seen).values),
+                Mistake(
+                    "stacks-the-halves",
+                    mark(
+                        "You stack the first half of the sequence and the second. Neighbours "
+                        "belong together: frames 0 and 1, 2 and 3, and so on."
+                    ),
+                    lambda seen: same(
+                        first_values(seen), np.concatenate(np.split(_FRAMES.values, 2, 1), axis=2)
+                    ),
+                ),
+            ),
+        ),
+        Condition(
+            "wrong-mask",
+            mark("The mask does not say True just where a pair holds a frame to read."),
+            lambda seen: masks_agree(seen.outputs, seen.right),
+            (
+                mask_lost(first_mask),
+                mask_with_features(first_mask),
+                mask_of_floats(first_mask),
+                Mistake(
+                    "hands-on-the-whole-mask",
+                    mark("The mask has one True or False per frame. It needs one per pair."),
+                    lambda seen: same(first_mask(seen), _FRAMES.mask),
+                ),
+                Mistake(
+                    "asks-one-frame",
+                    mark(
+                        "Your mask asks only one frame of each pair. That fits as long as all "
+                        "padding stands on one side; this time it does not."
+                    ),
+                    lambda seen: any(
+                        same(first_mask(seen), _frames_masks(start)) for start in (0, 1)
+                    ),
+                ),
+                Mistake(
+                    "drops-half-a-pair",
+                    mark(
+                        "A pair of a real frame and a padded one is skipped, and a frame is lost."
+                    ),
+                    lambda seen: same(first_mask(seen), _frames_masks(0) & _frames_masks(1)),
+                ),
+            ),
+            Ran.mask_beside,
+        ),
+        WITHOUT_A_MASK,
+        IN_A_MODEL,
+    ),
+    hints=(
+        mark("`inputs[:, ::2]` are the first frames of all pairs. What are the second ones?"),
+        mark("A pair is read if its first frame is read, or its second one."),
+        mark("`keras.ops.concatenate` with `axis=2` stacks, `keras.ops.logical_or` asks for any."),
+    ),
+    why=mark(
+        "Half as many timesteps need half as many masks: a pair is read as soon as one of its "
+        "frames is, on whichever side the padding stands."
+    ),
+)
+
+QUESTIONS = (_SPLIT_AT, _TEMPORAL_CONCAT, _STACK_PAIRS)

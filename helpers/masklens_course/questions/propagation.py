@@ -1,0 +1,531 @@
+"""Questions on propagation: who loses a mask, what then moves, and what reading backwards means."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masklens._keras import mask_of
+from masklens._language import mark
+from masklens.drawing.picture import Picture
+from masklens.drawing.trace_picture import draw
+from masklens.lens.trace import Trace, trace, trace_until_error
+from masklens.tracing.calls import LayerCall
+from masklens_course.answer import DiagnosedError, Raised, call, numbers, same, trying
+from masklens_course.beside import beside
+from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.large_weights import large_weights
+from masklens_course.mistakes import wrong_shape
+
+_LESSON = "03_propagation"
+
+_REVIEWS = np.array([[4, 7, 9, 2, 0], [5, 3, 0, 0, 0], [8, 1, 6, 2, 4]])
+
+
+def _classifier(loses_mask: bool) -> Any:
+    """The model of the exercise; or one that computes the same and keeps the mask."""
+    from keras import Sequential, layers
+
+    suspect = layers.Reshape((-1, 8), name="reshape")
+
+    return Sequential(
+        [
+            layers.Embedding(100, 8, mask_zero=True, name="words"),
+            layers.SpatialDropout1D(0.2, name="dropout"),
+            layers.GRU(8, return_sequences=True, name="reader"),
+            suspect if loses_mask else layers.Identity(name="reshape"),
+            layers.Dense(8, activation="relu", name="features"),
+            layers.GlobalAveragePooling1D(name="average"),
+            layers.Dense(1, activation="sigmoid", name="score"),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class _Way:
+    """What a trace tells of the mask in the model: the calls, and who would have used it."""
+
+    calls: tuple[LayerCall, ...]
+    mended: tuple[LayerCall, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [call.name for call in self.calls]
+
+    def with_effect(self, effect: str) -> list[str]:
+        return [call.name for call in self.calls if call.effect == effect]
+
+    @property
+    def lost(self) -> str:
+        return self.with_effect("drops")[0]
+
+    @property
+    def behind(self) -> list[str]:
+        return self.names[self.names.index(self.lost) + 1 :]
+
+    @property
+    def missed(self) -> str:
+        """The layer behind the loss that uses the mask once nothing loses it."""
+        return next(c.name for c in self.mended if c.name in self.behind and c.uses_mask)
+
+    @property
+    def only_carry(self) -> list[str]:
+        return [c.name for c in self.mended if c.name in self.behind and c.effect == "passes"]
+
+
+@cache
+def _way() -> _Way:
+    broken, mended = _classifier(loses_mask=True), _classifier(loses_mask=False)
+    found = trace(broken, _REVIEWS, measure=False)
+    return _Way(found.calls, trace(mended, _REVIEWS, measure=False, probe=True).calls)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """The layers that the learner names, and the way that the mask really goes."""
+
+    names: tuple[str, ...]
+    way: _Way
+
+    @property
+    def first(self) -> str:
+        return self.names[0] if self.names else ""
+
+
+def _named(answer: Any) -> _Named:
+    if answer is None:
+        raise DiagnosedError("returns-nothing")
+    given = list(answer) if isinstance(answer, list | tuple | np.ndarray) else [answer]
+    # Whoever writes `model.layers[3]` names a layer, too.
+    return _Named(tuple(str(getattr(name, "name", name)) for name in given), _way())
+
+
+_FIND_LOST_MASK = Question(
+    name="find-lost-mask",
+    title=mark("Find the lost mask"),
+    lesson=_LESSON,
+    minutes=5,
+    kind="value",
+    observe=_named,
+    conditions=(
+        Condition(
+            "lost-elsewhere",
+            mark("The mask is lost at another layer. Where does it come in and not go out again?"),
+            lambda seen: seen.first == seen.way.lost,
+            (
+                Mistake(
+                    "swapped",
+                    mark("The two names are swapped: first the layer that loses the mask."),
+                    lambda seen: seen.names == (seen.way.missed, seen.way.lost),
+                ),
+                Mistake(
+                    "no-such-layer",
+                    mark("No layer of the model has this name. Take what stands after `name=`."),
+                    lambda seen: bool(seen.names) and seen.first not in seen.way.names,
+                ),
+                Mistake(
+                    "makes-the-mask",
+                    mark("The first layer that you name makes the mask, and hands it on."),
+                    lambda seen: seen.first in seen.way.with_effect("creates"),
+                ),
+                Mistake(
+                    "passes-it-on",
+                    mark("The first layer that you name passes the mask on. Look further down."),
+                    lambda seen: seen.first in seen.way.with_effect("passes"),
+                ),
+                Mistake(
+                    "lost-before",
+                    mark("No mask reaches the first layer that you name. It is lost before it."),
+                    lambda seen: seen.first in seen.way.behind,
+                ),
+            ),
+        ),
+        Condition(
+            "missed-elsewhere",
+            mark(
+                "The first name is right, the second is not. Which layer would leave out timesteps "
+                "if it knew them?"
+            ),
+            lambda seen: seen.names[1:] == (seen.way.missed,),
+            (
+                Mistake(
+                    "not-two-names",
+                    mark(
+                        "The first name is right. There should be two names, no more and no less."
+                    ),
+                    lambda seen: len(seen.names) != 2,
+                ),
+                Mistake(
+                    "would-not-use-it",
+                    mark(
+                        "The first name is right. The second layer does without a mask: it "
+                        "computes each timestep by itself, and would only pass the mask on."
+                    ),
+                    lambda seen: seen.names[1] in seen.way.only_carry,
+                ),
+                Mistake(
+                    "stands-before",
+                    mark("The first name is right. The second layer stands before the loss."),
+                    lambda seen: (
+                        seen.names[1] in seen.way.names and seen.names[1] not in seen.way.behind
+                    ),
+                ),
+            ),
+        ),
+    ),
+    hints=(
+        mark("Which layers of lesson 03 carry the mask? One kind in this model was not there."),
+        mark("Draw `ml.trace(model, batch)`, and look for the cross on the thread."),
+        mark("Behind the cross: which layer puts all timesteps together into one vector?"),
+    ),
+    why=mark(
+        "`Reshape` may move timesteps, so it does not pass masks on, not even where it changes "
+        "nothing, as here. So the average behind it counts the padding as well."
+    ),
+)
+
+
+# A is changed at its end, and at its beginning; then two reviews of other lengths.
+_SENTENCES = np.array(
+    [[4, 7, 9, 2, 0], [4, 7, 9, 6, 0], [6, 7, 9, 2, 0], [5, 3, 0, 0, 0], [8, 1, 6, 2, 4]]
+)
+_REAL = _SENTENCES != 0
+_TIME = _SENTENCES.shape[1]
+_LONGER = np.pad(_SENTENCES, ((0, 0), (0, 2)))
+_KINDS = 3  # of words
+# Weights of a new model are random, so an answer that should move does, by far more than this.
+_LEAST_MOVE = 1e-4
+
+
+@dataclass(frozen=True)
+class _Tags:
+    """What a learner's tagger says, with little padding and with more."""
+
+    tags: NDArray[Any]
+    longer: NDArray[Any] | Raised
+    mask: NDArray[Any] | None
+    trace: Trace | None = None
+
+    @property
+    def stays(self) -> bool:
+        """Whether more padding leaves the tags of the words alone."""
+        if isinstance(self.longer, Raised) or self.tags.shape[:2] != _REAL.shape:
+            return False
+        return same(self.longer[:, :_TIME][_REAL], self.tags[_REAL])
+
+    @property
+    def masked(self) -> bool:
+        return same(self.mask, _REAL)
+
+    @property
+    def makes_mask(self) -> bool:
+        return any(call.effect == "creates" for call in self.trace or ())
+
+    @property
+    def loses_mask(self) -> bool:
+        return any(call.effect == "drops" or call.lost_to for call in self.trace or ())
+
+    def moves(self, other: int, steps: slice) -> bool:
+        """Whether sentence 0 and another one get other tags where their words are the same."""
+        return bool(np.abs(self.tags[0, steps] - self.tags[other, steps]).max() > _LEAST_MOVE)
+
+    @property
+    def looks_ahead(self) -> bool:
+        return self.moves(1, slice(0, 3))
+
+    @property
+    def looks_back(self) -> bool:
+        return self.moves(2, slice(1, 4))
+
+    def picture(self) -> Picture | None:
+        return draw(self.trace) if self.trace else None
+
+
+def _tags(build: Callable[[], Any]) -> _Tags:
+    if hasattr(build, "compute_mask"):  # the model itself can be called, too
+        raise DiagnosedError("not-a-function")
+    model = call(build)
+    if model is None:
+        raise DiagnosedError("returns-nothing")
+    if isinstance(model, type) or not callable(model):
+        return _Tags(np.zeros(0), np.zeros(0), None)
+    model(_SENTENCES)  # now it has weights
+    with large_weights(model):
+        output = model(_SENTENCES)
+        longer = trying(lambda: numbers(model(_LONGER)))
+        seen = _Tags(numbers(output), longer, _mask_on(output))
+        if seen.stays and seen.masked:
+            return seen
+        found = trying(lambda: trace_until_error(model, _SENTENCES)[0])
+        return replace(seen, trace=None if isinstance(found, Raised) else found)
+
+
+def _mask_on(output: Any) -> NDArray[Any] | None:
+    mask = trying(mask_of, output)
+    return None if mask is None or isinstance(mask, Raised) else np.asarray(mask)
+
+
+_REPAIR_TAGGER = Question(
+    name="repair-tagger",
+    title=mark("Repair a tagger"),
+    lesson=_LESSON,
+    minutes=15,
+    kind="function",
+    observe=_tags,
+    conditions=(
+        Condition(
+            "wrong-shape",
+            mark("The model should give 3 numbers for each word: the shape `(batch, time, 3)`."),
+            lambda seen: seen.tags.shape == (*_SENTENCES.shape, _KINDS),
+            (
+                Mistake(
+                    "no-model",
+                    mark("It does not return a model that can be called with ids."),
+                    lambda seen: seen.tags.shape == (0,),
+                ),
+                Mistake(
+                    "one-per-sentence",
+                    mark("The model gives one answer for each sentence, not one for each word."),
+                    lambda seen: seen.tags.shape == (len(_SENTENCES), _KINDS),
+                ),
+            ),
+        ),
+        Condition(
+            "padding-moves-tags",
+            mark(
+                "The mask is carried through, but more padding still changes the tags of words. "
+                "A layer lets timesteps mix, and does not use the mask."
+            ),
+            lambda seen: seen.stays,
+            (
+                Mistake(
+                    "fixed-time",
+                    mark("The model runs with 5 timesteps, but not with 7."),
+                    lambda seen: isinstance(seen.longer, Raised),
+                ),
+                Mistake(
+                    "makes-no-mask",
+                    mark("More padding changes the tags of words. No layer makes a mask."),
+                    lambda seen: not seen.makes_mask,
+                ),
+                Mistake(
+                    "loses-the-mask",
+                    mark(
+                        "More padding changes the tags of words. The mask is lost before all have "
+                        "used it: the drop shows where padding gets in."
+                    ),
+                    lambda seen: seen.loses_mask,
+                ),
+            ),
+            _Tags.picture,
+        ),
+        Condition(
+            "no-mask-on-output",
+            mark(
+                "The tags of words stay as they are, but the output does not carry the mask of the "
+                "words. The loss would count the padding."
+            ),
+            lambda seen: seen.masked,
+            (
+                Mistake(
+                    "loses-it-at-the-end",
+                    mark(
+                        "The tags of words stay as they are now. But the mask is still lost at the "
+                        "cross, so the output has none, and the loss would count the padding."
+                    ),
+                    lambda seen: seen.loses_mask,
+                ),
+            ),
+            _Tags.picture,
+        ),
+        Condition(
+            "ignores-words-before",
+            mark("The tag of a word does not depend on the words before it."),
+            lambda seen: seen.looks_back,
+            (
+                Mistake(
+                    "each-word-alone",
+                    mark(
+                        "Nothing is lost now. But the tag of a word depends on this word alone. "
+                        "Let it depend on the words before it and behind it, too."
+                    ),
+                    lambda seen: not seen.looks_ahead,
+                ),
+            ),
+        ),
+        Condition(
+            "ignores-words-behind",
+            mark("The tag of a word depends on the words before it, but not on those behind it."),
+            lambda seen: seen.looks_ahead,
+        ),
+    ),
+    hints=(
+        mark("Draw `ml.trace(broken, batch)`. Two layers of the model do not pass masks on."),
+        mark("Which layer of the model reads the neighbours of a word anyway, in both directions?"),
+        mark("A `Conv1D` of width 1 computes each timestep by itself. So does another layer."),
+    ),
+    why=mark(
+        "The two LSTMs of `Bidirectional` read the neighbours, so nothing is missing without the "
+        "first `Conv1D`. A `Dense` computes what a `Conv1D` of width 1 does, and carries the mask."
+    ),
+)
+
+
+_UNITS = 2
+_BEHIND = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]], dtype=bool)
+_IN_FRONT = np.array([[0, 0, 1, 1, 1], [0, 0, 0, 0, 1], [0, 1, 1, 1, 1]], dtype=bool)
+_EMPTY = np.array([[1, 1, 1, 1, 1], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], dtype=bool)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Real states of a `Bidirectional` for one mask, and the vectors that it gives at the end."""
+
+    mask: NDArray[np.bool_]
+    states: NDArray[Any]
+    vectors: NDArray[Any]
+
+    def at(self, forward: Any, backward: Any) -> NDArray[Any]:
+        """The forward half at one timestep of each row, the backward half at another."""
+        rows = np.arange(len(self.mask))
+        halves = [self.states[rows, forward, :_UNITS], self.states[rows, backward, _UNITS:]]
+        return np.concatenate(halves, axis=1)
+
+    @property
+    def first(self) -> NDArray[Any]:
+        return np.asarray(self.mask.argmax(axis=1))
+
+    @property
+    def last(self) -> NDArray[Any]:
+        return np.asarray(self.mask.shape[1] - 1 - self.mask[:, ::-1].argmax(axis=1))
+
+
+@cache
+def _batches() -> tuple[_Batch, _Batch, _Batch]:
+    """What Keras itself answers, with all timesteps and with the last states only."""
+    from keras import layers
+
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(*_BEHIND.shape, 3)).astype("float32")
+    all_states = layers.Bidirectional(layers.LSTM(_UNITS, return_sequences=True))
+    end_states = layers.Bidirectional(layers.LSTM(_UNITS))
+    for layer in (all_states, end_states):
+        layer.build(vectors.shape)
+    end_states.set_weights([random.normal(size=w.shape) for w in end_states.get_weights()])
+    all_states.set_weights(end_states.get_weights())
+
+    def batch(mask: NDArray[np.bool_]) -> _Batch:
+        states, ends = (layer(vectors, mask=mask) for layer in (all_states, end_states))
+        return _Batch(mask, np.array(states), np.array(ends))
+
+    return batch(_BEHIND), batch(_IN_FRONT), batch(_EMPTY)
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """The vectors that the learner makes of the states: padded behind, in front, one row empty."""
+
+    behind: NDArray[Any]
+    in_front: NDArray[Any]
+    empty: NDArray[Any] | Raised
+
+
+def _joined(answer: Callable[..., Any]) -> _Joined:
+    def join(batch: _Batch) -> NDArray[Any]:
+        return numbers(call(answer, batch.states, batch.mask))
+
+    behind, in_front, empty = _batches()
+    return _Joined(join(behind), join(in_front), trying(join, empty))
+
+
+def _behind() -> _Batch:
+    return _batches()[0]
+
+
+def _in_front() -> _Batch:
+    return _batches()[1]
+
+
+_JOIN_DIRECTIONS = Question(
+    name="join-directions",
+    title=mark("Join both directions"),
+    lesson=_LESSON,
+    minutes=15,
+    kind="function",
+    observe=_joined,
+    conditions=(
+        Condition(
+            "wrong-states",
+            mark("These are not the two states that have read the whole sentence."),
+            lambda seen: same(seen.behind, _behind().vectors),
+            (
+                wrong_shape(lambda seen: seen.behind, lambda seen: _behind().vectors),
+                Mistake(
+                    "last-column",
+                    mark(
+                        "You take the last timestep. In most rows that is padding, where the "
+                        "states are 0."
+                    ),
+                    lambda seen: same(seen.behind, _behind().states[:, -1]),
+                ),
+                Mistake(
+                    "both-at-the-end",
+                    mark(
+                        "The forward half is right. The backward half begins at the last word: "
+                        "there it has read one word only."
+                    ),
+                    lambda seen: same(seen.behind, _behind().at(_behind().last, _behind().last)),
+                ),
+                Mistake(
+                    "directions-swapped",
+                    mark("Each half is taken where its direction begins, not where it ends."),
+                    lambda seen: same(seen.behind, _behind().at(_behind().first, _behind().last)),
+                ),
+            ),
+            lambda seen: beside(seen.behind, _behind().vectors),
+        ),
+        Condition(
+            "padding-in-front",
+            mark(
+                "With padding behind it is right, with padding in front it is not. Where is the "
+                "first word, and where the last?"
+            ),
+            lambda seen: same(seen.in_front, _in_front().vectors),
+            (
+                Mistake(
+                    "counts-words",
+                    mark(
+                        "You count the words to find the last one. With padding in front the last "
+                        "word stands further to the right."
+                    ),
+                    lambda seen: same(
+                        seen.in_front[:, :_UNITS],
+                        _in_front().at(_in_front().mask.sum(axis=1) - 1, 0)[:, :_UNITS],
+                    ),
+                ),
+            ),
+            lambda seen: beside(seen.in_front, _in_front().vectors),
+        ),
+        Condition(
+            "empty-row",
+            mark("A row without a word fails, or changes the others. Its vector should be all 0."),
+            lambda seen: same(seen.empty, _batches()[2].vectors),
+        ),
+    ),
+    hints=(
+        mark("At which timestep has the forward LSTM read everything? And the backward one?"),
+        mark("The first half of the features is the forward LSTM, the second the backward one."),
+        mark(
+            "`mask.argmax(axis=1)` is the first True of each row. `mask[:, ::-1]` runs backwards."
+        ),
+    ),
+    why=mark(
+        "Forward, the last word completes the state; backward, the first one does. This is what "
+        "`Bidirectional` returns without `return_sequences=True`."
+    ),
+)
+
+QUESTIONS = (_FIND_LOST_MASK, _REPAIR_TAGGER, _JOIN_DIRECTIONS)

@@ -1,0 +1,196 @@
+"""Which questions are solved or tried: in one small file beside the notebooks, or in memory."""
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from masklens._language import translate as _
+
+FILE = "masklens-progress.jsonl"
+_SETTING = "MASKLENS_PROGRESS"
+_State = Literal["solved", "tried"]
+
+_VERSION = 1
+_MOST_BYTES = 1_000_000  # a course's history takes a few thousand
+# What this process knows, and the paths of which it has said that they cannot be written.
+_memory: dict[str, _State] = {}
+_unwritable: set[Path] = set()
+
+
+def record(question: str, verdict: str) -> str:
+    """Remembers that a question was tried or solved; nothing that goes wrong here is raised.
+
+    It appends one line to the file, in one write, so that two notebooks can do so at once. The file
+    is `masklens-progress.jsonl` in the working directory; the environment variable
+    `MASKLENS_PROGRESS` names another one, or is `off` to keep to memory.
+
+    Args:
+        question: The name of the question.
+        verdict: The kind of the verdict; `"right"` is solved, any other one is tried.
+
+    Returns:
+        What the learner should know, such as that nothing can be saved here; mostly empty.
+
+    Example:
+        >>> record("pad-by-hand", "wrong")
+        ''
+    """
+    state: _State = "solved" if verdict == "right" else "tried"
+    saved, note = _saved()
+    _memory.update(_best(_memory, {question: state}))
+    path = _path()
+    if path is None or path in _unwritable or saved.get(question) in ("solved", state):
+        return note
+    line = {
+        "version": _VERSION,
+        "question": question,
+        "state": state,
+        "date": date.today().isoformat(),
+    }
+    try:
+        _append(path, [line])
+    except OSError as error:
+        return f"{note} {_says_unwritable(path, error)}".strip()
+    return note
+
+
+def history() -> tuple[dict[str, _State], str]:
+    """Reads what is solved and tried, from the file and from memory.
+
+    A file that cannot be read in full is kept aside under a name that says so, and what could be
+    read is carried over.
+
+    Returns:
+        The state of each question that was tried, and what the learner should know.
+
+    Example:
+        >>> history()[0].get("no-such-question")
+    """
+    saved, note = _saved()
+    return _best(_memory, saved), note
+
+
+def _best(*known: Mapping[str, _State]) -> dict[str, _State]:
+    best: dict[str, _State] = {}
+    for states in known:
+        best |= {name: state for name, state in states.items() if best.get(name) != "solved"}
+    return best
+
+
+def _path() -> Path | None:
+    named = os.environ.get(_SETTING, "")
+    if named.lower() == "off":
+        return None
+    path = Path(named or FILE)
+    try:
+        return path.expanduser().absolute()
+    except (OSError, RuntimeError):  # no such user, or no working directory any more
+        return path
+
+
+def _says_unwritable(path: Path, error: OSError) -> str:
+    if path in _unwritable:
+        return ""
+    _unwritable.add(path)
+    return _(
+        "Your progress cannot be kept in {file} ({reason}); it is remembered until the kernel ends."
+    ).format(file=path.name, reason=error.strerror)
+
+
+def _saved() -> tuple[dict[str, _State], str]:
+    """What the file says, after a damaged one is put in order, and what to tell the learner."""
+    path, note = _path(), ""
+    if path is None:
+        return {}, note
+    lines: list[dict[str, str]] = []
+    try:
+        lines, damaged = _read(path)
+        if damaged:
+            aside = _set_aside(path)
+            note = _(
+                "{file} could not be read in full. It is kept as {aside}, and what could be read "
+                "is carried over."
+            ).format(file=path.name, aside=aside.name)
+            # Read again what another notebook may have written meanwhile.
+            lines = _once(lines + _read(aside)[0])
+            _append(path, lines)
+    except FileNotFoundError:
+        pass  # there is none yet, or another notebook sets it aside at this moment
+    except OSError as error:
+        # What was read stays known, though the file may have been moved already.
+        _memory.update(_best(_memory, *map(_state, lines)))
+        note = f"{note} {_says_unwritable(path, error)}".strip()
+    return _best(*map(_state, lines)), note
+
+
+def _state(line: dict[str, str]) -> dict[str, _State]:
+    return {line["question"]: "solved" if line["state"] == "solved" else "tried"}
+
+
+def _read(path: Path) -> tuple[list[dict[str, str]], bool]:
+    """The lines that can be read, and whether there are others."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):  # a folder; or a device, which may have no end
+        raise OSError(errno.EINVAL, _("it is not a file"))
+    with path.open("rb") as file:
+        *lines, last = file.read(_MOST_BYTES).split(b"\n")
+    read = list(_parsed(lines))
+    others = len(read) < sum(1 for line in lines if line.strip())
+    # What stands after the last line break was not written to its end.
+    return read + list(_parsed([last])), others or about.st_size > _MOST_BYTES
+
+
+def _parsed(lines: list[bytes]) -> Iterator[dict[str, str]]:
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):  # a line of a thousand brackets is the latter
+            continue
+        if isinstance(entry, dict) and entry.get("version") == _VERSION and _complete(entry):
+            yield entry
+
+
+def _complete(entry: dict[str, object]) -> bool:
+    return all(isinstance(entry.get(key), str) for key in ("question", "state"))
+
+
+def _once(lines: list[dict[str, str]]) -> list[dict[str, str]]:
+    return list({(line["question"], line["state"]): line for line in lines}.values())
+
+
+def _set_aside(path: Path) -> Path:
+    """Renames the file to a name that is free, and that no other notebook takes meanwhile."""
+    number = 1
+    while True:
+        aside = path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")
+        try:
+            aside.touch(exist_ok=False)
+            break
+        except FileExistsError:
+            number += 1
+    try:
+        path.replace(aside)
+    except OSError:
+        aside.unlink()
+        raise
+    return aside
+
+
+def _append(path: Path, lines: Iterable[Mapping[str, object]]) -> None:
+    """Appends in one write, after ending a line that was not written to its end."""
+    text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+    try:
+        if os.fstat(file).st_size:
+            os.lseek(file, -1, os.SEEK_END)
+            if os.read(file, 1) != b"\n":
+                text = b"\n" + text
+        if os.write(file, text) < len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(file)

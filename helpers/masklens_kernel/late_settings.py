@@ -1,0 +1,89 @@
+"""What a notebook is told that makes a setting after Keras was imported, or runs out of memory."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from masklens._language import translate as _
+
+# Read when Keras or a library below it is imported; what is set later has no effect, and nobody
+# says so.
+_READ_AT_IMPORT = (
+    "KERAS_BACKEND",
+    "KERAS_HOME",
+    "TF_USE_LEGACY_KERAS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "MPLBACKEND",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+)
+_ROOM = 32 * 1024 * 1024  # bytes that a notebook gets, some _TIMES, where memory has run out
+_TIMES = 4
+
+
+def watch_settings(shell: Any) -> None:
+    """Tells a notebook, below the cell that made it, of a setting that comes too late.
+
+    Where Keras is imported before the first cell runs, `os.environ["KERAS_BACKEND"] = "jax"` in it
+    changes nothing.
+
+    Args:
+        shell: IPython's shell, which runs the cells.
+    """
+    in_force = {name: os.environ.get(name) for name in _READ_AT_IMPORT}
+    # What Keras took when nothing was set; to name it changes nothing.
+    in_force["KERAS_BACKEND"] = in_force["KERAS_BACKEND"] or "tensorflow"
+    told: set[tuple[str, str]] = set()
+
+    def tell(result: Any) -> None:
+        for name in _READ_AT_IMPORT:
+            value = os.environ.get(name)
+            if value not in (None, in_force[name]) and (name, value) not in told:
+                told.add((name, value))
+                print(_too_late(name, value), file=sys.stderr)
+
+    shell.events.register("post_run_cell", tell)
+
+
+def explain_memory(shell: Any) -> None:
+    """Tells a notebook, below the cell, that it has run out of memory.
+
+    Args:
+        shell: IPython's shell, which runs the cells.
+    """
+    import resource
+
+    import tensorflow as tf
+
+    most = resource.getrlimit(resource.RLIMIT_DATA)[0] + _TIMES * _ROOM
+
+    def tell(
+        shell: Any, kind: type, error: Exception, traceback: Any, tb_offset: int | None = None
+    ) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if soft != resource.RLIM_INFINITY:
+            # To show an error takes some memory, too.
+            resource.setrlimit(resource.RLIMIT_DATA, (min(soft + _ROOM, most), hard))
+        shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
+        print(_no_memory(os.environ.get("MASKLENS_KERNEL_MEMORY")), file=sys.stderr)
+
+    shell.set_custom_exc((MemoryError, tf.errors.ResourceExhaustedError), tell)
+
+
+def _too_late(name: str, value: str) -> str:
+    return _(
+        "{name} is now {value}, but Keras was imported before, and this has no effect. In the menu "
+        'Kernel, choose Change Kernel and "Python 3 (plain)", and run the notebook again.'
+    ).format(name=name, value=value)
+
+
+def _no_memory(mebibytes: str | None) -> str:
+    if not mebibytes:
+        return _("This notebook has run out of memory. Restart its kernel, and take smaller data.")
+    return _(
+        "This notebook may take {size} MB of memory, and needed more. Restart its kernel, and take "
+        "smaller data. Other notebooks go on."
+    ).format(size=mebibytes)

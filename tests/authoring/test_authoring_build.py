@@ -1,0 +1,349 @@
+"""A lesson is built, executed only when its code changed, and left alone when it is at fault."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from authoring import notebook, source
+from authoring.__main__ import main
+from authoring.layout import AuthoringError
+
+SOURCE = Path("content/lessons/01_mask.py")
+PO = Path("content/ko/lessons/01_mask.po")
+ENGLISH = Path("notebooks/en/01_mask.ipynb")
+KOREAN = Path("notebooks/ko/01_mask.ipynb")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def build(root: Path, *options: str) -> int:
+    return main(["build", "--root", str(root), *options])
+
+
+def cells(path: Path) -> dict[str, nbformat.NotebookNode]:
+    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+
+
+def output_text(cell: nbformat.NotebookNode) -> str:
+    return "".join(
+        o.text if o.output_type == "stream" else o.data["text/plain"] for o in cell.outputs
+    )
+
+
+def test_both_languages_run_the_same_code_and_speak_their_own(built_course: Path) -> None:
+    english, korean = cells(built_course / ENGLISH), cells(built_course / KOREAN)
+    assert list(english) == list(korean) == ["title", "setup", "mask", "links"]
+    assert english["title"].source.startswith("# What is a mask?\n\nA mask says")
+    assert korean["title"].source == (
+        "# 마스크란 무엇인가요?\n\n마스크는 유효한 타임스텝을 나타냅니다.\n"
+        "`mask_zero`와 [가이드](https://keras.io)를 보세요.\n\n"
+        "| 방식 | 위치 |\n|---|---|\n| `pre` 또는 `post` | 두 곳 |"
+    )
+    assert korean["setup"].source.endswith('ml.set_language("ko")')
+    assert korean["mask"].source.startswith("# 마지막 두 타임스텝은 패딩입니다.\nmask = [")
+    assert korean["links"].source.startswith("[영어](../en/01_mask.ipynb) · ")
+    assert output_text(english["mask"]) == "mask [True, True, False, False]\n2"
+    assert output_text(korean["mask"]) == "마스크 [True, True, False, False]\n2"
+
+
+def test_a_notebook_says_its_language_and_title_and_no_version(built_course: Path) -> None:
+    notebook = nbformat.read(built_course / KOREAN, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.masklens.language == "ko"
+    assert notebook.metadata.masklens.made_of.modules == "masklens"
+    assert notebook.metadata.masklens.made_of.files == "masklens/label.css"
+    assert len(notebook.metadata.masklens.made_of.messages.split()) == 1
+    assert notebook.metadata.title == "마스크란 무엇인가요?"
+    assert "version" not in notebook.metadata.language_info
+    assert not any("execution" in cell.metadata for cell in notebook.cells)
+    assert (built_course / KOREAN).read_bytes().endswith(b"}\n")
+
+
+def test_building_twice_changes_nothing(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in course.rglob("*") if path.is_file()}
+    assert build(course) == 0
+    assert {path: path.read_bytes() for path in before} == before
+    assert capsys.readouterr().out.count(": unchanged in ") == 2
+
+
+EXPLORERS = """\
+from masklens.explorers.explorer import Explorer
+from masklens.explorers.grid import Axis, State
+
+sides = (("pre", "pre"), ("post", "post"))
+for _ in range(2):
+    axes = [Axis("side", "side", sides, "choice")]
+    display(Explorer("title", axes, lambda chosen: State(f"<p>{chosen}</p>", "said")))
+"""
+
+
+def test_executing_twice_saves_explorers_alike(
+    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Let the kernels import the real library instead of the course's own.
+    shutil.rmtree(course / "helpers")
+    monkeypatch.delenv("PYTHONPATH")
+    edit(course / SOURCE, "print(ml.label(), mask)", EXPLORERS)
+    assert build(course) == 0
+    before = {path: (course / path).read_bytes() for path in (ENGLISH, KOREAN)}
+    assert build(course, "--all") == 0
+    assert capsys.readouterr().out.count(": executed in ") == 4
+    assert {path: (course / path).read_bytes() for path in before} == before
+    widgets = nbformat.read(course / KOREAN, as_version=4).metadata.widgets
+    [saved] = widgets.values()
+    # Two explorers, each with its layout.
+    assert sorted(model.model_name for model in saved.state.values()) == [
+        *["AnyModel"] * 2,
+        *["LayoutModel"] * 2,
+    ]
+    assert build(course) == 0
+    assert capsys.readouterr().out.count(": unchanged in ") == 2
+    assert main(["check", "--root", str(course)]) == 0
+
+
+def test_prose_is_built_without_executing(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = cells(course / ENGLISH)["mask"].outputs
+    edit(course / SOURCE, "A mask says which", "A mask tells which")
+    assert build(course, "--language", "en") == 0
+    assert "A mask tells" in cells(course / ENGLISH)["title"].source
+    assert cells(course / ENGLISH)["mask"].outputs == outputs
+    assert ": unchanged in " in capsys.readouterr().out
+
+
+STRINGS = Path("helpers/masklens/locale/ko/LC_MESSAGES/masklens.po")
+UNSEEN = '\nmsgid "never shown"\nmsgstr "{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("changed", "old", "new", "executed"),
+    [
+        ("helpers/masklens/label.css", "margin:0", "margin:1px", {ENGLISH, KOREAN}),
+        ("helpers/masklens/__init__.py", "fallback=True", "fallback=1", {ENGLISH, KOREAN}),
+        ("helpers/masklens/__init__.py", '"""A library', '"""The library', set()),
+        (STRINGS, "마스크", "가면", {KOREAN}),
+        (STRINGS, "보이지 않음", "안 보임", set()),
+    ],
+    ids=["style", "code", "docstring", "a word that is shown", "a word that is not"],
+)
+def test_what_the_library_changed_is_executed_and_nothing_else(
+    course: Path,
+    capsys: pytest.CaptureFixture[str],
+    changed: str | Path,
+    old: str,
+    new: str,
+    executed: set[Path],
+) -> None:
+    with (course / STRINGS).open("a", encoding="utf-8") as file:
+        file.write(UNSEEN.format("보이지 않음"))
+    assert build(course) == 0
+    edit(course / changed, old, new)
+    capsys.readouterr()
+    assert build(course) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {Path(line.split(":")[0]) for line in lines if ": executed" in line} == executed
+    assert len(lines) == 2
+    assert build(course) == 0
+    assert capsys.readouterr().out.count(": unchanged") == 2
+
+
+def test_changed_code_is_executed(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(course / SOURCE, "[3, 4, 0, 0]", "[3, 4, 5, 0]")
+    assert build(course) == 0
+    assert output_text(cells(course / KOREAN)["mask"]) == "마스크 [True, True, True, False]\n3"
+    assert capsys.readouterr().out.count(": executed in ") == 2
+
+
+def test_all_executes_what_did_not_change(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build(course, "--all") == 0
+    assert capsys.readouterr().out.count(": executed in ") == 2
+
+
+def test_a_cell_that_was_not_executed_is_executed(course: Path) -> None:
+    notebook = nbformat.read(course / ENGLISH, as_version=4)
+    notebook.cells[2].update(execution_count=None, outputs=[])
+    nbformat.write(notebook, course / ENGLISH)
+    assert build(course) == 0
+    assert output_text(cells(course / ENGLISH)["mask"]).startswith("mask ")
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong"),
+    [
+        ("sum(mask) / 0", "ZeroDivisionError: division by zero"),
+        ("__import__('os')._exit(1)", "the kernel died"),
+    ],
+)
+def test_a_cell_that_fails_keeps_the_old_notebooks(
+    course: Path, capsys: pytest.CaptureFixture[str], code: str, wrong: str
+) -> None:
+    before = [(course / path).read_bytes() for path in (ENGLISH, KOREAN)]
+    edit(course / SOURCE, "sum(mask)", code)
+    assert build(course) == 1
+    assert [(course / path).read_bytes() for path in (ENGLISH, KOREAN)] == before
+    faults = capsys.readouterr().err
+    for path in (ENGLISH, KOREAN):
+        assert f"{path.as_posix()}: mask: {wrong}" in faults
+    assert not list((course / "notebooks").rglob(".*"))
+
+
+def test_missing_and_fuzzy_translations_stop_their_language_only(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(course / SOURCE, "A mask says which", "A mask tells which")
+    edit(course / SOURCE, "counts the real timesteps", "adds them up")
+    before = (course / KOREAN).read_bytes()
+    assert main(["update", "--root", str(course)]) == 0
+    assert build(course) == 1
+    faults = capsys.readouterr().err
+    assert f"{PO.as_posix()}: title: fuzzy translation of 'A mask tells which" in faults
+    assert f"{PO.as_posix()}: mask: missing translation of 'adds them up'" in faults
+    assert (course / KOREAN).read_bytes() == before
+    assert "A mask tells" in cells(course / ENGLISH)["title"].source
+    assert build(course, "--draft") == 0
+    assert "2 blocks still English" in capsys.readouterr().out
+    assert "A mask tells" in cells(course / KOREAN)["title"].source
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('# %% id="mask"', '# %% id="setup"', ":18: setup: the id is used already in line 13"),
+        ('# %% id="mask"', "# %%", ":18: the cell has no id"),
+        ('# %% id="mask"', '# %% id="Mask 1"', ":18: Mask 1: the id 'Mask 1' is malformed"),
+        ('# %% id="mask"', '# %% id="mask" slid', ":18: mask: the slides cannot take 'slid'"),
+        ('# %% id="mask"', '# %% slide id="mask"', ":18: mask: the slides cannot take 'slide'"),
+        ('id="mask"', 'id="mask" slide skip', ":18: mask: the slides cannot take 'skip slide'"),
+        ('# %% id="mask"', '# %% [raw] id="mask"', ":18: mask: a raw cell"),
+        ("sum(mask)", "sum((mask)", ":18: mask: not Python: "),
+        ("sum(mask)", "if mask:\n    pass\n  sum(mask)", ":18: mask: not Python: unindent"),
+        ('ml.set_language("en")', "", ": 0 lines set the language"),
+        ('id="links"', 'id="ends"', ": no cell has the id 'links'"),
+        ('# %% [markdown] id="title"', "", " '# %%' markers"),
+    ],
+)
+def test_a_faulty_source_is_named_with_its_line(
+    course: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, fault: str
+) -> None:
+    edit(course / SOURCE, old, new)
+    before = (course / ENGLISH).read_bytes()
+    assert build(course) == 1
+    faults = capsys.readouterr().err
+    assert fault in faults
+    assert faults.count("\n") == 1
+    assert SOURCE.as_posix() in faults
+    assert (course / ENGLISH).read_bytes() == before
+    with pytest.raises(AuthoringError):
+        source.read(course, course / SOURCE)
+
+
+def test_other_metadata_of_a_cell_is_kept(course: Path) -> None:
+    edit(course / SOURCE, '# %% id="mask"', '# %% id="mask" tags=["remember"]')
+    assert build(course) == 0
+    assert cells(course / KOREAN)["mask"].metadata == {"tags": ["remember"]}
+
+
+@pytest.mark.parametrize("word", ["slide", "fragment", "skip"])
+def test_a_word_for_the_slides_reaches_each_language_without_executing_again(
+    course: Path, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    edit(course / SOURCE, '# %% id="mask"', f'# %% id="mask" {word}')
+    assert main(["check", "--root", str(course)]) == 1
+    capsys.readouterr()
+    assert build(course) == 0
+    assert capsys.readouterr().out.count(": unchanged in ") == 2
+    for path in (ENGLISH, KOREAN):
+        assert cells(course / path)["mask"].metadata == {"slideshow": {"slide_type": word}}
+    assert main(["check", "--root", str(course)]) == 0
+
+
+def test_the_repository_setting_adds_links_to_the_very_notebook(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = cells(course / KOREAN)["links"].source
+    monkeypatch.setenv("MASKLENS_REPOSITORY", "someone/a.course")
+    assert build(course) == 0
+    place = "someone/a.course/blob/main/notebooks/ko/01_mask.ipynb"
+    raw = "https://raw.githubusercontent.com/someone/a.course/main/notebooks/ko/01_mask.ipynb"
+    assert cells(course / KOREAN)["links"].source == (
+        f"{plain} · [Colab](https://colab.research.google.com/github/{place})"
+        f" · [GitHub](https://github.com/{place}) · [download]({raw})"
+    )
+    assert main(["check", "--root", str(course)]) == 0
+
+
+def test_the_repository_setting_adds_a_cell_that_installs_from_there(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert notebook.FIRST not in cells(course / KOREAN)
+    monkeypatch.setenv("MASKLENS_REPOSITORY", "someone/a.course")
+    assert build(course) == 0
+    first = nbformat.read(course / KOREAN, as_version=4).cells[0]
+    assert first.id == notebook.FIRST
+    assert (first.execution_count, first.outputs) == (1, [])  # here the library was found
+    assert "먼저 실행하세요" in first.source.splitlines()[0]
+
+    installed: list[list[str]] = []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: installed.append(command))
+    exec(first.source, {})
+    ((_python, *command),) = installed
+    assert command[:3] == ["-m", "pip", "install"]
+    assert "--no-deps" in command
+    assert "masklens @ git+https://github.com/someone/a.course" in command
+    assert not {"-U", "--upgrade", "--force-reinstall"} & set(command)
+
+
+@pytest.mark.parametrize("value", ["someone", "a/b/c", "https://github.com/a/b", "a /b"])
+def test_a_malformed_repository_setting_is_refused(
+    course: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    value: str,
+) -> None:
+    monkeypatch.setenv("MASKLENS_REPOSITORY", value)
+    assert build(course) == 1
+    assert f"MASKLENS_REPOSITORY: not a repository: {value!r}" in capsys.readouterr().err
+
+
+def test_an_unknown_lesson_is_refused(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build(course, "09_none") == 1
+    assert "09_none: no such source: choose from: lessons/01_mask" in capsys.readouterr().err
+
+
+def test_the_build_leaves_its_own_environment_alone(course: Path) -> None:
+    before = dict(os.environ)
+    edit(
+        course / SOURCE, "print(ml.label(), mask)", 'import os; print(os.environ["PYTHONHASHSEED"])'
+    )
+    assert build(course, "--language", "en") == 0
+    assert output_text(cells(course / ENGLISH)["mask"]).startswith("0\n")
+    assert dict(os.environ) == before
+
+
+def test_what_a_cell_writes_to_stderr_is_saved_and_runs_again(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(course / SOURCE, "print(ml.label(), mask)", 'import sys; print("loud", file=sys.stderr)')
+    for _ in range(2):
+        assert build(course, "--language", "en") == 0
+        assert ": executed in " in capsys.readouterr().out
+    saved = cells(course / ENGLISH)["mask"].outputs
+    assert "loud\n" in [o.text for o in saved if o.get("name") == "stderr"]
+
+
+def test_a_cell_runs_in_its_notebooks_folder_and_its_prints_are_one_output(course: Path) -> None:
+    code = "import os; print(os.getcwd(), flush=True); print(len(os.listdir()), flush=True)"
+    edit(course / SOURCE, "print(ml.label(), mask)", code)
+    assert build(course, "--language", "ko") == 0
+    printed, _ = cells(course / KOREAN)["mask"].outputs
+    assert printed.text == f"{(course / KOREAN).parent}\n1\n"

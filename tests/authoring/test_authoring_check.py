@@ -1,0 +1,306 @@
+"""Each fault that a course can have is planted in a good one, and named with its file and cell."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from authoring.__main__ import main
+
+SOURCE = "content/lessons/01_mask.py"
+PO = "content/ko/lessons/01_mask.po"
+ENGLISH = "notebooks/en/01_mask.ipynb"
+KOREAN = "notebooks/ko/01_mask.ipynb"
+LIBRARY = "helpers/masklens/__init__.py"
+STYLE = "helpers/masklens/label.css"
+STRINGS = "helpers/masklens/locale/ko/LC_MESSAGES/masklens"
+
+Plant = Callable[[Path], None]
+
+
+def text(name: str, old: str, new: str) -> Plant:
+    """Replaces a piece of a text file."""
+
+    def plant(root: Path) -> None:
+        before = (root / name).read_text(encoding="utf-8")
+        assert before.count(old) == 1
+        (root / name).write_text(before.replace(old, new), encoding="utf-8")
+
+    return plant
+
+
+def cell(name: str, cell_id: str, **values: object) -> Plant:
+    """Sets keys of a cell of a notebook."""
+
+    def plant(root: Path) -> None:
+        notebook = nbformat.read(root / name, as_version=4)
+        next(c for c in notebook.cells if c.id == cell_id).update(nbformat.from_dict(values))
+        nbformat.write(notebook, root / name)
+
+    return plant
+
+
+def output(**values: object) -> Plant:
+    """Makes this the one output of a cell."""
+    return cell(KOREAN, "mask", outputs=[values])
+
+
+def explorer(*, saved: bool = True) -> Plant:
+    """Makes an explorer the one output of a cell, saved as a build does it if told so."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": "5eed"}
+    data = {"application/vnd.jupyter.widget-view+json": view, "text/plain": "Explorer()"}
+
+    def plant(root: Path) -> None:
+        output(output_type="display_data", metadata={}, data=data)(root)
+        model = {"model_module": "anywidget", "model_name": "AnyModel", "state": {}}
+        models = {"5eed": model} if saved else {}
+        widgets = {"version_major": 2, "version_minor": 0, "state": models}
+        notebook = nbformat.read(root / KOREAN, as_version=4)
+        notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": widgets}
+        nbformat.write(notebook, root / KOREAN)
+
+    return plant
+
+
+def prose(korean: str) -> Plant:
+    """Replaces a Korean block in the PO file and in the notebook, as a build would."""
+    block = "마스크는 유효한 타임스텝을 나타냅니다."
+
+    def plant(root: Path) -> None:
+        for name in (PO, KOREAN):
+            text(name, block, korean)(root)
+
+    return plant
+
+
+def removed(name: str) -> Plant:
+    return lambda root: (root / name).unlink()
+
+
+def added(name: str, like: str) -> Plant:
+    return lambda root: (root / name).write_bytes((root / like).read_bytes())
+
+
+LONG = "\n".join(f"x{n} = {n}" for n in range(12))
+FUZZY = "#, fuzzy\nmsgctxt"
+OLD = '\n#~ msgctxt "title"\n#~ msgid "Once."\n#~ msgstr "한때."\n'
+
+FAULTS = {
+    "missing": (
+        text(PO, 'msgstr "위치"', 'msgstr ""'),
+        f"{PO}: title: missing translation of 'places'",
+    ),
+    "fuzzy": (
+        text(PO, 'msgctxt "title"\nmsgid "mode"', '#, fuzzy\nmsgctxt "title"\nmsgid "mode"'),
+        f"{PO}: title: fuzzy translation of 'mode'",
+    ),
+    "obsolete": (
+        text(PO, 'msgstr "위치"\n', f'msgstr "위치"\n{OLD}'),
+        f"{PO}: title: obsolete translation of 'Once.'",
+    ),
+    "broken PO": (text(PO, 'msgstr "위치"', 'msgstr "위치'), rf"{PO}:\d+: not PO"),
+    "broken source": (text(SOURCE, ' id="mask"', ""), rf"{SOURCE}:\d+: the cell has no id"),
+    "edited prose": (
+        text(ENGLISH, "A mask says", "A mask tells"),
+        f"{ENGLISH}: title: the cell differs from its source",
+    ),
+    "edited code": (
+        text(ENGLISH, "[3, 4, 0, 0]", "[3, 4, 5, 0]"),
+        f"{ENGLISH}: mask: the cell differs from its source",
+    ),
+    "edited metadata": (
+        text(KOREAN, '"language": "ko"', '"language": "en"'),
+        f"{KOREAN}: the notebook's metadata differ",
+    ),
+    "source not built": (
+        text(SOURCE, "A mask says", "A mask tells"),
+        f"{ENGLISH}: title: the cell differs from its source",
+    ),
+    "not built": (removed(KOREAN), f"{KOREAN}: not built"),
+    "no notebook": (text(KOREAN, '"cells"', "cells"), f"{KOREAN}: not a notebook"),
+    "no source": (
+        added("notebooks/en/02_none.ipynb", ENGLISH),
+        "notebooks/en/02_none.ipynb: the notebook has no source",
+    ),
+    "translation of nothing": (
+        added("content/ko/lessons/02_none.po", PO),
+        "content/ko/lessons/02_none.po: no source has this name",
+    ),
+    "code differs": (
+        text(KOREAN, "[3, 4, 0, 0]", "[3, 4, 5, 0]"),
+        f"{KOREAN}: mask: the code differs from the en notebook's",
+    ),
+    "id differs": (
+        text(KOREAN, '"id": "mask"', '"id": "masks"'),
+        f"{KOREAN}: masks: the cell ids differ from the en notebook's",
+    ),
+    "link lost": (
+        text(PO, "[가이드](https://keras.io)", "가이드"),
+        f"{KOREAN}: title: 0 links to https://keras.io, not 1",
+    ),
+    "inline code lost": (
+        text(PO, "`pre` 또는", "앞 또는"),
+        f"{KOREAN}: title: `pre` stands 0 times in .*, but 1 times in en",
+    ),
+    "structure changed": (
+        text(PO, "마스크는 유효한", "- 마스크는 유효한"),
+        f"{KOREAN}: title: the translation changes the Markdown structure",
+    ),
+    "emphasis unread": (
+        prose("**마스크(mask)**는 유효한 타임스텝을 나타냅니다."),
+        rf"{KOREAN}: title: the \*\* stays visible in",
+    ),
+    "slanted emphasis unread": (
+        prose("*Hello world !*는 유효한 타임스텝입니다."),
+        rf"{KOREAN}: title: the \* stays visible in",
+    ),
+    "English left": (
+        text(PO, "마스크란 무엇인가요?", "What is a mask?"),
+        f"{KOREAN}: title: English prose: 'What is'",
+    ),
+    "English comment": (
+        text(PO, "실제 타임스텝의 수를 셉니다", "counts the real timesteps"),
+        f"{KOREAN}: mask: English prose: 'counts the'",
+    ),
+    "banned term": (
+        prose("마스크는 유효한 시간 단계를 나타냅니다."),
+        f"{KOREAN}: title: the glossary avoids '시간 단계': write '타임스텝'",
+    ),
+    "spacing": (
+        prose("마스크는 유효한 타임스텝 을 나타냅니다."),
+        f"{KOREAN}: title: spacing, particle apart: .*타임스텝 을",
+    ),
+    "not executed": (
+        cell(KOREAN, "mask", execution_count=None, outputs=[]),
+        f"{KOREAN}: mask: the cell was not executed",
+    ),
+    "saved error": (
+        output(output_type="error", ename="ValueError", evalue="no mask", traceback=[]),
+        f"{KOREAN}: mask: a saved error: ValueError: no mask",
+    ),
+    "saved stderr": (
+        output(output_type="stream", name="stderr", text="a warning\n"),
+        f"{KOREAN}: mask: saved stderr: .*a warning",
+    ),
+    "temporary path": (
+        output(output_type="stream", name="stdout", text="in\n/tmp/kernel_1/2.py\n"),
+        f"{KOREAN}: mask: a path of one machine in the output: /tmp/",
+    ),
+    "home path in HTML": (
+        output(
+            output_type="display_data", metadata={}, data={"text/html": "<p>'/home/ada/x.py'</p>"}
+        ),
+        f"{KOREAN}: mask: a path of one machine in the output: /home/ada/",
+    ),
+    "Windows path": (
+        output(output_type="stream", name="stdout", text="C:\\Users\\ada"),
+        rf"{KOREAN}: mask: a path of one machine in the output: C:\\Users",
+    ),
+    "the library's code": (
+        text(LIBRARY, "fallback=True", "fallback=False"),
+        f"{ENGLISH}: the library that made its outputs has changed: run `make build`",
+    ),
+    "the library's style": (
+        text(STYLE, "margin:0", "margin:1px"),
+        f"{KOREAN}: the library that made its outputs has changed: run `make build`",
+    ),
+    "explorer not saved": (
+        explorer(saved=False),
+        f"{KOREAN}: mask: the state of the widget 5eed was not saved: run `make build ALL=1`",
+    ),
+    "no widget saved": (
+        output(
+            output_type="display_data",
+            metadata={},
+            data={"application/vnd.jupyter.widget-view+json": {"model_id": "5eed"}},
+        ),
+        f"{KOREAN}: mask: the state of the widget 5eed was not saved: run `make build ALL=1`",
+    ),
+    "dead link": (
+        removed(ENGLISH),
+        f"{KOREAN}: links: the link ../en/01_mask.ipynb leads nowhere",
+    ),
+    "long cell": (
+        text(SOURCE, "print(ml.label(), mask)", LONG),
+        rf"{SOURCE}:\d+: mask: 14 lines of code, more than 12",
+    ),
+    "stale MO": (
+        text(f"{STRINGS}.po", "마스크", "가면"),
+        f"{STRINGS}.mo: not compiled from masklens.po",
+    ),
+    "no MO": (removed(f"{STRINGS}.mo"), f"{STRINGS}.mo: not compiled from masklens.po"),
+    "new string": (
+        text(LIBRARY, '_("mask")', '_("a mask")'),
+        f"{STRINGS}.po: missing translation of 'a mask'",
+    ),
+}
+
+
+def test_a_good_course_has_no_fault(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--root", str(course)]) == 0
+    assert capsys.readouterr().out == "2 notebooks of 1 sources in en, ko: no fault\n"
+
+
+# What a build would make of a changed PO file, so that the fault planted there reaches the page.
+REBUILT = {"link lost", "inline code lost", "structure changed", "English left", "English comment"}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_named_with_its_place(
+    course: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    plant, fault = FAULTS[name]
+    plant(course)
+    if name in REBUILT:
+        assert main(["build", "--root", str(course), "--language", "ko"]) == 0
+    capsys.readouterr()
+    assert main(["check", "--root", str(course)]) == 1
+    assert re.search(f"(?m)^{fault}", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        prose("마스크는 유효한 타임스텝을 나타냅니다. 계층적인 구조도 그렇습니다."),
+        text(PO, 'msgstr "위치"', 'msgstr "Functional API"'),
+        output(output_type="stream", name="stdout", text="https://keras.io/tmp/a and x/work/b"),
+        text(SOURCE, "print(ml.label(), mask)", "print(ml.label(), mask)\n" + "# 1\n\n" * 9),
+        explorer(),
+        text(LIBRARY, '"""A library that', '# Its words are few.\n"""The library that'),
+    ],
+    ids=[
+        "a word that holds a banned one",
+        "a name",
+        "an address",
+        "comments do not count",
+        "an explorer",
+        "a comment and a docstring of the library",
+    ],
+)
+def test_what_looks_like_a_fault_is_none(
+    course: Path, capsys: pytest.CaptureFixture[str], plant: Plant
+) -> None:
+    before = main(["build", "--root", str(course)])
+    plant(course)
+    # A changed output stays as it is: the build executes changed code only.
+    assert before == main(["build", "--root", str(course)]) == 0
+    capsys.readouterr()
+    assert main(["check", "--root", str(course)]) == 0
+
+
+def test_check_heeds_the_repository_setting(
+    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MASKLENS_REPOSITORY", "someone/course")
+    assert main(["check", "--root", str(course)]) == 1
+    assert f"{ENGLISH}: links: the cell differs from its source" in capsys.readouterr().err
+    assert main(["build", "--root", str(course)]) == 0
+    assert main(["check", "--root", str(course)]) == 0
+
+
+def test_naming_a_lesson_checks_that_lesson_alone(course: Path) -> None:
+    added("content/lessons/02_more.py", SOURCE)(course)
+    assert main(["check", "--root", str(course), "01_mask"]) == 0
+    assert main(["check", "--root", str(course), "02"]) == 1

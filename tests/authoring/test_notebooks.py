@@ -1,0 +1,181 @@
+"""What is committed as a notebook was run, is clean, is judged, and is guarded by nbval."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from authoring import layout, source
+from masklens_course.questions import all_questions
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted(
+    path
+    for folder in ("notebooks", "exercises", "solutions")
+    for path in (ROOT / folder).glob("*/*.ipynb")
+)
+MACHINE_PATH = re.compile(r"(?<![\w.])/(root|tmp|home|Users|work|usr|opt|var)/|[A-Z]:\\+\w+\\")
+
+each_notebook = pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def code_cells(path: Path) -> list[Any]:
+    return [cell for cell in read(path)["cells"] if cell["cell_type"] == "code"]
+
+
+def outputs(path: Path) -> Iterator[Any]:
+    return (output for cell in code_cells(path) for output in cell["outputs"])
+
+
+def test_there_are_as_many_notebooks_in_each_language() -> None:
+    languages = {path.parent.name for path in NOTEBOOKS}
+    names = {path.parent.parent / path.name for path in NOTEBOOKS}
+    assert {"en", "ko"} <= languages
+    assert len(NOTEBOOKS) == len(languages) * len(names)
+
+
+@each_notebook
+def test_the_format_is_valid_and_cells_have_ids(path: Path) -> None:
+    nbformat.validate(nbdict=read(path), version=4, version_minor=5)
+    assert (read(path)["nbformat"], read(path)["nbformat_minor"]) == (4, 5)
+
+
+@each_notebook
+def test_every_cell_was_executed_in_order(path: Path) -> None:
+    counts = [cell["execution_count"] for cell in code_cells(path)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@each_notebook
+def test_no_output_is_an_error_or_a_warning(path: Path) -> None:
+    assert {output["output_type"] for output in outputs(path)} <= {
+        *("stream", "display_data", "execute_result")
+    }
+    assert {output.get("name", "stdout") for output in outputs(path)} <= {"stdout"}
+
+
+@each_notebook
+def test_no_output_names_a_path_of_one_machine(path: Path) -> None:
+    for output in outputs(path):
+        shown = {kind: data for kind, data in output.get("data", {}).items() if "image" not in kind}
+        text = "".join(output.get("text", [])) + json.dumps(shown)
+        assert not MACHINE_PATH.search(text.replace("\\n", "\n"))
+
+
+# What a check says of the answers in each of the folders that exercises are built to.
+VERDICTS = {"exercises": "blank", "solutions": "right"}
+each_exercise_notebook = pytest.mark.parametrize(
+    "path",
+    [path for path in NOTEBOOKS if path.parent.parent.name in VERDICTS],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+
+
+def check_cells(path: Path) -> list[Any]:
+    return [cell for cell in code_cells(path) if cell["metadata"].get("nbgrader", {}).get("grade")]
+
+
+@each_exercise_notebook
+def test_every_check_was_saved_with_its_verdict(path: Path) -> None:
+    verdict = VERDICTS[path.parent.parent.name]
+    for cell in check_cells(path):
+        name = cell["metadata"]["masklens"]["question"]
+        said = [output["metadata"]["masklens"] for output in cell["outputs"]]
+        assert said == [{"question": name, "verdict": verdict, "code": verdict}]
+
+
+@pytest.mark.parametrize("language", layout.languages(ROOT))
+@pytest.mark.parametrize("edition", VERDICTS)
+def test_every_question_is_asked_in_one_notebook_of_each_kind(edition: str, language: str) -> None:
+    asked = [
+        cell["metadata"]["masklens"]["question"]
+        for path in (ROOT / edition / language).glob("*.ipynb")
+        for cell in check_cells(path)
+    ]
+    assert sorted(asked) == sorted(question.name for question in all_questions())
+
+
+def test_every_question_is_asked_in_one_source() -> None:
+    asked = [
+        cell.metadata["masklens"]["question"]
+        for path in (ROOT / "content" / "exercises").glob("*.py")
+        for cell in source.read(ROOT, path).cells
+        if cell.id.endswith("-check")
+    ]
+    assert sorted(asked) == sorted(question.name for question in all_questions())
+
+
+GUARDED = nbformat.v4.new_notebook(
+    cells=[
+        nbformat.v4.new_code_cell(
+            "print([True, False])",
+            id="printed",
+            execution_count=1,
+            outputs=[nbformat.v4.new_output("stream", name="stdout", text="[True, False]\n")],
+        ),
+        nbformat.v4.new_code_cell(
+            'from IPython.display import HTML\n\nHTML("<b>mask</b>")',
+            id="drawn",
+            execution_count=2,
+            outputs=[
+                nbformat.v4.new_output(
+                    "execute_result",
+                    execution_count=2,
+                    data={
+                        "text/html": "<b>mask</b>",
+                        "text/plain": "<IPython.core.display.HTML object>",
+                    },
+                )
+            ],
+        ),
+    ],
+    metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+)
+
+
+def nothing(notebook: Any) -> None:
+    pass
+
+
+def other_result(notebook: Any) -> None:
+    notebook.cells[0].outputs[0].text = "[True, True]\n"
+
+
+def other_picture(notebook: Any) -> None:
+    notebook.cells[1].outputs[0].data["text/html"] = "<b>no mask</b>"
+
+
+def exception(notebook: Any) -> None:
+    notebook.cells[0].source += "\nraise ValueError"
+
+
+def no_output(notebook: Any) -> None:
+    notebook.cells[0].outputs = []
+
+
+@pytest.mark.parametrize(
+    ("change", "failed"),
+    [(nothing, 0), (other_result, 1), (other_picture, 1), (exception, 1), (no_output, 1)],
+)
+def test_nbval_goes_red_when_a_notebook_no_longer_tells_the_truth(
+    tmp_path: Path, change: Callable[[Any], None], failed: int
+) -> None:
+    notebook = nbformat.from_dict(GUARDED)
+    change(notebook)
+    nbformat.write(notebook, tmp_path / "guarded.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval", "-p", "no:cacheprovider", "guarded.ipynb"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    counted = f"{failed} failed" if failed else "2 passed"
+    assert (result.returncode, counted in result.stdout) == (failed, True), result.stdout

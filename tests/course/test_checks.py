@@ -1,0 +1,208 @@
+"""Hostile and clumsy answers get a clear verdict, whatever the question; questions are found."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from answers import all_answers
+from clumsy import CLUMSY, PassesOn
+
+import masklens as ml
+from masklens_course import checks
+from masklens_course.checks import Question, WrongAnswerError, judge
+from masklens_course.guarded import run_guarded
+from masklens_course.questions import all_questions
+
+QUESTIONS = all_questions()
+ANSWERS = all_answers()
+OF_KIND = {
+    kind: [question for question in QUESTIONS if question.kind == kind]
+    for kind in ("value", "function", "class")
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_clumsy_answers_get_a_verdict_without_a_wait(
+    question: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Time is up only for what hangs, on however busy a machine.
+    monkeypatch.setattr(checks, "run_guarded", lambda function: run_guarded(function, 120))
+    for name, answer in CLUMSY.items():
+        verdict = judge(question, answer)
+        assert verdict.code != "too-slow", name
+        assert verdict.kind in ("wrong", "broken"), (name, verdict)
+        assert verdict.sentence and len(verdict.html) < 100_000
+
+
+CODES = [
+    ("function", None, "not-a-function"),
+    ("function", keras.layers.Dense, "not-a-function"),
+    ("class", None, "not-a-class"),
+    ("class", PassesOn(), "not-a-class"),
+    ("class", dict, "not-a-layer"),
+    ("value", None, "returns-nothing"),
+    ("value", keras.layers.Dense, "not-a-value"),
+    ("value", len, "not-a-value"),
+]
+
+
+@pytest.mark.parametrize(("kind", "answer", "code"), CODES)
+def test_another_kind_of_answer_is_named(kind: str, answer: Any, code: str) -> None:
+    for question in OF_KIND[kind]:
+        assert judge(question, answer).code == code, question
+
+
+def right_functions() -> list[tuple[Question, Callable[..., Any]]]:
+    return [(question, ANSWERS[question.name].right[0]) for question in OF_KIND["function"]]
+
+
+def leaves(*inputs: Any) -> Any:
+    exit()
+
+
+def test_a_function_that_exits_is_broken() -> None:
+    for question in OF_KIND["function"]:
+        verdict = judge(question, leaves)
+        assert (verdict.kind, verdict.code) == ("broken", "exits"), question
+        assert any("in leaves" in line for line in verdict.lines)
+
+
+def test_a_right_function_that_prints_10_mb_is_right() -> None:
+    for question, right in right_functions():
+
+        def prints(*inputs: Any, right: Callable[..., Any] = right) -> Any:
+            for _line in range(10_000):
+                print("x" * 1023)
+            return right(*inputs)
+
+        verdict = judge(question, prints)
+        assert verdict.kind == "right", question
+        assert 1000 < len(verdict.printed) < 1100
+
+
+def spoiling(right: Callable[..., Any], spoiled: list[Any]) -> Callable[..., Any]:
+    def spoils(*inputs: Any) -> Any:
+        result = right(*inputs)
+        for value in inputs:
+            if isinstance(value, np.ndarray):
+                value[...] = 0
+            elif isinstance(value, list):
+                value.clear()
+            else:
+                continue
+            spoiled.append(value)
+        return result
+
+    return spoils
+
+
+def test_a_right_function_that_spoils_its_input_is_told_so() -> None:
+    count = 0
+    for question, right in right_functions():
+        spoiled: list[Any] = []
+        code = judge(question, spoiling(right, spoiled)).code
+        # A function that builds a model is given nothing that it could spoil.
+        assert code == ("changes-its-input" if spoiled else "right"), question
+        count += bool(spoiled)
+    assert count >= 5
+
+
+def test_functions_of_other_arguments_are_told_so() -> None:
+    for question in OF_KIND["function"]:
+        assert judge(question, lambda a, b, c, d, e, f, g: a).code == "wrong-arguments", question
+
+
+def test_an_endless_loop_gets_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(*inputs: Any) -> Any:
+        while True:
+            pass
+
+    monkeypatch.setattr(checks, "run_guarded", lambda function: run_guarded(function, 0.3))
+    verdict = judge(OF_KIND["function"][0], endless)
+    assert (verdict.kind, verdict.code) == ("broken", "too-slow")
+    assert "10 seconds" in verdict.sentence
+
+
+def test_the_learners_own_layer_is_not_built() -> None:
+    layer = keras.layers.Dense(2)
+    for question in QUESTIONS:
+        judge(question, layer)
+    assert not layer.built
+
+
+def test_the_learners_own_model_keeps_its_weights() -> None:
+    builders = [
+        (question, right)
+        for question, right in right_functions()
+        if not inspect.signature(right).parameters
+    ]
+    assert len(builders) >= 2
+    for question, right in builders:
+        model = right()
+        before = [weight.copy() for weight in model.get_weights()]
+        judge(question, lambda model=model: model)
+        assert all(map(np.array_equal, before, model.get_weights())), question
+
+
+def test_grading_raises_unless_the_answer_is_right() -> None:
+    for question in QUESTIONS:
+        answers = ANSWERS[question.name]
+        question.grade(answers.right[0])
+        code, answer = answers.wrong[0]
+        with pytest.raises(WrongAnswerError, match=rf"\[{code}\]$"):
+            question.grade(answer)
+        with pytest.raises(WrongAnswerError, match=r"\[blank\]$"):
+            question.grade(...)
+
+
+def test_hints_follow_one_another_and_begin_again() -> None:
+    for question in QUESTIONS:
+        given = [question.hint().text for _hint in question.hints]
+        assert len(set(given)) == len(question.hints) >= 2
+        assert question.hint().text == given[0]
+
+
+@pytest.mark.parametrize("language", ml.languages())
+def test_every_solution_is_shown_and_is_python(language: str) -> None:
+    ml.set_language(language)
+    for question in QUESTIONS:
+        _title, *lines = question.solution().text.split("\n")
+        compile("\n".join(lines[:-1]), question.name, "exec")
+        assert lines[-1]
+
+
+def test_an_unknown_question_lists_the_nearest_names() -> None:
+    with pytest.raises(ValueError, match="pad-by-hand"):
+        ml.question("pad-by-hnad")
+    with pytest.raises(ValueError, match="'pad-by-hand', 'pad-readings'"):
+        ml.question("zzz")
+
+
+def test_a_question_speaks_the_language_in_force_when_it_is_asked() -> None:
+    question = ml.question("pad-by-hand")
+    english = question.check([]), repr(question)
+    ml.set_language("ko")
+    korean = question.check([]), repr(question)
+    assert english[0].code == korean[0].code
+    assert english[0].sentence != korean[0].sentence and english[1] != korean[1]
+
+
+def test_what_a_learner_prints_or_raises_is_text() -> None:
+    def hostile(series: Any, value: Any) -> Any:
+        print("<script>alert(1)</script>")
+        raise ValueError("<img src=x onerror=alert(1)>")
+
+    verdict = ml.question("pad-readings").check(hostile)
+    assert "<script>alert" not in verdict.html and "<img" not in verdict.html
+    assert "&lt;script&gt;alert" in verdict.html
+
+
+def test_a_verdict_says_to_programs_what_it_is() -> None:
+    data, facts = ml.question("pad-by-hand").check([])._repr_mimebundle_()
+    assert set(data) == {"text/html", "text/plain"}
+    assert facts == {
+        "masklens": {"question": "pad-by-hand", "verdict": "wrong", "code": "wrong-shape"}
+    }

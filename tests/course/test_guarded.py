@@ -1,0 +1,152 @@
+"""Whatever a learner's code does, it is stopped, cut short or caught, and leaves nothing behind."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+
+from masklens_course.guarded import MOST_PRINTED, run_guarded
+
+PATIENCE = 60  # seconds for a thread to come to its end
+
+
+def endless() -> NoReturn:
+    while True:
+        pass
+
+
+def endless_that_catches_exceptions() -> NoReturn:
+    while True:
+        with suppress(Exception):
+            time.sleep(0.001)
+
+
+def endless_that_catches_once() -> None:
+    try:
+        endless()
+    except BaseException:
+        endless()
+
+
+@pytest.mark.parametrize(
+    "function", [endless, endless_that_catches_exceptions, endless_that_catches_once]
+)
+def test_an_endless_loop_is_stopped_and_its_thread_ends(function: Callable[[], None]) -> None:
+    before = set(threading.enumerate())
+    outcome = run_guarded(function, seconds=0.2)
+    assert (outcome.late, outcome.error) == (True, None)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def test_a_loop_that_nothing_stops_is_left_behind() -> None:
+    released = threading.Event()
+
+    def stubborn() -> None:
+        while not released.is_set():
+            with suppress(BaseException):
+                released.wait(0.01)
+
+    before = set(threading.enumerate())
+    assert run_guarded(stubborn, seconds=0.2).late
+    (left,) = set(threading.enumerate()) - before
+    released.set()
+    left.join(PATIENCE)
+    assert not left.is_alive()
+
+
+def test_code_that_waits_outside_python_is_left_behind() -> None:
+    assert run_guarded(lambda: time.sleep(3), seconds=0.2).late
+
+
+def test_ten_megabytes_are_cut_short() -> None:
+    def flood() -> int:
+        for _line in range(10_000):
+            print("x" * 1023)
+        print("y" * 1000, file=sys.stderr)
+        return 3
+
+    outcome = run_guarded(flood)
+    assert outcome.value == 3
+    assert len(outcome.printed) == MOST_PRINTED + 1 and outcome.printed.endswith("…")
+
+
+@pytest.mark.parametrize("leave", [sys.exit, lambda: os._exit(3), lambda: exit(4)])
+def test_an_exit_is_an_outcome(leave: Callable[[], NoReturn]) -> None:
+    before = os._exit
+    assert isinstance(run_guarded(leave).error, SystemExit)
+    assert os._exit is before
+
+
+KERNEL_CELLS = (
+    "import os\nfrom masklens_course.guarded import run_guarded",
+    "print(repr(run_guarded(lambda: exit()).error))",
+    "print(repr(run_guarded(lambda: get_ipython().ask_exit()).error))",
+    "print(repr(run_guarded(lambda: os._exit(1)).error))",
+    "print('still here')",
+)
+
+
+def test_a_kernel_lives_on_whatever_exit_is_tried() -> None:
+    cells = [nbformat.v4.new_code_cell(code) for code in KERNEL_CELLS]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
+    printed = [output["text"] for cell in notebook.cells for output in cell.outputs]
+    assert printed == [*["SystemExit()\n"] * 3, "still here\n"]
+
+
+def test_warnings_and_random_states_stay_as_they_were() -> None:
+    def disturb() -> float:
+        warnings.warn("a layer destroys the mask", stacklevel=1)
+        random.seed(1)
+        np.random.seed(1)
+        return random.random() + np.random.random()
+
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert isinstance(run_guarded(disturb).value, float)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+
+
+INTERRUPTED = """
+import os, threading, time
+from masklens_course import guarded
+wait = guarded._wait
+def say_and_wait(*arguments):
+    os.write(1, b"waiting\\n")  # what is printed is kept for the verdict
+    wait(*arguments)
+guarded._wait = say_and_wait
+def endless():
+    while True:
+        time.sleep(0.01)
+try:
+    guarded.run_guarded(endless, 600)
+except KeyboardInterrupt:
+    for thread in set(threading.enumerate()) - {threading.main_thread()}:
+        thread.join(60)
+    print("interrupted", threading.active_count())
+"""
+
+
+def test_an_interrupt_ends_the_wait_and_the_code() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "interrupted 1\n"

@@ -1,0 +1,86 @@
+"""The picture of progress shows each question once, with what became of it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+import masklens as ml
+from masklens_course import solved
+from masklens_course.questions import all_questions
+
+WORDS = {"en": ("solved", "tried", "not yet"), "ko": ("풀었음", "시도함", "아직")}
+TITLES = [question.title for question in all_questions()]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("MASKLENS_PROGRESS")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(solved, "_memory", {})
+    return tmp_path
+
+
+def test_at_first_nothing_is_solved() -> None:
+    caption, *rows, last = ml.progress().text.splitlines()
+    assert caption == f"0 of {len(TITLES)} exercises solved"
+    assert [row[6:].split(" (")[0] for row in rows] == [f"[○] {title}" for title in TITLES]
+    assert last == f"Next: 01, {TITLES[0]}"
+
+
+def test_what_was_solved_and_tried_is_shown() -> None:
+    ml.question("pad-by-hand").check([[4, 8, 0], [16, 23, 42], [7, 0, 0]])
+    ml.question("pad-for-cudnn").check(lambda texts: texts)
+    text = ml.progress().text
+    assert text.startswith(f"1 of {len(TITLES)} ")
+    assert text.count("[✓]") == 1 and "[✓] Pad by hand" in text
+    assert text.count("[~]") == 1 and "[~] Pad for a fast LSTM" in text
+    assert text.endswith(f"Next: 01, {TITLES[1]}")
+
+
+def test_when_all_is_solved_nothing_is_next() -> None:
+    for question in all_questions():
+        solved.record(question.name, "right")
+    text = ml.progress().text
+    assert text.startswith(f"{len(TITLES)} of {len(TITLES)} ") and "Next" not in text
+
+
+def test_a_question_of_another_version_is_left_alone(folder: Path) -> None:
+    line = {"version": 1, "question": "unheard-of", "state": "solved", "date": "2026-01-02"}
+    (folder / solved.FILE).write_text(json.dumps(line) + "\n", encoding="utf-8")
+    assert ml.progress().text.startswith("0 of ")
+
+
+@pytest.fixture(params=["en", "ko"])
+def page(request: pytest.FixtureRequest, browser: Browser, folder: Path) -> Iterator[Page]:
+    ml.set_language(request.param)
+    solved.record("pad-by-hand", "right")
+    solved.record("pad-readings", "wrong")
+    (folder / "page.html").write_text(
+        f"<!doctype html><html lang={request.param}><meta charset=utf-8><title>progress</title>"
+        f"<main><h1>progress</h1>{ml.progress().html}</main>",
+        encoding="utf-8",
+    )
+    page = browser.new_page(viewport={"width": 360, "height": 640})
+    page.goto((folder / "page.html").as_uri())
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("theme", "background", "colour"), [("light", "#fff", "#222"), ("dark", "#111", "#ddd")]
+)
+def test_nobody_is_shut_out(page: Page, theme: str, background: str, colour: str) -> None:
+    page.evaluate(
+        f"document.documentElement.dataset.theme = '{theme}';"
+        f"document.body.style = 'background: {background}; color: {colour}'"
+    )
+    found = Axe().run(page).response["violations"]
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    states = page.locator("li b").evaluate_all("all => all.map(b => b.ariaLabel)")
+    solved, tried, not_yet = WORDS[page.evaluate("document.documentElement.lang")]
+    assert states == [solved, tried] + [not_yet] * (len(TITLES) - 2)

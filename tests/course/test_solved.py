@@ -1,0 +1,275 @@
+"""Progress is kept by two notebooks at once, and no damage to the file loses or stops anything."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import masklens as ml
+from masklens_course import solved
+from masklens_course.solved import FILE, history, record
+
+OLD = {"version": 1, "question": "pad-by-hand", "state": "solved", "date": "2026-01-02"}
+TRIED = {"version": 1, "question": "causal-mask", "state": "tried", "date": "2026-01-02"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own, and a process that remembers nothing."""
+    monkeypatch.delenv("MASKLENS_PROGRESS")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(solved, "_memory", {})
+    monkeypatch.setattr(solved, "_unwritable", set())
+    return tmp_path
+
+
+def forget() -> None:
+    """What a new kernel remembers: nothing."""
+    solved._memory.clear()
+    solved._unwritable.clear()
+
+
+def lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def write(path: Path, *entries: object) -> None:
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
+
+
+def test_a_new_kernel_finds_what_was_solved_and_tried(folder: Path) -> None:
+    assert [record("pad-by-hand", "wrong"), record("pad-by-hand", "right")] == ["", ""]
+    record("causal-mask", "broken")
+    forget()
+    assert history() == ({"pad-by-hand": "solved", "causal-mask": "tried"}, "")
+    assert len(lines(folder / FILE)) == 3
+
+
+def test_nothing_is_written_twice_and_solved_stays_solved(folder: Path) -> None:
+    for verdict in ("right", "right", "wrong", "broken"):
+        record("pad-by-hand", verdict)
+    forget()
+    record("pad-by-hand", "wrong")
+    (line,) = lines(folder / FILE)
+    assert line["state"] == "solved"
+
+
+WRITER = """
+import sys
+from masklens_course.solved import record
+for number in range(40):
+    assert record(f"question-{sys.argv[1]}-{number}", "right") == ""
+"""
+
+
+def test_several_notebooks_write_at_once(folder: Path) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(n)]) for n in range(4)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0, 0]
+    assert len(lines(folder / FILE)) == 160
+    assert len(history()[0]) == 160
+
+
+def test_another_file_can_be_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKLENS_PROGRESS", str(folder / "진도.jsonl"))
+    record("pad-by-hand", "right")
+    assert [path.name for path in folder.iterdir()] == ["진도.jsonl"]
+
+
+def test_progress_can_be_kept_to_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKLENS_PROGRESS", "off")
+    assert record("pad-by-hand", "right") == ""
+    assert history() == ({"pad-by-hand": "solved"}, "")
+    assert not list(folder.iterdir())
+
+
+DAMAGED = {
+    "no JSON": b"pad-by-hand is solved\n",
+    "binary": b"\x00\xff\x80\n\n",
+    "another version": b'{"version": 2, "question": "pad-by-hand", "state": "solved"}\n',
+    "a list": b"[1, 2]\n",
+    "brackets without an end": b"[" * 200_000 + b"\n",
+    "a line without a state": b'{"version": 1, "question": "pad-by-hand"}\n',
+    "a state that is no text": b'{"version": 1, "question": "pad-by-hand", "state": 3}\n',
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_damaged_file_is_kept_aside_and_its_good_lines_carried_over(
+    folder: Path, damage: bytes
+) -> None:
+    path = folder / FILE
+    damaged = damage + json.dumps(TRIED).encode() + b"\n"
+    path.write_bytes(damaged)
+    states, note = history()
+    aside = folder / "masklens-progress.damaged-1.jsonl"
+    assert states == {"causal-mask": "tried"}
+    assert aside.read_bytes() == damaged and aside.name in note and FILE in note
+    assert lines(path) == [TRIED]
+    assert history()[1] == ""
+
+
+def test_files_kept_aside_are_never_overwritten(folder: Path) -> None:
+    for number in (1, 2, 3):
+        (folder / FILE).write_bytes(f"damage {number}\n".encode())
+        record("pad-by-hand", "wrong")
+        forget()
+    kept = sorted(folder.glob("*.damaged-*"))
+    assert [path.read_text() for path in kept] == ["damage 1\n", "damage 2\n", "damage 3\n"]
+
+
+@pytest.mark.parametrize("trial", range(25))
+def test_those_who_find_a_damaged_file_at_once_lose_none_of_it(folder: Path, trial: int) -> None:
+    write(folder / FILE, "precious words", OLD)
+    start = threading.Barrier(8)  # threads meet closer than processes do, at the same files
+    with ThreadPoolExecutor(8) as finders:
+        list(finders.map(lambda _finder: (start.wait(), history()), range(8)))
+    assert any("precious words" in path.read_text() for path in folder.glob("*.damaged-*"))
+    assert OLD in lines(folder / FILE)
+
+
+@pytest.mark.parametrize("line", [b"x" * 2_000_000, json.dumps(OLD).encode() + b"\n"])
+def test_a_huge_file_is_kept_aside(folder: Path, line: bytes) -> None:
+    (folder / FILE).write_bytes(line * (2_000_000 // len(line)))
+    note = record("causal-mask", "wrong")
+    assert "masklens-progress.damaged-1.jsonl" in note
+    expected = [OLD["question"]] * line.startswith(b"{") + ["causal-mask"]
+    assert [entry["question"] for entry in lines(folder / FILE)] == expected
+
+
+def test_a_file_from_windows_is_not_damaged(folder: Path) -> None:
+    old = json.dumps(OLD).encode()
+    (folder / FILE).write_bytes(b"\xef\xbb\xbf" + old + b"\r\n\r\n" + old + b"\r\n")
+    assert history() == ({"pad-by-hand": "solved"}, "")
+
+
+def test_who_deletes_the_file_begins_anew(folder: Path) -> None:
+    record("pad-by-hand", "right")
+    (folder / FILE).unlink()
+    record("pad-by-hand", "right")
+    assert [line["question"] for line in lines(folder / FILE)] == ["pad-by-hand"]
+
+
+def test_a_line_that_was_cut_off_is_ended_and_loses_no_other(folder: Path) -> None:
+    path = folder / FILE
+    write(path, OLD)
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(whole + whole[:20], encoding="utf-8")
+    assert history() == ({"pad-by-hand": "solved"}, "")
+    record("causal-mask", "right")
+    forget()
+    # Now the piece is a line of its own, and the file is put in order.
+    assert history()[0] == {"pad-by-hand": "solved", "causal-mask": "solved"}
+
+
+def unwritable_folder(folder: Path) -> None:
+    (folder / FILE).mkdir()
+
+
+def unwritable_loop(folder: Path) -> None:
+    (folder / FILE).symlink_to(folder / FILE)
+
+
+def unwritable_device(folder: Path) -> None:
+    """A device gives bytes without an end."""
+    (folder / FILE).symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("spoil", [unwritable_folder, unwritable_loop, unwritable_device])
+def test_where_nothing_can_be_written_memory_serves_and_one_sentence_says_so(
+    folder: Path, spoil: object
+) -> None:
+    assert callable(spoil)
+    spoil(folder)
+    notes = [record("pad-by-hand", "right"), record("causal-mask", "wrong"), history()[1]]
+    assert FILE in notes[0] and notes[1:] == ["", ""]
+    assert history()[0] == {"pad-by-hand": "solved", "causal-mask": "tried"}
+
+
+FULL_DISK = """
+import resource
+from masklens_course.solved import history, record
+record("pad-by-hand", "right")
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+print(record("causal-mask", "right"))
+print(record("pad-readings", "right"))
+print(sorted(history()[0]))
+"""
+
+
+def test_on_a_full_disk_memory_serves(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK], capture_output=True, text=True, check=True
+    )
+    first, second, known = done.stdout.split("\n")[:3]
+    assert FILE in first and second == ""
+    assert known == "['causal-mask', 'pad-by-hand', 'pad-readings']"
+    forget()
+    assert history()[0] == {"pad-by-hand": "solved"}
+
+
+FULL_DISK_WHEN_SET_ASIDE = """
+import resource
+from masklens_course.solved import history
+resource.setrlimit(resource.RLIMIT_FSIZE, (5, 5))
+print(history())
+print(history())
+"""
+
+
+def test_on_a_full_disk_a_damaged_file_is_still_kept_and_known(folder: Path) -> None:
+    write(folder / FILE, "damage", OLD)
+    damaged = (folder / FILE).read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK_WHEN_SET_ASIDE], capture_output=True, text=True, check=True
+    )
+    first, second = done.stdout.splitlines()
+    assert "masklens-progress.damaged-1.jsonl" in first and "cannot be kept" in first
+    assert second == "({'pad-by-hand': 'solved'}, '')"
+    assert (folder / "masklens-progress.damaged-1.jsonl").read_bytes() == damaged
+
+
+def test_what_cannot_be_set_aside_stays_and_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may write everywhere, but has no longer names than others: none is left for the copy.
+    path = folder / ("p" * 245 + ".jsonl")
+    monkeypatch.setenv("MASKLENS_PROGRESS", str(path))
+    write(path, "damage", OLD)
+    damaged = path.read_bytes()
+    states, note = history()
+    assert states == {"pad-by-hand": "solved"} and path.name in note
+    assert record("causal-mask", "right") == ""
+    assert history() == ({"pad-by-hand": "solved", "causal-mask": "solved"}, "")
+    assert path.read_bytes() == damaged and list(folder.iterdir()) == [path]
+
+
+def test_without_a_working_directory_memory_serves(folder: Path) -> None:
+    gone = folder / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    notes = [record("pad-by-hand", "right"), record("causal-mask", "wrong")]
+    assert FILE in notes[0] and notes[1] == ""
+    assert history() == ({"pad-by-hand": "solved", "causal-mask": "tried"}, "")
+
+
+def test_a_folder_that_does_not_exist_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKLENS_PROGRESS", "/no/such/folder/progress.jsonl")
+    assert "progress.jsonl" in record("pad-by-hand", "right")
+
+
+def test_a_check_shows_the_note_and_remembers(folder: Path) -> None:
+    (folder / FILE).mkdir()
+    verdict = ml.question("pad-by-hand").check([[0]])
+    assert FILE in verdict.note and verdict.note in verdict.html
+    assert history()[0] == {"pad-by-hand": "tried"}
+
+
+def test_a_blank_answer_is_not_remembered(folder: Path) -> None:
+    ml.question("pad-by-hand").check(...)
+    assert history()[0] == {} and not list(folder.iterdir())

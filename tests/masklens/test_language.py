@@ -1,0 +1,42 @@
+"""The language in which masklens speaks is chosen once, and an unknown one is refused."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import masklens as ml
+
+
+def test_english_and_korean_are_spoken() -> None:
+    assert ml.languages() == ("en", "ko")
+
+
+@pytest.mark.parametrize("name", ["ko", "KO", "ko_KR", "ko-KR"])
+def test_a_region_or_capitals_do_not_matter(name: str) -> None:
+    ml.set_language(name)
+    assert ml.get_language() == "ko"
+
+
+@pytest.mark.parametrize("name", ["fr", "", "korean", None])
+def test_an_unknown_language_names_the_known_ones_and_changes_nothing(name: str) -> None:
+    ml.set_language("ko")
+    with pytest.raises(ValueError, match="'en', 'ko'"):
+        ml.set_language(name)
+    assert ml.get_language() == "ko"
+
+
+@pytest.mark.parametrize(
+    ("value", "says"), [("ko", "ko"), ("", "en"), (None, "en"), ("fr", "MASKLENS_LANGUAGE")]
+)
+def test_the_environment_chooses_where_nothing_else_did(value: str | None, says: str) -> None:
+    environment = dict(os.environ)
+    environment.pop("MASKLENS_LANGUAGE", None)
+    if value is not None:
+        environment["MASKLENS_LANGUAGE"] = value
+    code = "import masklens._language as language; print(language.get_language())"
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert says in run.stdout + run.stderr

@@ -1,0 +1,156 @@
+"""Web pages to test: notebooks executed as the build does, rendered by Sphinx and myst-nb."""
+
+import functools
+import html
+import html.parser
+import http.server
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from browser import make_notebook
+from nbformat import NotebookNode
+
+from authoring.execute import execute
+from masklens.explorers.explorer import FRONT_END
+
+LOADER = FRONT_END / "page.js"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+_CONFIGURATION = """\
+project = "Course"
+extensions = ["myst_nb"]
+html_theme = {theme!r}
+html_static_path = ["_static"]
+nb_execution_mode = "off"
+nb_ipywidgets_js = {{"page.js": {{}}}}
+nb_mime_priority_overrides = {overrides!r}
+"""
+# So that a page carries the picture, which the loader then brings to life.
+_PICTURE_FIRST = [("html", "text/html", 1)]
+
+
+def executed(folder: Path, *cells: str) -> NotebookNode:
+    """A notebook of code cells, run as `authoring build` runs a lesson."""
+    book = make_notebook(*cells)
+    execute(book, folder)
+    return book
+
+
+def saved_states(book: NotebookNode) -> dict[str, NotebookNode]:
+    """What a notebook has saved of its widgets, by model id."""
+    return book.metadata.widgets[WIDGET_STATE]["state"]
+
+
+def shown_models(book: NotebookNode) -> list[str]:
+    """The model ids of the widgets that the cells show, in order."""
+    return [
+        output.data[WIDGET_VIEW]["model_id"]
+        for cell in book.cells
+        for output in cell.get("outputs", [])
+        if WIDGET_VIEW in output.get("data", {})
+    ]
+
+
+def render(
+    folder: Path, books: Mapping[str, NotebookNode], *, theme: str, picture_first: bool
+) -> Path:
+    """Renders notebooks as a site; what Sphinx warns of is an error.
+
+    Returns:
+        The folder of the pages.
+    """
+    overrides = _PICTURE_FIRST if picture_first else []
+    source, pages = folder / "source", folder / "pages"
+    (source / "_static").mkdir(parents=True)
+    texts = {
+        "conf.py": _CONFIGURATION.format(theme=theme, overrides=overrides),
+        "_static/page.js": LOADER.read_text(encoding="utf-8"),
+        "index.md": "# Course\n\n```{toctree}\n" + "\n".join(books) + "\n```\n",
+    }
+    for name, text in texts.items():
+        (source / name).write_text(text, encoding="utf-8")
+    for name, book in books.items():
+        nbformat.write(book, source / f"{name}.ipynb")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    done = subprocess.run([*command, source, pages], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    # Browsers and one theme ask for these by themselves.
+    for name in ("favicon.ico", "_static/custom.css"):
+        (pages / name).touch()
+    return pages
+
+
+class _QuietServer(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Keeps the requests out of the test's report."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serves a folder on a free port while the context lasts; gives its address."""
+    answer = functools.partial(_QuietServer, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def text_outputs(book: NotebookNode) -> list[str]:
+    """The HTML that the cells of a notebook show."""
+    return [
+        output.data["text/html"]
+        for cell in book.cells
+        for output in cell.get("outputs", [])
+        if "text/html" in output.get("data", {})
+    ]
+
+
+_KEPT = {"aria-label", "alt", "colspan", "lang", "rowspan", "scope", "start", "title"}
+
+
+class _Purifier(html.parser.HTMLParser):
+    """Keeps of HTML what a strict host keeps: no style, no script, no class, no address."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.kept: list[str] = []
+        self._dropped = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("style", "script"):
+            self._dropped = tag
+        known = (f' {name}="{html.escape(value or "")}"' for name, value in attrs if name in _KEPT)
+        self._keep(f"<{tag}{''.join(known)}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._dropped:
+            self._dropped = ""
+        else:
+            self._keep(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        self._keep(data)
+
+    def handle_entityref(self, name: str) -> None:
+        self._keep(f"&{name};")
+
+    def handle_charref(self, name: str) -> None:
+        self._keep(f"&#{name};")
+
+    def _keep(self, text: str) -> None:
+        if not self._dropped:
+            self.kept.append(text)
+
+
+def purified(picture: str) -> str:
+    """HTML as it remains on a host that shows notebooks without style sheets and scripts."""
+    purifier = _Purifier()
+    purifier.feed(picture)
+    purifier.close()
+    return "".join(purifier.kept)
