@@ -22,8 +22,8 @@ def style(*sheets: Path) -> str:
         The rules, without comments and needless spaces.
 
     Example:
-        >>> style(PICTURE)[:41]
-        ':where([class*="masklens"]){--m:#0072b2;'
+        >>> style(PICTURE)[:42]
+        ':where([class*="masklens"]){color-scheme:l'
     """
     text = "".join(sheet.read_text(encoding="utf-8") for sheet in (_THEME, *sheets))
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
