@@ -19,6 +19,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+# What stands for something that is known elsewhere, such as {{minutes}}.
+PLACEHOLDER = re.compile(r"\{\{([^{}\n]*)\}\}")
 _UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 _HTML_LINK = re.compile(r"""(?:href|src)=["']([^"']+)""")
 # Markup within a sentence that does not part its words.
@@ -101,7 +103,7 @@ def markdown_blocks(text: str) -> list[Block]:
     """Cuts paragraphs, headings, list items and table cells out of Markdown.
 
     Code, formulas, HTML and link definitions are not blocks, nor is what holds no letter outside
-    inline code and formulas.
+    inline code, formulas and placeholders.
 
     >>> [block.text for block in markdown_blocks("# One\\n\\n> two\\n> *three*\\n\\n    code")]
     ['One', 'two\\n*three*']
@@ -240,7 +242,7 @@ def _has_letter(text: str) -> bool:
 
 
 def _has_words(token: Token) -> bool:
-    return _has_letter(_inline(token).prose)
+    return _has_letter(PLACEHOLDER.sub("", _inline(token).prose))
 
 
 def _inline(token: Token) -> Inline:

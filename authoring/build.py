@@ -12,7 +12,7 @@ from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import layout, notebook, source
+from authoring import course, interface, layout, notebook, source
 from authoring.execute import CellError, execute
 from authoring.layout import (
     LIBRARY,
@@ -142,7 +142,7 @@ def unexecuted(
     """Reads a source and its translations into a notebook without outputs.
 
     Returns:
-        The notebook, and a fault for each block without a translation.
+        The notebook, and a fault for each block or word without a translation.
 
     Raises:
         AuthoringError: the source or its PO file cannot be read.
@@ -151,16 +151,16 @@ def unexecuted(
     catalog = None
     if language != SOURCE_LANGUAGE:
         catalog = translations.read(root, layout.po_path(root, path, language), language)
-    return notebook.translate(root, english, language, catalog, github, edition)
+    book, faults = notebook.translate(root, english, language, catalog, github, edition)
+    return book, [*faults, *interface.faults(root, language)]
 
 
 def library_po_paths(root: Path) -> list[tuple[Path, str]]:
     """Where the library's own strings are translated, for each language with translations."""
     if not (root / LIBRARY).exists():
         return []
-    codes = [folder.name for folder in layout.translation_folders(root)]
     place = Path("LC_MESSAGES/masklens.po")
-    return [(root / LIBRARY / "locale" / code / place, code) for code in codes]
+    return [(root / LIBRARY / "locale" / code / place, code) for code in course.translations(root)]
 
 
 def library_strings(root: Path) -> Catalog:
@@ -186,7 +186,7 @@ def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
     Args:
         root: the repository.
         paths: the sources whose PO files are updated.
-        whole: whether to update the library's own, too.
+        whole: whether to update those of the library's words and of authoring's own, too.
 
     Returns:
         A line for each PO file: how many entries it has, and how many want a translator.
@@ -194,7 +194,7 @@ def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
     Raises:
         AuthoringError: a source or a PO file cannot be read; no file is changed then.
     """
-    codes = [folder.name for folder in layout.translation_folders(root)]
+    codes = course.translations(root)
     wanted = [
         (layout.po_path(root, path, code), code, template)
         for path in paths
@@ -203,6 +203,7 @@ def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
     ]
     if whole:
         wanted += [(path, code, library_strings(root)) for path, code in library_po_paths(root)]
+        wanted += [(interface.po_path(root, code), code, interface.template()) for code in codes]
     updated = [
         (path, code, translations.update(translations.read(root, path, code), english))
         for path, code, english in wanted

@@ -13,7 +13,19 @@ from urllib.parse import unquote, urlsplit
 
 from nbformat import NotebookNode
 
-from authoring import blocks, build, korean, layout, notebook, solutions, source
+from authoring import (
+    blocks,
+    build,
+    course,
+    interface,
+    korean,
+    layout,
+    lists,
+    notebook,
+    readme,
+    solutions,
+    source,
+)
 from authoring import catalog as translations
 from authoring.cells import Source
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
@@ -33,6 +45,7 @@ _ENGLISH_NOTEBOOK = re.compile(rf"(\.\./(?:{_EDITIONS})/){SOURCE_LANGUAGE}(/[^/?
 _VISIBLE_EMPHASIS = re.compile(r"\*\*|(?<=\S)\*(?=[가-힣])")
 _REBUILD = "edit content/, not the notebook, and run `python -m authoring build`"
 _REBUILD_ALL = "run `python -m authoring build --all`"
+_LISTED_BY_HAND = re.compile(r"(?m)^.* <((?:lessons|exercises|solutions)/\w+)>$")
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -90,7 +103,7 @@ def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = T
         github: ``owner/name`` of the repository that the notebooks link to, or None.
         whole: whether to check what belongs to no source, too: stray files and the library.
     """
-    languages = layout.languages(root)
+    languages = course.codes(root)
     searches = [
         _page_faults(root, path, code, edition, github)
         for path in paths
@@ -315,7 +328,7 @@ def dead_links(page: Page) -> Iterator[Fault]:
 
 def stray_files(root: Path) -> Iterator[Fault]:
     """A notebook or a PO file that belongs to no source."""
-    sources, languages = layout.source_paths(root), layout.languages(root)
+    sources, languages = layout.source_paths(root), course.codes(root)
     books = {
         layout.notebook_path(root, path, code, edition)
         for path in sources
@@ -323,8 +336,9 @@ def stray_files(root: Path) -> Iterator[Fault]:
         for edition in layout.editions(path)
     }
     pos = {layout.po_path(root, path, code) for path in sources for code in languages}
-    for folder in layout.translation_folders(root):
-        for path in sorted(set(folder.rglob("*.po")) - pos):
+    pos |= {interface.po_path(root, code) for code in languages}
+    for code in languages:
+        for path in sorted(set((root / "content" / code).rglob("*.po")) - pos):
             yield Fault(relative(root, path), "", "no source has this name", "rename or delete it")
     for path in layout.notebook_paths(root):
         if path not in books:
@@ -350,13 +364,45 @@ def library_translations(root: Path) -> Iterator[Fault]:
 
 
 def stale_solutions(root: Path) -> Iterator[Fault]:
-    """A file of the library's with other solutions than the exercises have."""
-    if (root / layout.COURSE).exists():
-        for language in layout.languages(root):
-            path = solutions.path(root, language)
-            if not path.exists() or path.read_bytes() != solutions.gathered(root, language):
-                wrong = "not gathered from the exercises as they are"
-                yield Fault(relative(root, path), "", wrong, "run `python -m authoring build`")
+    """A file of the library's with other sets of exercises, or solutions, than the course has."""
+    for path, content in solutions.files(root).items():
+        if not path.exists() or path.read_bytes() != content:
+            wrong = "not gathered from the exercises as they are"
+            yield Fault(relative(root, path), "", wrong, "run `python -m authoring build`")
+
+
+def untranslated_words(root: Path) -> Iterator[Fault]:
+    """A word of authoring's own without a translation."""
+    for language in course.translations(root):
+        yield from interface.faults(root, language)
+
+
+def incomplete_index(root: Path) -> Iterator[Fault]:
+    """A first page of the site that lists lessons by hand, or does not list them all."""
+    for path in sorted((root / "docs").glob("index*.md")):
+        text = path.read_text(encoding="utf-8")
+        place = relative(root, path)
+        for name in lists.SITE_LISTS:
+            if f"{{{{{name}}}}}" not in text:
+                yield Fault(place, "", f"no {{{{{name}}}}}", "write it where the list belongs")
+        for listed in _LISTED_BY_HAND.findall(text):
+            remedy = "leave it to the placeholders"
+            yield Fault(place, "", f"lists {listed} by hand", remedy)
+
+
+def other_questions(root: Path) -> Iterator[Fault]:
+    """A set of exercises without a module of questions, or the other way round."""
+    folder = root / layout.COURSE / "questions"
+    if folder.exists():
+        place = relative(root, folder)
+        written = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+        sets = {name.partition("_")[2]: name for name in course.read(root).sets}
+        for topic in sorted(sets.keys() - written):
+            wrong = f"the exercises {sets[topic]} have no questions"
+            yield Fault(f"{place}/{topic}.py", "", wrong, "write the module")
+        for topic in sorted(written - sets.keys()):
+            wrong = f"no exercises of {course.MANIFEST} are called NN_{topic}"
+            yield Fault(f"{place}/{topic}.py", "", wrong, "rename or delete it")
 
 
 PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
@@ -376,7 +422,11 @@ PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
 REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
     stray_files,
     library_translations,
+    untranslated_words,
     stale_solutions,
+    other_questions,
+    readme.faults,
+    incomplete_index,
 )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 import masklens
-from authoring import card, check, colab, layout, notebook, source
+from authoring import card, check, colab, contents, course, layout, lists, notebook, source
 from authoring.layout import AuthoringError, Fault, relative
 from masklens.explorers.explorer import FRONT_END
 
@@ -36,12 +36,13 @@ _LANDING_EXPLORER = ("01_padding", "PaddingExplorer")
 def repository(root: Path, environment: Mapping[str, str]) -> str | None:
     """The GitHub repository that the site links to, as ``owner/name``, or None.
 
-    It is what MASKLENS_REPOSITORY names, else the git remote ``origin`` if that is on GitHub.
+    It is what MASKLENS_REPOSITORY or the manifest names, else the git remote ``origin`` if that is
+    on GitHub.
 
     Raises:
-        AuthoringError: MASKLENS_REPOSITORY has another form.
+        AuthoringError: MASKLENS_REPOSITORY has another form, or the manifest is at fault.
     """
-    named = notebook.repository(environment)
+    named = course.repository(root, environment)
     if named:
         return named
     try:
@@ -69,7 +70,7 @@ def build(
     Returns:
         Every fault found; with one there is no new site.
     """
-    codes = languages or layout.languages(root)
+    codes = languages or course.codes(root)
     if faults := [*_unfit(root), *_unwritten(root, codes)]:
         return faults
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +121,7 @@ def _unfit(root: Path) -> Iterator[Fault]:
     """What keeps a notebook from being shown."""
     for path in layout.source_paths(root):
         origin = source.read(root, path)
-        for language in layout.languages(root):
+        for language in course.codes(root):
             for edition in layout.editions(path):
                 target = layout.notebook_path(root, path, language, edition)
                 book = notebook.read(root, target)
@@ -144,7 +145,7 @@ def _unwritten(root: Path, codes: Sequence[str]) -> Iterator[Fault]:
 
 def _as_page(book: NotebookNode, folder: Path, place: Callable[[Path], str | None]) -> NotebookNode:
     """The notebook as the site shows it: without links and installation, which the buttons do."""
-    left_out = {source.LINKS, notebook.FIRST}
+    left_out = {lists.LINKS, notebook.FIRST}
     book.cells = [cell for cell in book.cells if cell.get("id") not in left_out]
     for cell in book.cells:
         if cell.cell_type == "markdown":
@@ -206,7 +207,9 @@ def _is_class(name: str) -> bool:
 
 def _landing(root: Path, language: str) -> NotebookNode:
     """The landing page as a notebook, with an explorer from a lesson in it."""
-    before, _mark, after = _written(root, "index", language).partition(_EXPLORER)
+    values = lists.site_values(contents.read(root, language)) | {"explorer": _EXPLORER}
+    text = lists.filled(_written(root, "index", language), values, lambda _name: None)
+    before, _mark, after = text.partition(_EXPLORER)
     lesson, explorer = _LANDING_EXPLORER
     path = root / "notebooks" / language / f"{lesson}.ipynb"
     book = notebook.require(root, path)

@@ -14,7 +14,7 @@ from nbconvert.exporters import SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from authoring import layout, notebook
+from authoring import course, layout, notebook
 from authoring.layout import AuthoringError, Fault
 from masklens.explorers.explorer import FRONT_END
 
@@ -51,7 +51,7 @@ def build(root: Path, target: Path, reveal: Path, names: Sequence[str] = ()) -> 
     chosen = _chosen(root, names)
     titles: dict[str, dict[str, str]] = {}
     pages: dict[str, str] = {}
-    for language in layout.languages(root):
+    for language in course.codes(root):
         titles[language] = {}
         for name in chosen:
             book = notebook.require(root, root / "notebooks" / language / f"{name}.ipynb")
@@ -95,7 +95,7 @@ def _deck(root: Path, name: str, language: str, book: NotebookNode, names: Colle
         exclude_output_prompt=True,
         exclude_anchor_links=True,
     )
-    others = {code: _words(code)["language"] for code in layout.languages(root) if code != language}
+    others = {code: _words(code)["language"] for code in course.codes(root) if code != language}
     resources = {"name": name, "language": language, "others": others, "words": _words(language)}
     html, _ = exporter.from_notebook_node(book, resources)
     # Lessons link to lessons: so do their slides, to those that are made with them.
