@@ -28,24 +28,25 @@ def main(arguments: list[str] | None = None) -> int:
 def _build(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
     build.compile_library(root)
     solutions.write(root)
-    paths = build.chosen_sources(root, options.names)
+    paths = build.chosen_sources(root, options.names, layout.every_source)
     order = build.Order(notebook.repository(os.environ), options.all, options.draft)
     languages = options.language or layout.languages(root)
     return build.build(root, paths, languages, order, options.jobs)
 
 
 def _check(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
-    paths = build.chosen_sources(root, options.names)
+    paths = build.chosen_sources(root, options.names, layout.every_source)
     faults = check.check(root, paths, notebook.repository(os.environ), whole=not options.names)
     if not faults:
         languages = layout.languages(root)
         count = sum(len(layout.editions(path)) for path in paths) * len(languages)
-        print(f"{count} notebooks of {len(paths)} sources in {', '.join(languages)}: no fault")
+        built = f"{count} notebooks and pages of {len(paths)} sources"
+        print(f"{built} in {', '.join(languages)}: no fault")
     return faults
 
 
 def _update(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
-    paths = build.chosen_sources(root, options.names)
+    paths = build.chosen_sources(root, options.names, layout.every_source)
     for line in build.update(root, paths, whole=not options.names):
         print(line)
     return []

@@ -1,4 +1,4 @@
-"""Builds the notebooks of the course, and compiles the library's translations."""
+"""Builds the notebooks and pages of the course, and compiles the library's translations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import layout, notebook, source
+from authoring import layout, notebook, pages, source
 from authoring.execute import CellError, execute
 from authoring.layout import (
     LIBRARY,
@@ -44,17 +44,22 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def chosen_sources(root: Path, names: Sequence[str]) -> list[Path]:
+def chosen_sources(
+    root: Path,
+    names: Sequence[str],
+    paths_of: Callable[[Path], list[Path]] = layout.source_paths,
+) -> list[Path]:
     """The sources whose names begin so; all of them without names.
 
     Args:
         root: the repository.
         names: such as ``01`` for a lesson and its exercises, or ``exercises/01`` for these alone.
+        paths_of: lists the sources of the repository to choose from.
 
     Raises:
         AuthoringError: there is no source of a name.
     """
-    paths = layout.source_paths(root)
+    paths = paths_of(root)
     chosen = {
         name: [
             path for path in paths if path.stem.startswith(name) or full_name(path).startswith(name)
@@ -77,7 +82,7 @@ def build(
     jobs: int = 2,
     report: Callable[[str], None] = _say,
 ) -> list[Fault]:
-    """Builds the notebooks of sources in languages; a faulty one is left as it was.
+    """Builds the notebooks and pages of sources in languages; a faulty one is left as it was.
 
     Args:
         root: the repository.
@@ -93,6 +98,8 @@ def build(
 
     def build_one(task: tuple[Path, str, str]) -> list[Fault]:
         try:
+            if task[0].suffix == ".md":
+                return build_page(root, *task[:2], order)
             report(build_notebook(root, *task, order))
         except AuthoringError as error:
             return list(error.faults)
@@ -134,6 +141,24 @@ def build_notebook(root: Path, path: Path, language: str, edition: str, order: O
     notebook.write(target, new)
     draft = f", {len(faults)} blocks still English" if faults else ""
     return f"{relative(root, target)}: {done} in {time.monotonic() - began:.1f} s{draft}"
+
+
+def build_page(root: Path, path: Path, language: str, order: Order) -> list[Fault]:
+    """Builds one page for GitHub; one that is for the site alone is only translated.
+
+    Returns:
+        What keeps it from being built.
+
+    Raises:
+        AuthoringError: its translation cannot be read.
+    """
+    text, faults = pages.translate(root, path, language)
+    if faults and not order.draft:
+        return faults
+    if pages.is_on_github(path):
+        target = layout.notebook_path(root, path, language, layout.PAGES)
+        layout.write(target, pages.with_languages(root, path, language, text).encode())
+    return []
 
 
 def unexecuted(

@@ -57,8 +57,30 @@ def template(source: Source) -> Catalog:
     catalog = Catalog()
     for cell in source.cells:
         for block in cell_blocks(cell):
-            catalog.add(block.text, context=cell.id)
+            catalog.add(block.text, context=cell.id or None)
     return catalog
+
+
+def in_language(cell: Cell, catalog: Catalog | None, place: str, faults: list[Fault]) -> str:
+    """The text of a cell in another language; a block without a translation stays English.
+
+    Args:
+        cell: the cell.
+        catalog: the translations, or None for English.
+        place: the PO file, as faults name it.
+        faults: takes a fault for each block without a translation.
+    """
+
+    def look_up(text: str) -> str:
+        message = catalog.get(text, cell.id or None) if catalog else None
+        missing = state(message)
+        if message is not None and missing is None:
+            return str(message.string)
+        wrong = f"{missing} translation of {text.splitlines()[0]!r}"
+        faults.append(Fault(place, cell.id, wrong, REMEDIES[missing or "missing"]))
+        return text
+
+    return cell.text if catalog is None else blocks.splice(cell.text, cell_blocks(cell), look_up)
 
 
 def library_template(packages: Sequence[Path]) -> Catalog:

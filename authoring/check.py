@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from nbformat import NotebookNode
 
-from authoring import blocks, build, korean, layout, notebook, solutions, source
+from authoring import blocks, build, korean, layout, notebook, pages, solutions, source
 from authoring import catalog as translations
 from authoring.cells import Source
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
@@ -31,6 +31,7 @@ _MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|tmp|work|(?:home|Users)/[\w.-]+)
 _EDITIONS = "|".join(edition for editions in layout.BUILT_TO.values() for edition in editions)
 _ENGLISH_NOTEBOOK = re.compile(rf"(\.\./(?:{_EDITIONS})/){SOURCE_LANGUAGE}(/[^/?#]+\.ipynb)")
 _VISIBLE_EMPHASIS = re.compile(r"\*\*|(?<=\S)\*(?=[가-힣])")
+_BUILD = "run `python -m authoring build`"
 _REBUILD = "edit content/, not the notebook, and run `python -m authoring build`"
 _REBUILD_ALL = "run `python -m authoring build --all`"
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
@@ -39,7 +40,7 @@ _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 @dataclass(frozen=True)
 class Page:
-    """A built notebook as it stands, and what it is held against.
+    """A built notebook or page as it stands, and what it is held against.
 
     Args:
         root: the repository.
@@ -92,7 +93,9 @@ def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = T
     """
     languages = layout.languages(root)
     searches = [
-        _page_faults(root, path, code, edition, github)
+        _markdown_faults(root, path, code)
+        if path.suffix == ".md"
+        else _page_faults(root, path, code, edition, github)
         for path in paths
         for edition in layout.editions(path)
         for code in languages
@@ -101,6 +104,25 @@ def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = T
         searches += [find(root) for find in REPOSITORY_CHECKS]
     found = [fault for search in searches for fault in _until_unreadable(search)]
     return list(dict.fromkeys(found))  # a source's fault is met once per notebook
+
+
+def _markdown_faults(root: Path, path: Path, language: str) -> Iterator[Fault]:
+    """What is wrong with a page, whose text is checked as a notebook's cell is."""
+    text, untranslated = pages.translate(root, path, language)
+    yield from untranslated
+    yield from _obsolete(root, layout.po_path(root, path, language), language)
+    fresh, english = (
+        notebook.of_markdown(each)
+        for each in (text, pages.translate(root, path, SOURCE_LANGUAGE)[0])
+    )
+    page = Page(root, source.read(root, path), language, layout.PAGES, fresh, fresh, english)
+    for find in MARKDOWN_CHECKS:
+        yield from find(page)
+    if pages.is_on_github(path):
+        yield from dead_links(page)
+        wanted = pages.with_languages(root, path, language, text)
+        if not page.path.exists() or page.path.read_text(encoding="utf-8") != wanted:
+            yield page.fault("", "not built from the page as it is", _BUILD)
 
 
 def _until_unreadable(search: Iterator[Fault]) -> Iterator[Fault]:
@@ -121,7 +143,7 @@ def _page_faults(
     target = layout.notebook_path(root, path, language, edition)
     book = notebook.read(root, target)
     if book is None:
-        yield Fault(relative(root, target), "", "not built", "run `python -m authoring build`")
+        yield Fault(relative(root, target), "", "not built", _BUILD)
         return
     english = notebook.read(root, layout.notebook_path(root, path, SOURCE_LANGUAGE, edition))
     page = Page(root, origin, language, edition, book, fresh, english)
@@ -194,9 +216,10 @@ def different_prose(page: Page) -> Iterator[Fault]:
     for cell, english in page.pairs():
         if cell.cell_type != "markdown":
             continue
-        links = blocks.links(cell.source)
+        links = Counter(_without_place(link) for link in blocks.links(cell.source).elements())
         wanted = Counter(
-            _in_language(page, link) for link in blocks.links(english.source).elements()
+            _without_place(_in_language(page, link))
+            for link in blocks.links(english.source).elements()
         )
         for target in (links - wanted) + (wanted - links):
             wrong = f"{links[target]} links to {target}, not {wanted[target]}"
@@ -314,8 +337,8 @@ def dead_links(page: Page) -> Iterator[Fault]:
 
 
 def stray_files(root: Path) -> Iterator[Fault]:
-    """A notebook or a PO file that belongs to no source."""
-    sources, languages = layout.source_paths(root), layout.languages(root)
+    """A notebook, a page or a PO file that belongs to no source."""
+    sources, languages = layout.every_source(root), layout.languages(root)
     books = {
         layout.notebook_path(root, path, code, edition)
         for path in sources
@@ -326,9 +349,10 @@ def stray_files(root: Path) -> Iterator[Fault]:
     for folder in layout.translation_folders(root):
         for path in sorted(set(folder.rglob("*.po")) - pos):
             yield Fault(relative(root, path), "", "no source has this name", "rename or delete it")
-    for path in layout.notebook_paths(root):
+    for path in [*layout.notebook_paths(root), *(root / layout.PAGES).glob("*/*.md")]:
         if path not in books:
-            yield Fault(relative(root, path), "", "the notebook has no source", "delete it")
+            kind = "notebook" if path.suffix == ".ipynb" else "page"
+            yield Fault(relative(root, path), "", f"the {kind} has no source", "delete it")
 
 
 def library_translations(root: Path) -> Iterator[Fault]:
@@ -373,6 +397,13 @@ PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
     stale_explorers,
     dead_links,
 )
+MARKDOWN_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
+    different_prose,
+    unread_emphasis,
+    english_prose,
+    banned_terms,
+    bad_spacing,
+)
 REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
     stray_files,
     library_translations,
@@ -408,6 +439,11 @@ def _in_language(page: Page, link: str) -> str:
         return _ENGLISH_NOTEBOOK.sub(rf"\g<1>{page.language}\g<2>", link)
     english = layout.notebook_path(page.root, page.source.path, SOURCE_LANGUAGE, page.edition)
     return link.replace(f"/{relative(page.root, english)}", f"/{relative(page.root, page.path)}")
+
+
+def _without_place(link: str) -> str:
+    """A link without what depends on its language: headings within our own pages, and Google's."""
+    return re.sub(r"\?hl=\w+$", "", link) if urlsplit(link).scheme else link.partition("#")[0]
 
 
 def _comments(cell: NotebookNode) -> list[blocks.Block]:

@@ -9,14 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from babel import Locale
+from babel.core import get_global
+
 SOURCE_LANGUAGE = "en"
-EXERCISES, SOLUTIONS = "exercises", "solutions"
+EXERCISES, SOLUTIONS, PAGES = "exercises", "solutions", "pages"
 # Each folder of content/ that holds English sources, and its editions: the folders that every
 # source in it is built to, once a language.
-BUILT_TO = {"lessons": ("notebooks",), EXERCISES: (EXERCISES, SOLUTIONS)}
+BUILT_TO = {"lessons": ("notebooks",), EXERCISES: (EXERCISES, SOLUTIONS), PAGES: (PAGES,)}
 LIBRARY, COURSE = Path("helpers/masklens"), Path("helpers/masklens_course")
 # Whose words the catalogue of the library holds.
 PACKAGES = (LIBRARY, COURSE, Path("helpers/masklens_kernel"))
+_BUILT = {".py": ".ipynb", ".md": ".md"}
 _LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 
 
@@ -70,9 +74,32 @@ def translation_folders(root: Path) -> list[Path]:
     return sorted(path for path in folders if _LANGUAGE_CODE.fullmatch(path.name))
 
 
+def language_name(code: str) -> str:
+    """What a language calls itself: 한국어."""
+    return str(Locale.parse(code).get_language_name(code)).capitalize()
+
+
+def language_locale(code: str) -> str:
+    """A language with the country where most of its readers are, as web pages name it: ko_KR."""
+    if "_" in code:
+        return code
+    *_, country = get_global("likely_subtags")[code].split("_")
+    return f"{code}_{country}"
+
+
 def source_paths(root: Path) -> list[Path]:
-    """The English sources, in the order of their names."""
+    """The English sources of notebooks, in the order of their names."""
     return [path for kind in BUILT_TO for path in sorted((root / "content" / kind).glob("*.py"))]
+
+
+def page_paths(root: Path) -> list[Path]:
+    """The pages in English, in the order of their names."""
+    return sorted((root / "content" / PAGES).glob("*.md"))
+
+
+def every_source(root: Path) -> list[Path]:
+    """The sources of notebooks, and the pages."""
+    return [*source_paths(root), *page_paths(root)]
 
 
 def full_name(source: Path) -> str:
@@ -91,8 +118,8 @@ def po_path(root: Path, source: Path, language: str) -> Path:
 
 
 def notebook_path(root: Path, source: Path, language: str, edition: str) -> Path:
-    """Where a notebook of a source is built to: solutions/ko/NAME.ipynb."""
-    return root / edition / language / f"{source.stem}.ipynb"
+    """Where a source is built to: solutions/ko/NAME.ipynb, and for a page pages/ko/NAME.md."""
+    return root / edition / language / source.with_suffix(_BUILT[source.suffix]).name
 
 
 def notebook_paths(root: Path) -> list[Path]:

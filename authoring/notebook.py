@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,9 @@ from nbformat import NotebookNode
 
 from authoring import catalog as translations
 from authoring import exercise, layout
-from authoring.blocks import splice
 from authoring.cells import Source
 from authoring.layout import AuthoringError, Fault, notebook_path, po_path, relative
-from authoring.source import LANGUAGE_LINE, LINKS
+from authoring.source import LINKS, with_language
 
 REPOSITORY_SETTING = "MASKLENS_REPOSITORY"
 BRANCH = "main"
@@ -104,14 +102,11 @@ def translate(
     if github:
         notebook.cells.append(first_cell(_INSTALL.format(github=github), language))
     for cell in source.cells:
-        text = cell.text
-        if catalog is not None:
-            look_up = partial(_look_up, catalog, faults, place, cell.id)
-            text = splice(text, translations.cell_blocks(cell), look_up)
+        text = translations.in_language(cell, catalog, place, faults)
         if edition == layout.EXERCISES:
             text = exercise.stubbed(text)
         if cell.kind == "code":
-            text = _with_language(text, language)
+            text = with_language(text, language)
         if cell.id == LINKS and github:
             path = relative(root, notebook_path(root, source.path, language, edition))
             text += _hosted_links(github, path)
@@ -139,6 +134,13 @@ def markdown_cell(text: str, cell_id: str) -> NotebookNode:
     """A cell of Markdown."""
     cell: NotebookNode = _nbformat.v4.new_markdown_cell(text, id=cell_id)
     return cell
+
+
+def of_markdown(text: str) -> NotebookNode:
+    """A notebook of one cell of Markdown, which has no name."""
+    cell = {"cell_type": "markdown", "id": "", "source": text}
+    book: NotebookNode = _nbformat.from_dict({"cells": [cell]})
+    return book
 
 
 def read(root: Path, path: Path) -> NotebookNode | None:
@@ -228,22 +230,6 @@ def move_links(text: str, folder: Path, place: Callable[[Path], str | None]) -> 
         return words if target is None else f"[{words}]({target}{mark}{anchor})"
 
     return _LINK.sub(moved, text)
-
-
-def _look_up(catalog: Catalog, faults: list[Fault], place: str, cell_id: str, text: str) -> str:
-    """The translation of a block, or the block itself after noting the fault."""
-    message = catalog.get(text, cell_id)
-    state = translations.state(message)
-    if message is not None and state is None:
-        return str(message.string)
-    wrong = f"{state} translation of {text.splitlines()[0]!r}"
-    faults.append(Fault(place, cell_id, wrong, translations.REMEDIES[state or "missing"]))
-    return text
-
-
-def _with_language(code: str, language: str) -> str:
-    line = LANGUAGE_LINE.replace('"en"', f'"{language}"')
-    return "\n".join(line if old == LANGUAGE_LINE else old for old in code.split("\n"))
 
 
 def _hosted_links(github: str, path: str) -> str:

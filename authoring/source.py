@@ -1,4 +1,4 @@
-"""Reads a lesson, or a set of exercises, in the percent format."""
+"""Reads a lesson or a set of exercises in the percent format, or a page in Markdown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOTES = {"id", "cell_marker", "lines_to_next_cell"}
 
 
 def read(root: Path, path: Path) -> Source:
-    """Reads a source in jupytext's percent format.
+    """Reads a source in jupytext's percent format, or a page, which is one cell without an id.
 
     Args:
         root: the repository.
@@ -41,6 +41,8 @@ def read(root: Path, path: Path) -> Source:
             exercise breaks a rule of `exercise.faults`.
     """
     text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return Source(path, (Cell("", "markdown", text, {}, 1),))
     lines = text.split("\n")
     markers = [number for number, line in enumerate(lines, 1) if _MARKER.match(line)]
     raw_cells = jupytext.reads(text, fmt="py:percent").cells
@@ -55,6 +57,11 @@ def read(root: Path, path: Path) -> Source:
     if faults := [*_faults(place, cells), *of_exercises(place, cells)]:
         raise AuthoringError(faults)
     return Source(path, tuple(map(exercise.graded, cells)) if holds_exercises else cells)
+
+
+def with_language(text: str, language: str) -> str:
+    """A text whose code sets the language, such as ``ko``, where it set English."""
+    return re.sub(rf"(?m)^{re.escape(LANGUAGE_LINE)}", f'ml.set_language("{language}")', text)
 
 
 def _cell(raw: Any, line: int) -> Cell:

@@ -63,6 +63,25 @@ TRANSLATION = {
     ): "[영어](../en/01_mask.ipynb) · [한국어](../ko/01_mask.ipynb)",
 }
 
+PAGE = """\
+# How to begin
+
+Open [the lesson](../../notebooks/en/01_mask.ipynb).
+
+```text
+board: a mask
+```
+"""
+
+PAGE_TRANSLATION = {
+    ("", "How to begin"): "시작하는 방법",
+    (
+        "",
+        "Open [the lesson](../../notebooks/en/01_mask.ipynb).",
+    ): "[레슨](../../notebooks/ko/01_mask.ipynb)을 여세요.",
+    ("", "board: a mask"): "칠판: 마스크",
+}
+
 # As small as it can be, and yet it finds its strings where the real library does.
 LIBRARY = '''\
 """A library that knows its language."""
@@ -117,11 +136,13 @@ def pytest_configure() -> None:
 
 
 def write_course(root: Path) -> None:
-    """Writes a course of one translated lesson, not yet built."""
+    """Writes a course of one translated lesson and one page, not yet built."""
     glossary = Path(__file__).parent.parent / "content" / "glossary.csv"
     files = {
         "content/lessons/01_mask.py": LESSON,
         "content/ko/lessons/01_mask.po": po_text(TRANSLATION),
+        "content/pages/begin.md": PAGE,
+        "content/ko/pages/begin.po": po_text(PAGE_TRANSLATION),
         "content/glossary.csv": glossary.read_text(encoding="utf-8"),
         "helpers/masklens/__init__.py": LIBRARY,
         "helpers/masklens/locale/ko/LC_MESSAGES/masklens.po": po_text({("", "mask"): "마스크"}),
