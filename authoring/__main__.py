@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from authoring import build, check, layout, notebook, solutions
+from authoring import build, check, layout, notebook, solutions, words
 from authoring.layout import AuthoringError
 
 
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _build(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
-    build.compile_library(root)
+    words.compile_all(root)
     solutions.write(root)
     paths = build.chosen_sources(root, options.names, layout.every_source)
     order = build.Order(notebook.repository(os.environ), options.all, options.draft)

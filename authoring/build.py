@@ -1,4 +1,4 @@
-"""Builds the notebooks and pages of the course, and compiles the library's translations."""
+"""Builds the notebooks and pages of the course, and brings its PO files up to date."""
 
 from __future__ import annotations
 
@@ -8,21 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import layout, notebook, pages, source
+from authoring import layout, notebook, pages, source, words
 from authoring.execute import CellError, execute
-from authoring.layout import (
-    LIBRARY,
-    PACKAGES,
-    SOURCE_LANGUAGE,
-    AuthoringError,
-    Fault,
-    full_name,
-    relative,
-)
+from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, full_name, relative
 
 
 @dataclass(frozen=True)
@@ -179,39 +170,13 @@ def unexecuted(
     return notebook.translate(root, english, language, catalog, github, edition)
 
 
-def library_po_paths(root: Path) -> list[tuple[Path, str]]:
-    """Where the library's own strings are translated, for each language with translations."""
-    if not (root / LIBRARY).exists():
-        return []
-    codes = [folder.name for folder in layout.translation_folders(root)]
-    place = Path("LC_MESSAGES/masklens.po")
-    return [(root / LIBRARY / "locale" / code / place, code) for code in codes]
-
-
-def library_strings(root: Path) -> Catalog:
-    """The strings that the library shows, untranslated."""
-    return translations.library_template([root / package for package in PACKAGES])
-
-
-def compile_library(root: Path) -> None:
-    """Compiles the PO files of the library's own strings, where they changed.
-
-    Raises:
-        AuthoringError: a PO file cannot be read.
-    """
-    for path, language in library_po_paths(root):
-        if path.exists():
-            catalog = translations.read(root, path, language)
-            layout.write(path.with_suffix(".mo"), translations.compiled(catalog, language))
-
-
 def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
     """Makes PO files follow the English.
 
     Args:
         root: the repository.
         paths: the sources whose PO files are updated.
-        whole: whether to update the library's own, too.
+        whole: whether to update those of words that stand in no source, too.
 
     Returns:
         A line for each PO file: how many entries it has, and how many want a translator.
@@ -227,7 +192,7 @@ def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
         for code in codes
     ]
     if whole:
-        wanted += [(path, code, library_strings(root)) for path, code in library_po_paths(root)]
+        wanted += [(each.po, each.language, each.english) for each in words.every(root)]
     updated = [
         (path, code, translations.update(translations.read(root, path, code), english))
         for path, code, english in wanted

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from nbformat import NotebookNode
 
-from authoring import blocks, build, korean, layout, notebook, pages, solutions, source
+from authoring import blocks, build, korean, layout, notebook, pages, solutions, source, words
 from authoring import catalog as translations
 from authoring.cells import Source
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
@@ -346,6 +346,7 @@ def stray_files(root: Path) -> Iterator[Fault]:
         for edition in layout.editions(path)
     }
     pos = {layout.po_path(root, path, code) for path in sources for code in languages}
+    pos |= {words.interface_path(root, code) for code in languages}
     for folder in layout.translation_folders(root):
         for path in sorted(set(folder.rglob("*.po")) - pos):
             yield Fault(relative(root, path), "", "no source has this name", "rename or delete it")
@@ -355,22 +356,20 @@ def stray_files(root: Path) -> Iterator[Fault]:
             yield Fault(relative(root, path), "", f"the {kind} has no source", "delete it")
 
 
-def library_translations(root: Path) -> Iterator[Fault]:
-    """A string of the library without a translation, or a compiled catalogue that is stale."""
-    for path, language in build.library_po_paths(root):
-        place = relative(root, path)
-        catalog = translations.read(root, path, language)
-        for english in build.library_strings(root):
+def untranslated_words(root: Path) -> Iterator[Fault]:
+    """A word of no source without a translation, or a compiled catalogue that is stale."""
+    for each in words.every(root):
+        place = relative(root, each.po)
+        catalog = translations.read(root, each.po, each.language)
+        for english in each.english:
             state = translations.state(catalog.get(english.id, english.context))
             if english.id and state:
                 wrong = f"{state} translation of {english.id!r}"
                 yield Fault(place, "", wrong, translations.REMEDIES[state])
-        yield from _obsolete(root, path, language)
-        target = path.with_suffix(".mo")
-        content = target.read_bytes() if target.exists() else b""
-        if content != translations.compiled(catalog, language):
-            wrong = f"not compiled from {path.name}"
-            yield Fault(relative(root, target), "", wrong, "run `python -m authoring build`")
+        yield from _obsolete(root, each.po, each.language)
+        content = each.mo.read_bytes() if each.mo.exists() else b""
+        if content != each.machine_readable(root):
+            yield Fault(relative(root, each.mo), "", f"not compiled from {each.po.name}", _BUILD)
 
 
 def stale_solutions(root: Path) -> Iterator[Fault]:
@@ -406,7 +405,7 @@ MARKDOWN_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
 )
 REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
     stray_files,
-    library_translations,
+    untranslated_words,
     stale_solutions,
 )
 

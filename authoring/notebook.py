@@ -13,7 +13,7 @@ from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import exercise, layout
+from authoring import exercise, layout, words
 from authoring.cells import Source
 from authoring.layout import AuthoringError, Fault, notebook_path, po_path, relative
 from authoring.source import LINKS, with_language
@@ -37,10 +37,6 @@ LANGUAGE_INFO = {
 FIRST = "masklens"
 # Jupyter folds the cell by its metadata, Colab to the form that the first line gives a title.
 _FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
-_TITLES = {
-    "en": "Run this cell first: it brings masklens, the library of this course",
-    "ko": "이 셀을 먼저 실행하세요. 이 강의에서 쓰는 라이브러리 masklens를 준비합니다",
-}
 # Without their dependencies, which Colab has, and not in place of what is there.
 _INSTALL = """\
 import importlib.util
@@ -100,7 +96,7 @@ def translate(
     faults: list[Fault] = []
     notebook = _nbformat.v4.new_notebook()
     if github:
-        notebook.cells.append(first_cell(_INSTALL.format(github=github), language))
+        notebook.cells.append(first_cell(root, _INSTALL.format(github=github), language))
     for cell in source.cells:
         text = translations.in_language(cell, catalog, place, faults)
         if edition == layout.EXERCISES:
@@ -116,14 +112,16 @@ def translate(
     return notebook, faults
 
 
-def first_cell(code: str, language: str) -> NotebookNode:
+def first_cell(root: Path, code: str, language: str) -> NotebookNode:
     """A folded cell that makes the library known where it is not installed.
 
     Args:
+        root: the repository.
         code: what it runs.
-        language: the language that its title is in, if there is one.
+        language: the language that its title is in.
     """
-    title = _TITLES.get(language, _TITLES[layout.SOURCE_LANGUAGE])
+    _ = words.speaker(root, language)
+    title = _("Run this cell first: it brings masklens, the library of this course")
     cell: NotebookNode = _nbformat.v4.new_code_cell(
         f"# @title {title}\n{code}", id=FIRST, metadata=_FOLDED
     )

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from jinja2 import Template
 from nbformat import NotebookNode
 
 import masklens
-from authoring import card, check, colab, layout, notebook, pages, source
+from authoring import card, check, colab, layout, notebook, pages, source, words
 from authoring.layout import AuthoringError, Fault, relative
 from masklens.explorers.explorer import FRONT_END
 
@@ -77,14 +78,15 @@ def build(
         for code in codes:
             sources = Path(folder) / code
             assemble(root, sources, code, github)
-            _run_sphinx(sources, html / code, Path(folder) / "doctrees" / code, code, github)
+            doctrees = Path(folder) / "doctrees" / code
+            _run_sphinx(sources, html / code, doctrees, code, layout.languages(root), github)
             # What MyST-NB leaves for programs that execute notebooks.
             shutil.rmtree(html / "jupyter_execute", ignore_errors=True)
             shutil.rmtree(html / code / "_sources", ignore_errors=True)
             if _base():
                 _draw_cards(root, html / code / "_static" / "cards", code)
             _offer_downloads(root, carried / code, html / code / "_downloads", code)
-        _write_bare_pages(root / _DOCS / "templates", html)
+        _write_bare_pages(root, html)
         (html / ".nojekyll").touch()  # else GitHub leaves out folders that begin with _
         _write_sitemap(html)
         shutil.rmtree(target, ignore_errors=True)
@@ -102,8 +104,8 @@ def assemble(root: Path, folder: Path, language: str, github: str | None) -> Non
         github: ``owner/name`` of the repository to link to, or None.
     """
     shutil.copytree(root / _DOCS, folder, ignore=shutil.ignore_patterns("_build"))
-    loader = FRONT_END / "page.js"
-    shutil.copy(loader, folder / "static" / "page.js")
+    shutil.copy(FRONT_END / "page.js", folder / "static")
+    words.write_for_sphinx(root, language, folder / "locale")
     place = partial(_place, root, github)
     for edition, page in PAGES.items():
         for path in sorted((root / edition / language).glob("*.ipynb")):
@@ -198,13 +200,19 @@ def _landing(root: Path, language: str) -> NotebookNode:
 
 
 def _run_sphinx(
-    sources: Path, pages: Path, doctrees: Path, language: str, github: str | None
+    sources: Path,
+    pages: Path,
+    doctrees: Path,
+    language: str,
+    languages: Sequence[str],
+    github: str | None,
 ) -> None:
     """Runs Sphinx; what it warns of is an error."""
     # Searching Korean takes this package's list of terms.
     path = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
     settings = {
         "MASKLENS_SITE_LANGUAGE": language,
+        "MASKLENS_SITE_LANGUAGES": " ".join(languages),
         "MASKLENS_SITE_REPOSITORY": github or "",
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
     }
@@ -250,12 +258,18 @@ def _draw_cards(root: Path, folder: Path, language: str) -> None:
             card.draw(title, f"MaskLens · {course}", folder / f"{PAGES[edition]}-{path.stem}.png")
 
 
-def _write_bare_pages(templates: Path, pages: Path) -> None:
-    """Writes the pages that are in no language; a host may show the second at any depth."""
+def _write_bare_pages(root: Path, pages: Path) -> None:
+    """Writes the pages that are in every language; a host may show the second at any depth."""
+    templates = root / _DOCS / "templates"
     style = (templates / "bare.css").read_text(encoding="utf-8")
+    languages = [
+        {"code": code, "name": layout.language_name(code), "speak": words.speaker(root, code)}
+        for code in layout.languages(root)
+    ]
     for template, name in (("root.html", "index.html"), ("404.html", "404.html")):
         text = (templates / template).read_text(encoding="utf-8")
-        (pages / name).write_text(text.replace("{{style}}", style), encoding="utf-8")
+        page = Template(text).render(style=style, languages=languages)
+        (pages / name).write_text(page + "\n", encoding="utf-8")
 
 
 def _base() -> str:

@@ -9,12 +9,10 @@ import sphinx.search
 from docutils import nodes
 from sphinx.locale import _
 
-from authoring import colab, notebook
+from authoring import colab, layout, notebook
 
 sys.path.insert(0, str(Path(__file__).parent))
 from korean_search import SearchKorean  # stands beside this file
-
-_NAMES = {"en": "English", "ko": "한국어"}
 
 project = "MaskLens"
 author = "MaskLens"
@@ -64,11 +62,16 @@ html_sidebars = {
         "sidebar/language.html",
     ]
 }
-_other = next(code for code in _NAMES if code != language)
 html_context = {
     "page_language": language,
-    "other_language": _other,
-    "other_name": _NAMES[_other],
+    "languages": [
+        {
+            "code": code,
+            "name": layout.language_name(code),
+            "locale": layout.language_locale(code),
+        }
+        for code in os.environ["MASKLENS_SITE_LANGUAGES"].split()
+    ],
     "repository": os.environ["MASKLENS_SITE_REPOSITORY"],
     "base_url": os.environ.get("MASKLENS_SITE_URL", "").rstrip("/"),
 }
