@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from authoring import build, check, course, layout, readme, solutions
+from authoring import build, check, course, layout, readme, solutions, words
 from authoring.layout import AuthoringError
 
 
@@ -26,9 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _build(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
-    build.compile_library(root)
+    words.compile_all(root)
     solutions.write(root)
-    paths = build.chosen_sources(root, options.names)
+    paths = build.chosen_sources(root, options.names, layout.every_source)
     order = build.Order(course.repository(root, os.environ), options.all, options.draft)
     languages = options.language or course.codes(root)
     readme.write(root)
@@ -36,17 +36,18 @@ def _build(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
 
 
 def _check(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
-    paths = build.chosen_sources(root, options.names)
+    paths = build.chosen_sources(root, options.names, layout.every_source)
     faults = check.check(root, paths, course.repository(root, os.environ), whole=not options.names)
     if not faults:
         languages = course.codes(root)
         count = sum(len(layout.editions(path)) for path in paths) * len(languages)
-        print(f"{count} notebooks of {len(paths)} sources in {', '.join(languages)}: no fault")
+        built = f"{count} notebooks and pages of {len(paths)} sources"
+        print(f"{built} in {', '.join(languages)}: no fault")
     return faults
 
 
 def _update(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
-    paths = build.chosen_sources(root, options.names)
+    paths = build.chosen_sources(root, options.names, layout.every_source)
     for line in build.update(root, paths, whole=not options.names):
         print(line)
     readme.write(root)

@@ -17,14 +17,15 @@ from authoring import (
     blocks,
     build,
     course,
-    interface,
     korean,
     layout,
     lists,
     notebook,
+    pages,
     readme,
     solutions,
     source,
+    words,
 )
 from authoring import catalog as translations
 from authoring.cells import Source
@@ -43,6 +44,7 @@ _MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|tmp|work|(?:home|Users)/[\w.-]+)
 _EDITIONS = "|".join(edition for editions in layout.BUILT_TO.values() for edition in editions)
 _ENGLISH_NOTEBOOK = re.compile(rf"(\.\./(?:{_EDITIONS})/){SOURCE_LANGUAGE}(/[^/?#]+\.ipynb)")
 _VISIBLE_EMPHASIS = re.compile(r"\*\*|(?<=\S)\*(?=[가-힣])")
+_BUILD = "run `python -m authoring build`"
 _REBUILD = "edit content/, not the notebook, and run `python -m authoring build`"
 _REBUILD_ALL = "run `python -m authoring build --all`"
 _LISTED_BY_HAND = re.compile(r"(?m)^.* <((?:lessons|exercises|solutions)/\w+)>$")
@@ -52,7 +54,7 @@ _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 @dataclass(frozen=True)
 class Page:
-    """A built notebook as it stands, and what it is held against.
+    """A built notebook or page as it stands, and what it is held against.
 
     Args:
         root: the repository.
@@ -105,7 +107,9 @@ def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = T
     """
     languages = course.codes(root)
     searches = [
-        _page_faults(root, path, code, edition, github)
+        _markdown_faults(root, path, code)
+        if path.suffix == ".md"
+        else _page_faults(root, path, code, edition, github)
         for path in paths
         for edition in layout.editions(path)
         for code in languages
@@ -114,6 +118,25 @@ def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = T
         searches += [find(root) for find in REPOSITORY_CHECKS]
     found = [fault for search in searches for fault in _until_unreadable(search)]
     return list(dict.fromkeys(found))  # a source's fault is met once per notebook
+
+
+def _markdown_faults(root: Path, path: Path, language: str) -> Iterator[Fault]:
+    """What is wrong with a page, whose text is checked as a notebook's cell is."""
+    text, untranslated = pages.translate(root, path, language)
+    yield from untranslated
+    yield from _obsolete(root, layout.po_path(root, path, language), language)
+    fresh, english = (
+        notebook.of_markdown(each)
+        for each in (text, pages.translate(root, path, SOURCE_LANGUAGE)[0])
+    )
+    page = Page(root, source.read(root, path), language, layout.PAGES, fresh, fresh, english)
+    for find in MARKDOWN_CHECKS:
+        yield from find(page)
+    if pages.is_on_github(path):
+        yield from dead_links(page)
+        wanted = pages.with_languages(root, path, language, text)
+        if not page.path.exists() or page.path.read_text(encoding="utf-8") != wanted:
+            yield page.fault("", "not built from the page as it is", _BUILD)
 
 
 def _until_unreadable(search: Iterator[Fault]) -> Iterator[Fault]:
@@ -134,7 +157,7 @@ def _page_faults(
     target = layout.notebook_path(root, path, language, edition)
     book = notebook.read(root, target)
     if book is None:
-        yield Fault(relative(root, target), "", "not built", "run `python -m authoring build`")
+        yield Fault(relative(root, target), "", "not built", _BUILD)
         return
     english = notebook.read(root, layout.notebook_path(root, path, SOURCE_LANGUAGE, edition))
     page = Page(root, origin, language, edition, book, fresh, english)
@@ -207,9 +230,10 @@ def different_prose(page: Page) -> Iterator[Fault]:
     for cell, english in page.pairs():
         if cell.cell_type != "markdown":
             continue
-        links = blocks.links(cell.source)
+        links = Counter(_without_place(link) for link in blocks.links(cell.source).elements())
         wanted = Counter(
-            _in_language(page, link) for link in blocks.links(english.source).elements()
+            _without_place(_in_language(page, link))
+            for link in blocks.links(english.source).elements()
         )
         for target in (links - wanted) + (wanted - links):
             wrong = f"{links[target]} links to {target}, not {wanted[target]}"
@@ -327,8 +351,8 @@ def dead_links(page: Page) -> Iterator[Fault]:
 
 
 def stray_files(root: Path) -> Iterator[Fault]:
-    """A notebook or a PO file that belongs to no source."""
-    sources, languages = layout.source_paths(root), course.codes(root)
+    """A notebook, a page or a PO file that belongs to no source."""
+    sources, languages = layout.every_source(root), course.codes(root)
     books = {
         layout.notebook_path(root, path, code, edition)
         for path in sources
@@ -336,31 +360,30 @@ def stray_files(root: Path) -> Iterator[Fault]:
         for edition in layout.editions(path)
     }
     pos = {layout.po_path(root, path, code) for path in sources for code in languages}
-    pos |= {interface.po_path(root, code) for code in languages}
+    pos |= {words.interface_path(root, code) for code in languages}
     for code in languages:
         for path in sorted(set((root / "content" / code).rglob("*.po")) - pos):
             yield Fault(relative(root, path), "", "no source has this name", "rename or delete it")
-    for path in layout.notebook_paths(root):
+    for path in [*layout.notebook_paths(root), *(root / layout.PAGES).glob("*/*.md")]:
         if path not in books:
-            yield Fault(relative(root, path), "", "the notebook has no source", "delete it")
+            kind = "notebook" if path.suffix == ".ipynb" else "page"
+            yield Fault(relative(root, path), "", f"the {kind} has no source", "delete it")
 
 
-def library_translations(root: Path) -> Iterator[Fault]:
-    """A string of the library without a translation, or a compiled catalogue that is stale."""
-    for path, language in build.library_po_paths(root):
-        place = relative(root, path)
-        catalog = translations.read(root, path, language)
-        for english in build.library_strings(root):
+def untranslated_words(root: Path) -> Iterator[Fault]:
+    """A word of no source without a translation, or a compiled catalogue that is stale."""
+    for each in words.every(root):
+        place = relative(root, each.po)
+        catalog = translations.read(root, each.po, each.language)
+        for english in each.english:
             state = translations.state(catalog.get(english.id, english.context))
             if english.id and state:
                 wrong = f"{state} translation of {english.id!r}"
                 yield Fault(place, "", wrong, translations.REMEDIES[state])
-        yield from _obsolete(root, path, language)
-        target = path.with_suffix(".mo")
-        content = target.read_bytes() if target.exists() else b""
-        if content != translations.compiled(catalog, language):
-            wrong = f"not compiled from {path.name}"
-            yield Fault(relative(root, target), "", wrong, "run `python -m authoring build`")
+        yield from _obsolete(root, each.po, each.language)
+        content = each.mo.read_bytes() if each.mo.exists() else b""
+        if content != each.machine_readable(root):
+            yield Fault(relative(root, each.mo), "", f"not compiled from {each.po.name}", _BUILD)
 
 
 def stale_solutions(root: Path) -> Iterator[Fault]:
@@ -371,23 +394,18 @@ def stale_solutions(root: Path) -> Iterator[Fault]:
             yield Fault(relative(root, path), "", wrong, "run `python -m authoring build`")
 
 
-def untranslated_words(root: Path) -> Iterator[Fault]:
-    """A word of authoring's own without a translation."""
-    for language in course.translations(root):
-        yield from interface.faults(root, language)
-
-
 def incomplete_index(root: Path) -> Iterator[Fault]:
     """A first page of the site that lists lessons by hand, or does not list them all."""
-    for path in sorted((root / "docs").glob("index*.md")):
+    path = root / "content" / layout.PAGES / "index.md"
+    if path.exists():
         text = path.read_text(encoding="utf-8")
-        place = relative(root, path)
         for name in lists.SITE_LISTS:
             if f"{{{{{name}}}}}" not in text:
-                yield Fault(place, "", f"no {{{{{name}}}}}", "write it where the list belongs")
+                remedy = "write it where the list belongs"
+                yield Fault(relative(root, path), "", f"no {{{{{name}}}}}", remedy)
         for listed in _LISTED_BY_HAND.findall(text):
-            remedy = "leave it to the placeholders"
-            yield Fault(place, "", f"lists {listed} by hand", remedy)
+            wrong = f"lists {listed} by hand"
+            yield Fault(relative(root, path), "", wrong, "leave it to the placeholders")
 
 
 def other_questions(root: Path) -> Iterator[Fault]:
@@ -419,9 +437,15 @@ PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
     stale_explorers,
     dead_links,
 )
+MARKDOWN_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
+    different_prose,
+    unread_emphasis,
+    english_prose,
+    banned_terms,
+    bad_spacing,
+)
 REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
     stray_files,
-    library_translations,
     untranslated_words,
     stale_solutions,
     other_questions,
@@ -458,6 +482,11 @@ def _in_language(page: Page, link: str) -> str:
         return _ENGLISH_NOTEBOOK.sub(rf"\g<1>{page.language}\g<2>", link)
     english = layout.notebook_path(page.root, page.source.path, SOURCE_LANGUAGE, page.edition)
     return link.replace(f"/{relative(page.root, english)}", f"/{relative(page.root, page.path)}")
+
+
+def _without_place(link: str) -> str:
+    """A link without what depends on its language: headings within our own pages, and Google's."""
+    return re.sub(r"\?hl=\w+$", "", link) if urlsplit(link).scheme else link.partition("#")[0]
 
 
 def _comments(cell: NotebookNode) -> list[blocks.Block]:

@@ -200,7 +200,9 @@ def self_contained(root: Path, path: Path, packed: str, github: str | None) -> N
         raise AuthoringError(faults)
     if not github:  # of these links, nothing would be left
         book.cells = [cell for cell in book.cells if cell.id != LINKS]
-    first = notebook.first_cell(_CARRIER.format(packed=packed), book.metadata.masklens.language)
+    first = notebook.first_cell(
+        root, _CARRIER.format(packed=packed), book.metadata.masklens.language
+    )
     book.cells = [first, *(cell for cell in book.cells if cell.id != notebook.FIRST)]
     if _has_widgets(book) and len(notebook.serialized(book)) >= GOAL:
         _keep_pictures_only(book)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from authoring import catalog as translations
-from authoring import course, interface, layout, source
+from authoring import course, layout, source, words
 from authoring.blocks import splice
 from authoring.cells import Cell
 from authoring.course import Course
@@ -71,7 +71,7 @@ def read(root: Path, language: str) -> Contents:
 def _versions(root: Path, language: str) -> tuple[tuple[Path, int, int], ...]:
     """The files that the contents are read from, so that they are read again when one changes."""
     sources = layout.source_paths(root)
-    paths = [root / course.MANIFEST, interface.po_path(root, language), *sources]
+    paths = [root / course.MANIFEST, words.interface_path(root, language), *sources]
     paths += [layout.po_path(root, path, language) for path in sources]
     states = [(path, path.stat()) for path in paths if path.exists()]
     return tuple((path, state.st_mtime_ns, state.st_size) for path, state in states)
@@ -80,7 +80,7 @@ def _versions(root: Path, language: str) -> tuple[tuple[Path, int, int], ...]:
 @lru_cache(maxsize=8)
 def _read(root: Path, language: str, _files: tuple[tuple[Path, int, int], ...]) -> Contents:
     titles = {full_name(path): _title(root, path, language) for path in layout.source_paths(root)}
-    return Contents(course.read(root), language, titles, interface.words(root, language))
+    return Contents(course.read(root), language, titles, words.speaker(root, language))
 
 
 def _title(root: Path, path: Path, language: str) -> Title:
@@ -89,10 +89,10 @@ def _title(root: Path, path: Path, language: str) -> Title:
     heading = found[1] if found else path.stem
     if path.parent.name == EXERCISES:
         # The heading says "Exercises: pad a batch"; a list of exercises need not say the first.
-        words = heading.rpartition(": ")[2]
-        return Title(heading, words[:1].upper() + words[1:])
-    topic = _TOPIC.search(text)
-    return Title(heading, topic[1] if topic else heading)
+        topic = heading.rpartition(": ")[2]
+        return Title(heading, topic[:1].upper() + topic[1:])
+    named = _TOPIC.search(text)
+    return Title(heading, named[1] if named else heading)
 
 
 def _first_cell(root: Path, path: Path, language: str) -> str:

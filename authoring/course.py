@@ -186,7 +186,7 @@ def _table(root: Path) -> dict[str, Any]:
     try:
         return tomllib.loads((root / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise AuthoringError([_fault("", "no manifest here", "list languages and lessons in one")]) from error
+        raise AuthoringError([_fault("", "no manifest here", "write one")]) from error
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are two of them
         raise AuthoringError([_fault("", f"not TOML: {error}", "correct the line")]) from error
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE_LANGUAGE = "en"
-EXERCISES, SOLUTIONS = "exercises", "solutions"
+EXERCISES, SOLUTIONS, PAGES = "exercises", "solutions", "pages"
 # Each folder of content/ that holds English sources, and its editions: the folders that every
 # source in it is built to, once a language.
-BUILT_TO = {"lessons": ("notebooks",), EXERCISES: (EXERCISES, SOLUTIONS)}
+BUILT_TO = {"lessons": ("notebooks",), EXERCISES: (EXERCISES, SOLUTIONS), PAGES: (PAGES,)}
 LIBRARY, COURSE = Path("helpers/masklens"), Path("helpers/masklens_course")
 # Whose words the catalogue of the library holds.
 PACKAGES = (LIBRARY, COURSE, Path("helpers/masklens_kernel"))
+_BUILT = {".py": ".ipynb", ".md": ".md"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def relative(root: Path, path: Path) -> str:
 
 
 def source_paths(root: Path) -> list[Path]:
-    """The English sources, in the order of their names."""
+    """The English sources of notebooks, in the order of their names."""
     return [path for kind in BUILT_TO for path in sorted((root / "content" / kind).glob("*.py"))]
 
 
@@ -64,6 +65,16 @@ def source_names(root: Path) -> dict[str, list[str]]:
     """The names of the sources, without their endings, by the folder of content/ they stand in."""
     paths = source_paths(root)
     return {kind: [path.stem for path in paths if path.parent.name == kind] for kind in BUILT_TO}
+
+
+def page_paths(root: Path) -> list[Path]:
+    """The pages in English, in the order of their names."""
+    return sorted((root / "content" / PAGES).glob("*.md"))
+
+
+def every_source(root: Path) -> list[Path]:
+    """The sources of notebooks, and the pages."""
+    return [*source_paths(root), *page_paths(root)]
 
 
 def full_name(source: Path) -> str:
@@ -82,8 +93,8 @@ def po_path(root: Path, source: Path, language: str) -> Path:
 
 
 def notebook_path(root: Path, source: Path, language: str, edition: str) -> Path:
-    """Where a notebook of a source is built to: solutions/ko/NAME.ipynb."""
-    return root / edition / language / f"{source.stem}.ipynb"
+    """Where a source is built to: solutions/ko/NAME.ipynb, and for a page pages/ko/NAME.md."""
+    return root / edition / language / source.with_suffix(_BUILT[source.suffix]).name
 
 
 def notebook_paths(root: Path) -> list[Path]:

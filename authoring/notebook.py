@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import contents, exercise, layout, lists
-from authoring.blocks import splice
+from authoring import contents, exercise, layout, lists, words
 from authoring.cells import Cell, Source
 from authoring.layout import AuthoringError, Fault, notebook_path, po_path, relative
-from authoring.source import LANGUAGE_LINE
+from authoring.source import with_language
 
 BRANCH = "main"
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
@@ -38,10 +36,6 @@ LANGUAGE_INFO = {
 FIRST = "masklens"
 # Jupyter folds the cell by its metadata, Colab to the form that the first line gives a title.
 _FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
-_TITLES = {
-    "en": "Run this cell first: it brings masklens, the library of this course",
-    "ko": "이 셀을 먼저 실행하세요. 이 강의에서 쓰는 라이브러리 masklens를 준비합니다",
-}
 # Without their dependencies, which Colab has, and not in place of what is there.
 _INSTALL = """\
 import importlib.util
@@ -81,19 +75,16 @@ def translate(
     listed = contents.read(root, language)
     notebook = _nbformat.v4.new_notebook()
     if github:
-        notebook.cells.append(first_cell(_INSTALL.format(github=github), language))
+        notebook.cells.append(first_cell(root, _INSTALL.format(github=github), language))
+    place = relative(root, po_path(root, source.path, language))
     faults: list[Fault] = []
     for cell in source.cells:
-        text = cell.text
-        if catalog is not None:
-            place = relative(root, po_path(root, source.path, language))
-            look_up = partial(_look_up, catalog, faults, place, cell.id)
-            text = splice(text, translations.cell_blocks(cell), look_up)
+        text = translations.in_language(cell, catalog, place, faults)
         if cell.kind == "markdown":
             text = _filled(root, source, cell, text, listed, faults)
         else:
             text = exercise.stubbed(text) if edition == layout.EXERCISES else text
-            text = _with_language(text, language)
+            text = with_language(text, language)
         new_cell = getattr(_nbformat.v4, f"new_{cell.kind}_cell")
         notebook.cells.append(new_cell(text, id=cell.id, metadata=dict(cell.metadata)))
     if following := lists.next_cell(listed, source.path):
@@ -106,14 +97,16 @@ def translate(
     return notebook, faults
 
 
-def first_cell(code: str, language: str) -> NotebookNode:
+def first_cell(root: Path, code: str, language: str) -> NotebookNode:
     """A folded cell that makes the library known where it is not installed.
 
     Args:
+        root: the repository.
         code: what it runs.
-        language: the language that its title is in, if there is one.
+        language: the language that its title is in.
     """
-    title = _TITLES.get(language, _TITLES[layout.SOURCE_LANGUAGE])
+    _ = words.speaker(root, language)
+    title = _("Run this cell first: it brings masklens, the library of this course")
     cell: NotebookNode = _nbformat.v4.new_code_cell(
         f"# @title {title}\n{code}", id=FIRST, metadata=_FOLDED
     )
@@ -124,6 +117,13 @@ def markdown_cell(text: str, cell_id: str) -> NotebookNode:
     """A cell of Markdown."""
     cell: NotebookNode = _nbformat.v4.new_markdown_cell(text, id=cell_id)
     return cell
+
+
+def of_markdown(text: str) -> NotebookNode:
+    """A notebook of one cell of Markdown, which has no name."""
+    cell = {"cell_type": "markdown", "id": "", "source": text}
+    book: NotebookNode = _nbformat.from_dict({"cells": [cell]})
+    return book
 
 
 def read(root: Path, path: Path) -> NotebookNode | None:
@@ -215,17 +215,6 @@ def move_links(text: str, folder: Path, place: Callable[[Path], str | None]) -> 
     return _LINK.sub(moved, text)
 
 
-def _look_up(catalog: Catalog, faults: list[Fault], place: str, cell_id: str, text: str) -> str:
-    """The translation of a block, or the block itself after noting the fault."""
-    message = catalog.get(text, cell_id)
-    state = translations.state(message)
-    if message is not None and state is None:
-        return str(message.string)
-    wrong = f"{state} translation of {text.splitlines()[0]!r}"
-    faults.append(Fault(place, cell_id, wrong, translations.REMEDIES[state or "missing"]))
-    return text
-
-
 def _filled(
     root: Path,
     source: Source,
@@ -244,11 +233,6 @@ def _filled(
         faults.append(Fault(place, cell.id, wrong, remedy))
 
     return lists.filled(text, values, unknown)
-
-
-def _with_language(code: str, language: str) -> str:
-    line = LANGUAGE_LINE.replace('"en"', f'"{language}"')
-    return "\n".join(line if old == LANGUAGE_LINE else old for old in code.split("\n"))
 
 
 def _hosted_links(listed: contents.Contents, github: str, path: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads a lesson, or a set of exercises, in the percent format."""
+"""Reads a lesson or a set of exercises in the percent format, or a page in Markdown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOTES = {"id", "cell_marker", "lines_to_next_cell"}
 
 
 def read(root: Path, path: Path) -> Source:
-    """Reads a source in jupytext's percent format.
+    """Reads a source in jupytext's percent format, or a page, which is one cell without an id.
 
     Args:
         root: the repository.
@@ -41,6 +41,8 @@ def read(root: Path, path: Path) -> Source:
             `exercise.faults`.
     """
     text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return Source(path, (Cell("", "markdown", text, {}, 1),))
     cells, markers = cells_of(text), len(_markers(text))
     place = relative(root, path)
     if not markers or len(cells) != markers:
@@ -63,6 +65,11 @@ def cells_of(text: str) -> tuple[Cell, ...]:
 
 def _markers(text: str) -> list[int]:
     return [number for number, line in enumerate(text.split("\n"), 1) if _MARKER.match(line)]
+
+
+def with_language(text: str, language: str) -> str:
+    """A text whose code sets the language, such as ``ko``, where it set English."""
+    return re.sub(rf"(?m)^{re.escape(LANGUAGE_LINE)}", f'ml.set_language("{language}")', text)
 
 
 def _cell(raw: Any, line: int) -> Cell:

@@ -71,6 +71,25 @@ locale = "ko_KR"
 minutes = 10
 """
 
+PAGE = """\
+# How to begin
+
+Open [the lesson](../../notebooks/en/01_mask.ipynb).
+
+```text
+board: a mask
+```
+"""
+
+PAGE_TRANSLATION = {
+    ("", "How to begin"): "시작하는 방법",
+    (
+        "",
+        "Open [the lesson](../../notebooks/en/01_mask.ipynb).",
+    ): "[레슨](../../notebooks/ko/01_mask.ipynb)을 여세요.",
+    ("", "board: a mask"): "칠판: 마스크",
+}
+
 # As small as it can be, and yet it finds its strings where the real library does.
 LIBRARY = '''\
 """A library that knows its language."""
@@ -125,13 +144,15 @@ def pytest_configure() -> None:
 
 
 def write_course(root: Path) -> None:
-    """Writes a course of one translated lesson, not yet built."""
+    """Writes a course of one translated lesson and one page, not yet built."""
     content = Path(__file__).parent.parent / "content"
     files = {
         "course.toml": MANIFEST,
         "content/lessons/01_mask.py": LESSON,
         "content/ko/lessons/01_mask.po": po_text(TRANSLATION),
         "content/ko/interface.po": (content / "ko" / "interface.po").read_text(encoding="utf-8"),
+        "content/pages/begin.md": PAGE,
+        "content/ko/pages/begin.po": po_text(PAGE_TRANSLATION),
         "content/glossary.csv": (content / "glossary.csv").read_text(encoding="utf-8"),
         "helpers/masklens/__init__.py": LIBRARY,
         "helpers/masklens_course/__init__.py": "",

@@ -320,7 +320,7 @@ def test_a_faulty_source_hinders_no_other(course: Path) -> None:
 
 def test_a_good_course_has_no_fault(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--root", str(course)]) == 0
-    assert capsys.readouterr().out == "6 notebooks of 2 sources in en, ko: no fault\n"
+    assert capsys.readouterr().out == "8 notebooks and pages of 3 sources in en, ko: no fault\n"
 
 
 def test_building_twice_changes_nothing(course: Path, capsys: pytest.CaptureFixture[str]) -> None:

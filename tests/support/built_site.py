@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "ko")
 # The folders of the committed notebooks, and where their pages stand on the site.
 SECTIONS = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutions"}
-OTHER_PAGES = [path.stem for path in sorted((ROOT / "docs").glob("*.md")) if "." not in path.stem]
+OTHER_PAGES = [path.stem for path in sorted((ROOT / "content" / "pages").glob("*.md"))]
 
 # Under this address a project's pages are served: links must not lead above it.
 HOME = "https://site.invalid/course/"
