@@ -171,13 +171,14 @@ def unexecuted(
     return notebook.translate(root, english, language, catalog, github, edition)
 
 
-def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
+def update(root: Path, paths: Sequence[Path], whole: bool = True, only: str = "") -> list[str]:
     """Makes PO files follow the English.
 
     Args:
         root: the repository.
         paths: the sources whose PO files are updated.
         whole: whether to update those of words that stand in no source, too.
+        only: the code of a language whose PO files alone are updated; without, those of all.
 
     Returns:
         A line for each PO file: how many entries it has, and how many want a translator.
@@ -185,7 +186,7 @@ def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
     Raises:
         AuthoringError: a source or a PO file cannot be read; no file is changed then.
     """
-    codes = course.translations(root)
+    codes = [only] if only else course.translations(root)
     wanted = [
         (layout.po_path(root, path, code), code, template)
         for path in paths
@@ -193,7 +194,8 @@ def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
         for code in codes
     ]
     if whole:
-        wanted += [(each.po, each.language, each.english) for each in words.every(root)]
+        every = [each for each in words.every(root) if each.language in codes]
+        wanted += [(each.po, each.language, each.english) for each in every]
     updated = [
         (path, code, translations.update(translations.read(root, path, code), english))
         for path, code, english in wanted
