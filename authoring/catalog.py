@@ -161,13 +161,13 @@ def write(path: Path, catalog: Catalog, language: str) -> None:
     layout.write(path, "\n".join([comment + header, *entries]).encode())
 
 
-def compiled(catalog: Catalog, language: str, english: Catalog) -> bytes:
+def compiled(catalog: Catalog, language: str, english: Catalog | None = None) -> bytes:
     """The MO file of a catalogue, equal for equal translations whatever version of Babel.
 
     Args:
         catalog: the translations.
         language: the code of their language.
-        english: what the file is to hold of them.
+        english: what the file is to hold of them; all by default.
     """
 
     class PlainHeader(Catalog):
@@ -178,7 +178,8 @@ def compiled(catalog: Catalog, language: str, english: Catalog) -> bytes:
 
     plain = PlainHeader(locale=language)
     for message in _messages(catalog, with_obsolete=False):
-        if state(message) is None and message.id in english:
+        wanted = english is None or english.get(message.id, message.context)
+        if wanted and state(message) is None:
             plain[message.id] = message
     buffer = io.BytesIO()
     write_mo(buffer, plain)
