@@ -75,7 +75,7 @@ def translation_folders(root: Path) -> list[Path]:
 
 
 def language_name(code: str) -> str:
-    """What a language calls itself: 한국어."""
+    """What a language calls itself, as Babel knows it."""
     return str(Locale.parse(code).get_language_name(code)).capitalize()
 
 
