@@ -83,7 +83,7 @@ test-colab:  ## run lessons, solutions and what `make colab` writes with Colab's
 		echo "Left out: notebooks with Colab's versions; no Python 3.13 with venv among: $(PYTHON_COLAB).")
 	@$(if $(FOUND_COLAB),.venv-colab/bin/python tests/authoring/colab.py $(COLAB_NOTEBOOKS))
 
-docs: .venv/docs  ## build the site of both languages in docs/_build/html
+docs: .venv/docs  ## build the site in every language in docs/_build/html
 	$(RUN) -m authoring.site
 
 colab: .venv/docs  ## write notebooks that carry the library with them to dist/colab
@@ -105,10 +105,10 @@ hub-stop:  ## end the hub, its proxy and every student's server
 	@pkill -TERM -F "$${MASKLENS_CLASS_FOLDER:-/srv/masklens}/hub/hub.pid" -f jupyterhub_config.py \
 		|| echo "No hub is running."
 
-build: .venv/test  ## build and execute the notebooks whose content changed
+build: .venv/test  ## build notebooks and pages, and execute what changed
 	$(RUN) -m authoring build
 
-check: .venv/test  ## compare the notebooks with their sources and translations
+check: .venv/test  ## compare notebooks and pages with their sources and translations
 	$(RUN) -m authoring check
 
 catalogs: .venv/test  ## bring the translators' catalogues up to date with the English text

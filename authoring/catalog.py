@@ -253,7 +253,7 @@ def _pairs(added: list[Message], gone: list[Message]) -> list[tuple[Message, Mes
     alike = []
     for i, new in enumerate(added):
         for j, old in enumerate(gone):
-            same_cell = new.context == old.context
+            same_cell = bool(new.context) and new.context == old.context
             texts = _singular(old.id), _singular(new.id)
             ratio = difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
             if ratio >= (_ALIKE_IN_CELL if same_cell else _ALIKE):
