@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from authoring import build, check, layout, notebook, solutions, words
+from authoring import build, check, course, layout, readme, solutions, words
 from authoring.layout import AuthoringError
 
 
@@ -29,16 +29,17 @@ def _build(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
     words.compile_all(root)
     solutions.write(root)
     paths = build.chosen_sources(root, options.names, layout.every_source)
-    order = build.Order(notebook.repository(os.environ), options.all, options.draft)
-    languages = options.language or layout.languages(root)
+    order = build.Order(course.repository(root, os.environ), options.all, options.draft)
+    languages = options.language or course.codes(root)
+    readme.write(root)
     return build.build(root, paths, languages, order, options.jobs)
 
 
 def _check(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
     paths = build.chosen_sources(root, options.names, layout.every_source)
-    faults = check.check(root, paths, notebook.repository(os.environ), whole=not options.names)
+    faults = check.check(root, paths, course.repository(root, os.environ), whole=not options.names)
     if not faults:
-        languages = layout.languages(root)
+        languages = course.codes(root)
         count = sum(len(layout.editions(path)) for path in paths) * len(languages)
         built = f"{count} notebooks and pages of {len(paths)} sources"
         print(f"{built} in {', '.join(languages)}: no fault")
@@ -49,6 +50,7 @@ def _update(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
     paths = build.chosen_sources(root, options.names, layout.every_source)
     for line in build.update(root, paths, whole=not options.names):
         print(line)
+    readme.write(root)
     return []
 
 

@@ -19,6 +19,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+# What stands for something that is known elsewhere, such as {{minutes}}.
+PLACEHOLDER = re.compile(r"\{\{([^{}\n]*)\}\}")
 _UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 _SUMMARY = re.compile(r"(?<=<summary>).+(?=</summary>)")
 # What Sphinx shows of a list of pages: its caption, and the title of each page that has one.
@@ -106,7 +108,7 @@ def markdown_blocks(text: str) -> list[Block]:
     Of what is fenced, a ``{container}`` is cut like the Markdown around it, a ``{toctree}`` into
     its titles, and Python into its comments; what is fenced as ``text`` is one block. Other code,
     formulas, HTML but for a summary, and link definitions are not blocks, nor is what holds no
-    letter outside inline code and formulas.
+    letter outside inline code, formulas and placeholders.
 
     >>> [block.text for block in markdown_blocks("# One\\n\\n> two\\n> *three*\\n\\n    code")]
     ['One', 'two\\n*three*']
@@ -318,7 +320,7 @@ def _has_letter(text: str) -> bool:
 
 
 def _has_words(token: Token) -> bool:
-    return _has_letter(_inline(token).prose)
+    return _has_letter(PLACEHOLDER.sub("", _inline(token).prose))
 
 
 def _inline(token: Token) -> Inline:

@@ -11,7 +11,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import layout, notebook, pages, source, words
+from authoring import course, layout, notebook, pages, source, words
 from authoring.execute import CellError, execute
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, full_name, relative
 
@@ -158,7 +158,8 @@ def unexecuted(
     """Reads a source and its translations into a notebook without outputs.
 
     Returns:
-        The notebook, and a fault for each block without a translation.
+        The notebook, and a fault for each block without a translation, and for each placeholder
+        that stands for nothing.
 
     Raises:
         AuthoringError: the source or its PO file cannot be read.
@@ -184,7 +185,7 @@ def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
     Raises:
         AuthoringError: a source or a PO file cannot be read; no file is changed then.
     """
-    codes = [folder.name for folder in layout.translation_folders(root)]
+    codes = course.translations(root)
     wanted = [
         (layout.po_path(root, path, code), code, template)
         for path in paths

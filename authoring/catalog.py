@@ -122,6 +122,12 @@ def state(message: Message | None) -> str | None:
     return "fuzzy" if message.fuzzy else None
 
 
+def translated(catalog: Catalog, text: str, context: str | None = None) -> str:
+    """The translation of a text, or the text itself where no translation stands."""
+    message = catalog.get(text, context)
+    return str(message.string) if message and state(message) is None else text
+
+
 def update(old: Catalog, english: Catalog) -> Catalog:
     """Makes translations follow their English; nothing that a translator wrote is lost.
 

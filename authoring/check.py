@@ -13,7 +13,20 @@ from urllib.parse import unquote, urlsplit
 
 from nbformat import NotebookNode
 
-from authoring import blocks, build, korean, layout, notebook, pages, solutions, source, words
+from authoring import (
+    blocks,
+    build,
+    course,
+    korean,
+    layout,
+    lists,
+    notebook,
+    pages,
+    readme,
+    solutions,
+    source,
+    words,
+)
 from authoring import catalog as translations
 from authoring.cells import Source
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
@@ -34,6 +47,7 @@ _VISIBLE_EMPHASIS = re.compile(r"\*\*|(?<=\S)\*(?=[가-힣])")
 _BUILD = "run `python -m authoring build`"
 _REBUILD = "edit content/, not the notebook, and run `python -m authoring build`"
 _REBUILD_ALL = "run `python -m authoring build --all`"
+_LISTED_BY_HAND = re.compile(r"(?m)^.* <((?:lessons|exercises|solutions)/\w+)>$")
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -91,7 +105,7 @@ def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = T
         github: ``owner/name`` of the repository that the notebooks link to, or None.
         whole: whether to check what belongs to no source, too: stray files and the library.
     """
-    languages = layout.languages(root)
+    languages = course.codes(root)
     searches = [
         _markdown_faults(root, path, code)
         if path.suffix == ".md"
@@ -354,7 +368,7 @@ def dead_places(page: Page) -> Iterator[Fault]:
 
 def stray_files(root: Path) -> Iterator[Fault]:
     """A notebook, a page or a PO file that belongs to no source."""
-    sources, languages = layout.every_source(root), layout.languages(root)
+    sources, languages = layout.every_source(root), course.codes(root)
     books = {
         layout.notebook_path(root, path, code, edition)
         for path in sources
@@ -363,8 +377,8 @@ def stray_files(root: Path) -> Iterator[Fault]:
     }
     pos = {layout.po_path(root, path, code) for path in sources for code in languages}
     pos |= {words.interface_path(root, code) for code in languages}
-    for folder in layout.translation_folders(root):
-        for path in sorted(set(folder.rglob("*.po")) - pos):
+    for code in languages:
+        for path in sorted(set((root / "content" / code).rglob("*.po")) - pos):
             yield Fault(relative(root, path), "", "no source has this name", "rename or delete it")
     for path in [*layout.notebook_paths(root), *(root / layout.PAGES).glob("*/*.md")]:
         if path not in books:
@@ -389,13 +403,40 @@ def untranslated_words(root: Path) -> Iterator[Fault]:
 
 
 def stale_solutions(root: Path) -> Iterator[Fault]:
-    """A file of the library's with other solutions than the exercises have."""
-    if (root / layout.COURSE).exists():
-        for language in layout.languages(root):
-            path = solutions.path(root, language)
-            if not path.exists() or path.read_bytes() != solutions.gathered(root, language):
-                wrong = "not gathered from the exercises as they are"
-                yield Fault(relative(root, path), "", wrong, "run `python -m authoring build`")
+    """A file of the library's with other sets of exercises, or solutions, than the course has."""
+    for path, content in solutions.files(root).items():
+        if not path.exists() or path.read_bytes() != content:
+            wrong = "not gathered from the exercises as they are"
+            yield Fault(relative(root, path), "", wrong, "run `python -m authoring build`")
+
+
+def incomplete_index(root: Path) -> Iterator[Fault]:
+    """A first page of the site that lists lessons by hand, or does not list them all."""
+    path = root / "content" / layout.PAGES / "index.md"
+    if path.exists():
+        text = path.read_text(encoding="utf-8")
+        for name in lists.SITE_LISTS:
+            if f"{{{{{name}}}}}" not in text:
+                remedy = "write it where the list belongs"
+                yield Fault(relative(root, path), "", f"no {{{{{name}}}}}", remedy)
+        for listed in _LISTED_BY_HAND.findall(text):
+            wrong = f"lists {listed} by hand"
+            yield Fault(relative(root, path), "", wrong, "leave it to the placeholders")
+
+
+def other_questions(root: Path) -> Iterator[Fault]:
+    """A set of exercises without a module of questions, or the other way round."""
+    folder = root / layout.COURSE / "questions"
+    if folder.exists():
+        place = relative(root, folder)
+        written = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+        sets = {name.partition("_")[2]: name for name in course.read(root).sets}
+        for topic in sorted(sets.keys() - written):
+            wrong = f"the exercises {sets[topic]} have no questions"
+            yield Fault(f"{place}/{topic}.py", "", wrong, "write the module")
+        for topic in sorted(written - sets.keys()):
+            wrong = f"no exercises of {course.MANIFEST} are called NN_{topic}"
+            yield Fault(f"{place}/{topic}.py", "", wrong, "rename or delete it")
 
 
 PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
@@ -423,6 +464,9 @@ REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
     stray_files,
     untranslated_words,
     stale_solutions,
+    other_questions,
+    readme.faults,
+    incomplete_index,
 )
 
 

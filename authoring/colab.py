@@ -21,9 +21,9 @@ from fontTools.ttLib import TTFont
 from nbformat import NotebookNode
 from PIL import Image
 
-from authoring import build, layout, notebook
+from authoring import build, course, layout, notebook
 from authoring.layout import EXERCISES, SOLUTIONS, AuthoringError, Fault, relative
-from authoring.source import LINKS
+from authoring.lists import LINKS
 
 TARGET = Path("dist/colab")
 BRANCH = "colab"  # where .github/workflows/site.yml publishes them
@@ -82,7 +82,7 @@ def write(
     paths = [
         layout.notebook_path(root, source, language, edition)
         for source in build.chosen_sources(root, names)
-        for language in layout.languages(root)
+        for language in course.codes(root)
         for edition in layout.editions(source)
         if edition != SOLUTIONS
     ]
@@ -266,7 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=named)
     root = Path(__file__).resolve().parent.parent
     try:
-        github = notebook.repository(os.environ)
+        github = course.repository(root, os.environ)
         write(root, github, parser.parse_args(arguments).names, report=print)
     except AuthoringError as error:
         print(error, file=sys.stderr)

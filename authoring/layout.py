@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from babel import Locale
-from babel.core import get_global
 
 SOURCE_LANGUAGE = "en"
 EXERCISES, SOLUTIONS, PAGES = "exercises", "solutions", "pages"
@@ -21,7 +17,6 @@ LIBRARY, COURSE = Path("helpers/masklens"), Path("helpers/masklens_course")
 # Whose words the catalogue of the library holds.
 PACKAGES = (LIBRARY, COURSE, Path("helpers/masklens_kernel"))
 _BUILT = {".py": ".ipynb", ".md": ".md"}
-_LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 
 
 @dataclass(frozen=True)
@@ -61,35 +56,15 @@ def relative(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def languages(root: Path) -> list[str]:
-    """English, and every language with a folder of PO files in content/."""
-    return [SOURCE_LANGUAGE] + [
-        folder.name for folder in translation_folders(root) if any(folder.rglob("*.po"))
-    ]
-
-
-def translation_folders(root: Path) -> list[Path]:
-    """The folders of content/ that are named after a language, with or without a PO file yet."""
-    folders = (path for path in (root / "content").iterdir() if path.is_dir())
-    return sorted(path for path in folders if _LANGUAGE_CODE.fullmatch(path.name))
-
-
-def language_name(code: str) -> str:
-    """What a language calls itself, as Babel knows it."""
-    return str(Locale.parse(code).get_language_name(code)).capitalize()
-
-
-def language_locale(code: str) -> str:
-    """A language with the country where most of its readers are, as web pages name it: ko_KR."""
-    if "_" in code:
-        return code
-    *_, country = get_global("likely_subtags")[code].split("_")
-    return f"{code}_{country}"
-
-
 def source_paths(root: Path) -> list[Path]:
     """The English sources of notebooks, in the order of their names."""
     return [path for kind in BUILT_TO for path in sorted((root / "content" / kind).glob("*.py"))]
+
+
+def source_names(root: Path) -> dict[str, list[str]]:
+    """The names of the sources, without their endings, by the folder of content/ they stand in."""
+    paths = source_paths(root)
+    return {kind: [path.stem for path in paths if path.parent.name == kind] for kind in BUILT_TO}
 
 
 def page_paths(root: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
 from authoring import colab, layout, notebook, site, words
+from authoring.course import codes, is_repository
 from authoring.layout import SOLUTIONS, AuthoringError, Fault, relative
 
 FOLDER = "masklens"  # what a hub calls the course in a home folder
@@ -95,7 +96,7 @@ def tables(root: Path, course: Course) -> Iterator[str]:
     if course.branch == notebook.BRANCH:
         ways["Colab"] = course.on_colab
     print(_about_colab(course), file=sys.stderr)
-    for language in layout.languages(root):
+    for language in codes(root):
         books = {
             relative(root, path): notebook.require(root, path)
             for source in layout.source_paths(root)
@@ -131,7 +132,7 @@ def _course(root: Path, options: argparse.Namespace) -> Course:
         AuthoringError: an option has another form, or no repository is known.
     """
     faults = []
-    if options.repository is not None and not notebook.is_repository(options.repository):
+    if options.repository is not None and not is_repository(options.repository):
         wrong = f"not a repository: {options.repository!r}"
         faults.append(Fault("--repository", "", wrong, "write it as owner/name, as on GitHub"))
     if not _BRANCH_NAME.fullmatch(options.branch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,11 @@ from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import exercise, layout, words
-from authoring.cells import Source
+from authoring import contents, exercise, layout, lists, words
+from authoring.cells import Cell, Source
 from authoring.layout import AuthoringError, Fault, notebook_path, po_path, relative
-from authoring.source import LINKS, with_language
+from authoring.source import with_language
 
-REPOSITORY_SETTING = "MASKLENS_REPOSITORY"
 BRANCH = "main"
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _nbformat: Any = nbformat  # typed as a package, but its functions carry no hints
@@ -51,26 +50,6 @@ if importlib.util.find_spec("masklens") is None:
     importlib.invalidate_caches()"""
 
 
-def repository(environment: Mapping[str, str]) -> str | None:
-    """The GitHub repository that notebooks link to, as ``owner/name``; None if it is not set.
-
-    Raises:
-        AuthoringError: the setting has another form.
-    """
-    value = environment.get(REPOSITORY_SETTING, "")
-    if value and not is_repository(value):
-        remedy = "write it as owner/name, or leave it out"
-        raise AuthoringError(
-            [Fault(REPOSITORY_SETTING, "", f"not a repository: {value!r}", remedy)]
-        )
-    return value or None
-
-
-def is_repository(text: str) -> bool:
-    """Whether a text has the form ``owner/name``."""
-    return re.fullmatch(r"[\w-]+/[\w.-]+", text, re.ASCII) is not None
-
-
 def translate(
     root: Path,
     source: Source,
@@ -90,24 +69,30 @@ def translate(
         edition: the folder it is built to; in "exercises", stubs stand for the solutions.
 
     Returns:
-        The notebook, none of its cells executed, and a fault for each block without a translation.
+        The notebook, none of its cells executed, and a fault for each block without a translation,
+        and for each placeholder that stands for nothing.
     """
-    place = relative(root, po_path(root, source.path, language))
-    faults: list[Fault] = []
+    listed = contents.read(root, language)
     notebook = _nbformat.v4.new_notebook()
     if github:
         notebook.cells.append(first_cell(root, _INSTALL.format(github=github), language))
+    place = relative(root, po_path(root, source.path, language))
+    faults: list[Fault] = []
     for cell in source.cells:
         text = translations.in_language(cell, catalog, place, faults)
-        if edition == layout.EXERCISES:
-            text = exercise.stubbed(text)
-        if cell.kind == "code":
+        if cell.kind == "markdown":
+            text = _filled(root, source, cell, text, listed, faults)
+        else:
+            text = exercise.stubbed(text) if edition == layout.EXERCISES else text
             text = with_language(text, language)
-        if cell.id == LINKS and github:
-            path = relative(root, notebook_path(root, source.path, language, edition))
-            text += _hosted_links(github, path)
         new_cell = getattr(_nbformat.v4, f"new_{cell.kind}_cell")
         notebook.cells.append(new_cell(text, id=cell.id, metadata=dict(cell.metadata)))
+    if following := lists.next_cell(listed, source.path):
+        notebook.cells.append(markdown_cell(following, lists.NEXT))
+    path = relative(root, notebook_path(root, source.path, language, edition))
+    links = lists.links_cell(listed, source.path)
+    links += _hosted_links(listed, github, path) if github else ""
+    notebook.cells.append(markdown_cell(links, lists.LINKS))
     notebook.metadata.update(metadata(notebook, language))
     return notebook, faults
 
@@ -230,7 +215,29 @@ def move_links(text: str, folder: Path, place: Callable[[Path], str | None]) -> 
     return _LINK.sub(moved, text)
 
 
-def _hosted_links(github: str, path: str) -> str:
+def _filled(
+    root: Path,
+    source: Source,
+    cell: Cell,
+    text: str,
+    listed: contents.Contents,
+    faults: list[Fault],
+) -> str:
+    """The text with its placeholders filled, after noting a fault for each that is unknown."""
+    values = lists.notebook_values(listed, source.path)
+    place = f"{relative(root, source.path)}:{cell.line}"
+    remedy = f"fill it in, or write one of: {', '.join(values)}"
+
+    def unknown(name: str) -> None:
+        wrong = f"nothing stands for {{{{{name}}}}}"
+        faults.append(Fault(place, cell.id, wrong, remedy))
+
+    return lists.filled(text, values, unknown)
+
+
+def _hosted_links(listed: contents.Contents, github: str, path: str) -> str:
+    _ = listed.say
+    download = _("download")
     colab = colab_page(github, path)
     raw = f"https://raw.githubusercontent.com/{github}/{BRANCH}/{path}"
-    return f" · [Colab]({colab}) · [GitHub]({page(github, path)}) · [download]({raw})"
+    return f" · [Colab]({colab}) · [GitHub]({page(github, path)}) · [{download}]({raw})"

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from authoring import catalog as translations
-from authoring import layout, source
+from authoring import course, source
 from authoring.layout import SOURCE_LANGUAGE, Fault, po_path, relative
 
 _FOLDER = re.compile(rf"\b(notebooks|exercises|solutions)/{SOURCE_LANGUAGE}/")
@@ -46,9 +46,9 @@ def with_languages(root: Path, path: Path, language: str, text: str) -> str:
     """A page with links to its other languages below the title, as GitHub shows it."""
     title, rest = text.split("\n", 1)
     languages = " · ".join(
-        f"**{layout.language_name(code)}**"
-        if code == language
-        else f"[{layout.language_name(code)}](../{code}/{path.name})"
-        for code in layout.languages(root)
+        f"**{each.name}**"
+        if each.code == language
+        else f"[{each.name}](../{each.code}/{path.name})"
+        for each in course.read(root).languages
     )
     return f"{title}\n\n{languages}\n{rest}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +19,19 @@ from jinja2 import Template
 from nbformat import NotebookNode
 
 import masklens
-from authoring import card, check, colab, layout, notebook, pages, source, words
+from authoring import (
+    card,
+    check,
+    colab,
+    contents,
+    course,
+    layout,
+    lists,
+    notebook,
+    pages,
+    source,
+    words,
+)
 from authoring.layout import AuthoringError, Fault, relative
 from masklens.explorers.explorer import FRONT_END
 
@@ -36,12 +50,13 @@ _LANDING_EXPLORER = ("01_padding", "PaddingExplorer")
 def repository(root: Path, environment: Mapping[str, str]) -> str | None:
     """The GitHub repository that the site links to, as ``owner/name``, or None.
 
-    It is what MASKLENS_REPOSITORY names, else the git remote ``origin`` if that is on GitHub.
+    It is what MASKLENS_REPOSITORY or the manifest names, else the git remote ``origin`` if that is
+    on GitHub.
 
     Raises:
-        AuthoringError: MASKLENS_REPOSITORY has another form.
+        AuthoringError: MASKLENS_REPOSITORY has another form, or the manifest is at fault.
     """
-    named = notebook.repository(environment)
+    named = course.repository(root, environment)
     if named:
         return named
     try:
@@ -69,7 +84,7 @@ def build(
     Returns:
         Every fault found; with one there is no new site.
     """
-    codes = languages or layout.languages(root)
+    codes = languages or course.codes(root)
     if faults := [*_unfit(root), *_untranslated(root, codes)]:
         return faults
     with tempfile.TemporaryDirectory() as folder:
@@ -79,16 +94,16 @@ def build(
             sources = Path(folder) / code
             assemble(root, sources, code, github)
             doctrees = Path(folder) / "doctrees" / code
-            _run_sphinx(sources, html / code, doctrees, code, layout.languages(root), github)
+            _run_sphinx(root, sources, html / code, doctrees, code, github)
             # What MyST-NB leaves for programs that execute notebooks.
             shutil.rmtree(html / "jupyter_execute", ignore_errors=True)
             shutil.rmtree(html / code / "_sources", ignore_errors=True)
-            if _base():
+            if _base(root):
                 _draw_cards(root, html / code / "_static" / "cards", code)
             _offer_downloads(root, carried / code, html / code / "_downloads", code)
         _write_bare_pages(root, html)
         (html / ".nojekyll").touch()  # else GitHub leaves out folders that begin with _
-        _write_sitemap(html)
+        _write_sitemap(root, html)
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(html, target)
     return []
@@ -123,7 +138,7 @@ def _unfit(root: Path) -> Iterator[Fault]:
     """What keeps a notebook from being shown."""
     for path in layout.source_paths(root):
         origin = source.read(root, path)
-        for language in layout.languages(root):
+        for language in course.codes(root):
             for edition in layout.editions(path):
                 target = layout.notebook_path(root, path, language, edition)
                 book = notebook.read(root, target)
@@ -145,7 +160,7 @@ def _untranslated(root: Path, codes: Sequence[str]) -> Iterator[Fault]:
 
 def _as_page(book: NotebookNode, folder: Path, place: Callable[[Path], str | None]) -> NotebookNode:
     """The notebook as the site shows it: without links and installation, which the buttons do."""
-    left_out = {source.LINKS, notebook.FIRST}
+    left_out = {lists.LINKS, notebook.FIRST}
     book.cells = [cell for cell in book.cells if cell.get("id") not in left_out]
     for cell in book.cells:
         if cell.cell_type == "markdown":
@@ -188,7 +203,9 @@ def _landing_text(root: Path, language: str) -> str:
 
 def _landing(root: Path, language: str) -> NotebookNode:
     """The landing page as a notebook, with an explorer from a lesson in it."""
-    before, _mark, after = _landing_text(root, language).partition(_EXPLORER)
+    values = lists.site_values(contents.read(root, language)) | {"explorer": _EXPLORER}
+    text = lists.filled(_landing_text(root, language), values, lambda _name: None)
+    before, _mark, after = text.partition(_EXPLORER)
     lesson, explorer = _LANDING_EXPLORER
     path = root / "notebooks" / language / f"{lesson}.ipynb"
     book = notebook.require(root, path)
@@ -200,19 +217,15 @@ def _landing(root: Path, language: str) -> NotebookNode:
 
 
 def _run_sphinx(
-    sources: Path,
-    pages: Path,
-    doctrees: Path,
-    language: str,
-    languages: Sequence[str],
-    github: str | None,
+    root: Path, sources: Path, pages: Path, doctrees: Path, language: str, github: str | None
 ) -> None:
     """Runs Sphinx; what it warns of is an error."""
     # Searching Korean takes this package's list of terms.
     path = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
     settings = {
         "MASKLENS_SITE_LANGUAGE": language,
-        "MASKLENS_SITE_LANGUAGES": " ".join(languages),
+        "MASKLENS_SITE_LANGUAGES": json.dumps(list(map(asdict, course.read(root).languages))),
+        "MASKLENS_SITE_URL": _base(root),
         "MASKLENS_SITE_REPOSITORY": github or "",
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
     }
@@ -263,8 +276,8 @@ def _write_bare_pages(root: Path, pages: Path) -> None:
     templates = root / _DOCS / "templates"
     style = (templates / "bare.css").read_text(encoding="utf-8")
     languages = [
-        {"code": code, "name": layout.language_name(code), "speak": words.speaker(root, code)}
-        for code in layout.languages(root)
+        asdict(language) | {"speak": words.speaker(root, language.code)}
+        for language in course.read(root).languages
     ]
     for template, name in (("root.html", "index.html"), ("404.html", "404.html")):
         text = (templates / template).read_text(encoding="utf-8")
@@ -272,14 +285,14 @@ def _write_bare_pages(root: Path, pages: Path) -> None:
         (pages / name).write_text(page + "\n", encoding="utf-8")
 
 
-def _base() -> str:
+def _base(root: Path) -> str:
     """Where the site will stand, without a slash at the end; empty if that is not known."""
-    return os.environ.get("MASKLENS_SITE_URL", "").rstrip("/")
+    return os.environ.get("MASKLENS_SITE_URL", "").rstrip("/") or course.read(root).address
 
 
-def _write_sitemap(pages: Path) -> None:
+def _write_sitemap(root: Path, pages: Path) -> None:
     """Lists the pages for search engines, if it is known where the site will stand."""
-    if base := _base():
+    if base := _base(root):
         left_out = {"search.html", "genindex.html"}
         paths = [path for path in sorted(pages.glob("*/**/*.html")) if path.name not in left_out]
         urls = "".join(f"<url><loc>{base}/{relative(pages, path)}</loc></url>" for path in paths)

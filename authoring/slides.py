@@ -14,7 +14,7 @@ from nbconvert.exporters import SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from authoring import layout, notebook, words
+from authoring import course, layout, notebook, words
 from authoring.layout import AuthoringError, Fault
 from masklens.explorers.explorer import FRONT_END
 
@@ -47,7 +47,7 @@ def build(root: Path, target: Path, reveal: Path, names: Sequence[str] = ()) -> 
     chosen = _chosen(root, names)
     titles: dict[str, dict[str, str]] = {}
     pages: dict[str, str] = {}
-    for language in layout.languages(root):
+    for language in course.codes(root):
         titles[language] = {}
         for name in chosen:
             book = notebook.require(root, root / "notebooks" / language / f"{name}.ipynb")
@@ -87,8 +87,8 @@ def _deck(root: Path, name: str, language: str, book: NotebookNode, names: Colle
         exclude_output_prompt=True,
         exclude_anchor_links=True,
     )
-    others = {code: layout.language_name(code) for code in layout.languages(root)}
-    del others[language]
+    known = course.read(root).languages
+    others = {each.code: each.name for each in known if each.code != language}
     speak = words.speaker(root, language)
     resources = {"name": name, "language": language, "others": others, "speak": speak}
     html, _ = exporter.from_notebook_node(book, resources)

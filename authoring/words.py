@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_file
 
 from authoring import catalog as translations
-from authoring import layout
+from authoring import course, layout
 from authoring.layout import LIBRARY, PACKAGES
 
 CLASSROOM = Path("classroom")
@@ -59,7 +60,7 @@ def every(root: Path) -> Iterator[Words]:
     """The words of a course in each of its languages but English."""
     library, classroom = of_library(root), _marked(_python(root / CLASSROOM))
     interface = of_interface(root)
-    for code in (folder.name for folder in layout.translation_folders(root)):
+    for code in course.translations(root):
         compiled = Path("locale") / code / "LC_MESSAGES"
         if len(library):
             mo = root / LIBRARY / compiled / "masklens.mo"
@@ -108,12 +109,7 @@ def speaker(root: Path, language: str) -> Callable[[str], str]:
         AuthoringError: the PO file cannot be read.
     """
     catalog = translations.read(root, interface_path(root, language), language)
-
-    def translated(text: str) -> str:
-        message = catalog.get(text)
-        return text if message is None or translations.state(message) else str(message.string)
-
-    return translated
+    return partial(translations.translated, catalog)
 
 
 def write_for_sphinx(root: Path, language: str, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Sphinx's settings, the same for every language; authoring.site sets the environment."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import sphinx.search
 from docutils import nodes
 from sphinx.locale import _
 
-from authoring import colab, layout, notebook
+from authoring import colab, notebook
 
 sys.path.insert(0, str(Path(__file__).parent))
 from korean_search import SearchKorean  # stands beside this file
@@ -64,16 +65,9 @@ html_sidebars = {
 }
 html_context = {
     "page_language": language,
-    "languages": [
-        {
-            "code": code,
-            "name": layout.language_name(code),
-            "locale": layout.language_locale(code),
-        }
-        for code in os.environ["MASKLENS_SITE_LANGUAGES"].split()
-    ],
+    "languages": json.loads(os.environ["MASKLENS_SITE_LANGUAGES"]),
     "repository": os.environ["MASKLENS_SITE_REPOSITORY"],
-    "base_url": os.environ.get("MASKLENS_SITE_URL", "").rstrip("/"),
+    "base_url": os.environ["MASKLENS_SITE_URL"],
 }
 
 

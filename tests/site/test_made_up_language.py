@@ -1,4 +1,4 @@
-"""A third language is a folder of PO files: English in other letters becomes a whole site."""
+"""A third language is a folder of PO files and lines of the manifest: it becomes a whole site."""
 
 import re
 from collections.abc import Iterator
@@ -16,6 +16,11 @@ from authoring import build, catalog, layout, site, source, words
 
 # Neither Sphinx nor docutils knows this language, so no word of theirs is translated but by us.
 CODE = "mt"
+MANIFEST = """
+[languages.mt]
+name = "Malti"
+locale = "mt_MT"
+"""
 LETTERS = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "абвгдежзийклмнопрстуфхцчшщАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩ",
@@ -68,8 +73,10 @@ def as_if_executed(root: Path, path: Path, edition: str) -> None:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The course with PO files of the made-up language, and nothing else of it."""
+    """The course with PO files of the made-up language, its lines in the manifest, nothing else."""
     root = copy_course(tmp_path_factory.mktemp("third") / "course")
+    with (root / "course.toml").open("a", encoding="utf-8") as manifest:
+        manifest.write(MANIFEST)
     for path in layout.every_source(root):
         english = catalog.template(source.read(root, path))
         translate(root, layout.po_path(root, path, CODE), english)
