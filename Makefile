@@ -108,10 +108,10 @@ hub-stop:  ## end the hub, its proxy and every student's server
 	@pkill -TERM -F "$${MASKLENS_CLASS_FOLDER:-/srv/masklens}/hub/hub.pid" -f jupyterhub_config.py \
 		|| echo "No hub is running."
 
-build: .venv/test  ## build and execute the notebooks whose content changed
+build: .venv/test  ## build notebooks and pages, and execute what changed
 	$(RUN) -m authoring build
 
-check: .venv/test  ## compare the notebooks with their sources and translations
+check: .venv/test  ## compare notebooks and pages with their sources and translations
 	$(RUN) -m authoring check
 
 catalogs: .venv/test  ## bring the translators' catalogues up to date with the English text

@@ -185,6 +185,20 @@ def links(text: str) -> Counter[str]:
     return found
 
 
+def places(text: str) -> set[str]:
+    """The places in a page of Markdown that links can name: one for each heading, as on GitHub.
+
+    >>> sorted(places("# What `x` is\\n\\n## A, B"))
+    ['a-b', 'what-x-is']
+    """
+    found = set()
+    for opening, token in itertools.pairwise(_parser().parse(text)):
+        if opening.type == "heading_open":
+            heading = "".join(child.content for child in token.children or [])
+            found.add(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-"))
+    return found
+
+
 def structure(text: str) -> list[tuple[str, str]]:
     """The kinds of the elements that Markdown consists of, such as headings and list items."""
     return [(token.type, token.tag) for token in _parser().parse(text)]

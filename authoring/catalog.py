@@ -167,13 +167,13 @@ def write(path: Path, catalog: Catalog, language: str) -> None:
     layout.write(path, "\n".join([comment + header, *entries]).encode())
 
 
-def compiled(catalog: Catalog, language: str, english: Catalog) -> bytes:
+def compiled(catalog: Catalog, language: str, english: Catalog | None = None) -> bytes:
     """The MO file of a catalogue, equal for equal translations whatever version of Babel.
 
     Args:
         catalog: the translations.
         language: the code of their language.
-        english: what the file is to hold of them.
+        english: what the file is to hold of them; all by default.
     """
 
     class PlainHeader(Catalog):
@@ -184,7 +184,8 @@ def compiled(catalog: Catalog, language: str, english: Catalog) -> bytes:
 
     plain = PlainHeader(locale=language)
     for message in _messages(catalog, with_obsolete=False):
-        if state(message) is None and message.id in english:
+        wanted = english is None or english.get(message.id, message.context)
+        if wanted and state(message) is None:
             plain[message.id] = message
     buffer = io.BytesIO()
     write_mo(buffer, plain)
@@ -258,7 +259,7 @@ def _pairs(added: list[Message], gone: list[Message]) -> list[tuple[Message, Mes
     alike = []
     for i, new in enumerate(added):
         for j, old in enumerate(gone):
-            same_cell = new.context == old.context
+            same_cell = bool(new.context) and new.context == old.context
             texts = _singular(old.id), _singular(new.id)
             ratio = difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
             if ratio >= (_ALIKE_IN_CELL if same_cell else _ALIKE):

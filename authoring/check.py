@@ -134,6 +134,7 @@ def _markdown_faults(root: Path, path: Path, language: str) -> Iterator[Fault]:
         yield from find(page)
     if pages.is_on_github(path):
         yield from dead_links(page)
+        yield from dead_places(page)
         wanted = pages.with_languages(root, path, language, text)
         if not page.path.exists() or page.path.read_text(encoding="utf-8") != wanted:
             yield page.fault("", "not built from the page as it is", _BUILD)
@@ -348,6 +349,21 @@ def dead_links(page: Page) -> Iterator[Fault]:
                     yield page.fault(
                         cell.get("id", ""), wrong, "correct it, or build what it names"
                     )
+
+
+def dead_places(page: Page) -> Iterator[Fault]:
+    """A link of a page to a heading that is not there in the language of the page."""
+    for cell in page.cells("markdown"):
+        for target in blocks.links(cell.source):
+            parts = urlsplit(target)
+            linked = page.path.parent / unquote(parts.path) if parts.path else page.path
+            if parts.scheme or not parts.fragment or not linked.is_file():
+                continue
+            text = linked.read_text(encoding="utf-8") if parts.path else cell.source
+            if linked.suffix == ".md" and unquote(parts.fragment) not in blocks.places(text):
+                wrong = f"the link {unquote(target)} names no heading there"
+                remedy = "write the heading's words, small, with - between them"
+                yield page.fault(cell.get("id", ""), wrong, remedy)
 
 
 def stray_files(root: Path) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""Builds the site from the committed notebooks: python -m authoring.site."""
+"""Builds the site from the committed notebooks and the pages: python -m authoring.site."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def write_for_sphinx(root: Path, language: str, folder: Path) -> None:
     """
     catalog = translations.read(root, interface_path(root, language), language)
     place = folder / language / "LC_MESSAGES"
-    layout.write(place / "sphinx.mo", translations.compiled(catalog, language, catalog))
+    layout.write(place / "sphinx.mo", translations.compiled(catalog, language))
     messages = {}
     for english in _theme(root):
         found = catalog.get(english.id)

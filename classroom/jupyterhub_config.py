@@ -130,7 +130,8 @@ class Server(SystemdSpawner if SYSTEMD else LocalProcessSpawner):
                 await asyncio.sleep(0.5)
         except (LookupError, OSError, TimeoutError) as error:
             why = str(error) or "it did not begin within 10 seconds"
-            error.jupyterhub_message = f"{_('The server did not start')}: {why}"
+            said = _("The server did not start")
+            error.jupyterhub_message = f"{said}: {why}"
             self.log.error("The server of %s did not start: %s", self.user.name, why)
             raise
         return where

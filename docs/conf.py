@@ -82,9 +82,10 @@ def _leave_pictures_out(app: Any, doctree: nodes.document) -> None:
 
 def _tell_solutions_apart(_app: Any, env: Any) -> None:
     # An exercise and its solution have one heading. Lists of pages show both.
+    solved = _("(solved)")  # Babel looks into no f-string
     for name, title in env.titles.items():
         if name.startswith("solutions/"):
-            title += nodes.Text(f" {_('(solved)')}")
+            title += nodes.Text(f" {solved}")
 
 
 def _give_addresses(

@@ -74,7 +74,7 @@ minutes = 10
 PAGE = """\
 # How to begin
 
-Open [the lesson](../../notebooks/en/01_mask.ipynb).
+Open [the lesson](../../notebooks/en/01_mask.ipynb), then [begin](#how-to-begin).
 
 ```text
 board: a mask
@@ -85,8 +85,8 @@ PAGE_TRANSLATION = {
     ("", "How to begin"): "시작하는 방법",
     (
         "",
-        "Open [the lesson](../../notebooks/en/01_mask.ipynb).",
-    ): "[레슨](../../notebooks/ko/01_mask.ipynb)을 여세요.",
+        "Open [the lesson](../../notebooks/en/01_mask.ipynb), then [begin](#how-to-begin).",
+    ): "[레슨](../../notebooks/ko/01_mask.ipynb)을 열고 [시작](#시작하는-방법)하세요.",
     ("", "board: a mask"): "칠판: 마스크",
 }
 

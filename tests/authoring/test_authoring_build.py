@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import po_text
 
 from authoring import notebook, source
 from authoring.__main__ import main
@@ -252,6 +253,9 @@ def test_the_repository_setting_adds_a_cell_that_installs_from_there(
     course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert notebook.FIRST not in cells(course / KOREAN)
+    title = "Run this cell first: it brings masklens, the library of this course"
+    said = po_text({("", title): "이 셀을 먼저 실행하세요"})
+    (course / "content/ko/interface.po").write_text(said, encoding="utf-8")
     monkeypatch.setenv("MASKLENS_REPOSITORY", "someone/a.course")
     assert build(course) == 0
     first = nbformat.read(course / KOREAN, as_version=4).cells[0]

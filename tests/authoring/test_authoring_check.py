@@ -119,7 +119,7 @@ FAULTS = {
         f"{PAGE_PO}: title: obsolete translation of 'Once.'",
     ),
     "page edited": (
-        text(KOREAN_PAGE, "여세요", "열어요"),
+        text(KOREAN_PAGE, "을 열고", "을 열어"),
         f"{KOREAN_PAGE}: not built from the page as it is",
     ),
     "page not built": (removed(KOREAN_PAGE), f"{KOREAN_PAGE}: not built from the page"),
@@ -134,6 +134,10 @@ FAULTS = {
     "dead link of a page": (
         removed(KOREAN),
         rf"{KOREAN_PAGE}: the link ../../notebooks/ko/01_mask.ipynb leads nowhere",
+    ),
+    "heading of a page renamed": (
+        text(PAGE_PO, '"시작하는 방법"', '"시작하기"'),
+        f"{KOREAN_PAGE}: the link #시작하는-방법 names no heading there",
     ),
     "English left on a page": (
         text(PAGE_PO, "시작하는 방법", "How to begin"),

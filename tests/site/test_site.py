@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import urllib.parse
 from collections import Counter
@@ -25,6 +24,7 @@ from built_site import (
     Link,
     Page,
     content_pages,
+    copy_course,
     make_docs,
     notebook_pages,
     read_pages,
@@ -316,16 +316,6 @@ def test_without_a_repository_the_download_remains(
 
 
 # --- Bad input ----------------------------------------------------------------------------------
-
-
-def copy_course(folder: Path) -> Path:
-    """A copy of what the site is made of, in no git repository."""
-    for name in ("content", "docs", "exercises", "helpers", "notebooks", "solutions"):
-        unwanted = shutil.ignore_patterns("_build", "__pycache__", "*.egg-info")
-        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
-    for path in [*ROOT.glob("*.toml"), *ROOT.glob("*.md"), ROOT / "LICENSE", ROOT / "NOTICE"]:
-        shutil.copy(path, folder)
-    return folder
 
 
 def rewrite(path: Path, change: Callable[[Any], object]) -> None:
