@@ -27,10 +27,13 @@ RUN := .venv/bin/python
 JUPYTER = JUPYTER_DATA_DIR='$(CURDIR)/.venv/jupyter' \
 	JUPYTERLAB_WORKSPACES_DIR='$(CURDIR)/.venv/jupyter/workspaces' $(RUN) -m jupyter
 
-# The course in Korean where the locale is Korean, else in English.
-COURSE ?= $(if $(filter ko%,$(firstword $(LC_ALL) $(LC_MESSAGES) $(LANG))),ko,en)
-START = $(or $(wildcard notebooks/$(COURSE)/00_start.ipynb),$(error \
-	there is no notebooks/$(COURSE)/00_start.ipynb: set COURSE to one of $(notdir $(wildcard notebooks/*))))
+# The course in the language of the locale, if it is one of the manifest's, else in its first.
+CODES := $(shell sed -n 's/^\[languages\.\(.*\)\]$$/\1/p' course.toml)
+FIRST := $(shell sed -n 's/^\[lessons\.\(.*\)\]$$/\1/p' course.toml | head -n 1)
+LOCALE := $(subst ., ,$(firstword $(LC_ALL) $(LC_MESSAGES) $(LANG)))
+COURSE ?= $(firstword $(filter $(LOCALE) $(subst _, ,$(LOCALE)),$(CODES)) $(CODES))
+START = $(or $(wildcard notebooks/$(COURSE)/$(FIRST).ipynb),$(error \
+	there is no notebooks/$(COURSE)/$(FIRST).ipynb: set COURSE to one of $(CODES)))
 NOTEBOOKS := $(wildcard notebooks/*/*.ipynb exercises/*/*.ipynb solutions/*/*.ipynb)
 
 # With it, a notebook's kernel is forked from a process that has imported Keras already.
@@ -46,12 +49,12 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab test test-fresh fuzz test-backends test-hub test-colab docs colab slides links accounts hub hub-stop build check catalogs update bench clean
+.PHONY: help lab test test-fresh fuzz test-backends test-hub test-colab docs colab slides links accounts hub hub-stop build check catalogs new update bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-lab: .venv/trusted .venv/preloaded  ## open the course in JupyterLab; COURSE=ko or en, LAB="--port 9999"
+lab: .venv/trusted .venv/preloaded  ## open the course in JupyterLab; COURSE=ko, LAB="--port 9999"
 	@echo "Opening $(START) in JupyterLab. Ctrl-C stops it."
 	@$(RUN) -m masklens_kernel warm &
 	@$(PRELOADED) $(JUPYTER) lab $(LAB_OPTIONS) $(LAB)
@@ -83,7 +86,7 @@ test-colab:  ## run lessons, solutions and what `make colab` writes with Colab's
 		echo "Left out: notebooks with Colab's versions; no Python 3.13 with venv among: $(PYTHON_COLAB).")
 	@$(if $(FOUND_COLAB),.venv-colab/bin/python tests/authoring/colab.py $(COLAB_NOTEBOOKS))
 
-docs: .venv/docs  ## build the site of both languages in docs/_build/html
+docs: .venv/docs  ## build the site in every language in docs/_build/html
 	$(RUN) -m authoring.site
 
 colab: .venv/docs  ## write notebooks that carry the library with them to dist/colab
@@ -105,14 +108,17 @@ hub-stop:  ## end the hub, its proxy and every student's server
 	@pkill -TERM -F "$${MASKLENS_CLASS_FOLDER:-/srv/masklens}/hub/hub.pid" -f jupyterhub_config.py \
 		|| echo "No hub is running."
 
-build: .venv/test  ## build the notebooks whose content or library changed; NAMES="01 exercises/02", ALL=1
+build: .venv/test  ## build what changed, and execute what its outputs come from; NAMES="01 exercises/02", ALL=1
 	$(RUN) -m authoring build $(if $(ALL),--all) $(NAMES)
 
-check: .venv/test  ## compare the notebooks with their sources and translations
+check: .venv/test  ## compare notebooks and pages with their sources and translations
 	$(RUN) -m authoring check
 
 catalogs: .venv/test  ## bring the translators' catalogues up to date with the English text
 	$(RUN) -m authoring update
+
+new: .venv/test  ## begin a lesson, exercise or language; KIND=exercise NAME=pad-twice SET=01_padding
+	@$(RUN) -m authoring new $(KIND) $(NAME) $(if $(SET),--set $(SET))
 
 update: .venv/test  ## renew the lock with the newest versions that pyproject.toml allows
 	$(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \

@@ -1,6 +1,6 @@
-"""Turns content/ into notebooks: read - translate - build - execute - check.
+"""Turns content/ into notebooks and pages: read - translate - build - execute - check.
 
 Data flows one way, and a module imports only what stands left of it:
-layout - cells - exercise - source - blocks - catalog - notebook - execute - build - solutions -
-korean - check - __main__.
+layout - course - cells - exercise - source - blocks - catalog - words - contents - lists -
+notebook - pages - readme - execute - build - solutions - korean - check - __main__.
 """

@@ -13,13 +13,18 @@ import re
 import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+# What stands for something that is known elsewhere, such as {{minutes}}.
+PLACEHOLDER = re.compile(r"\{\{([^{}\n]*)\}\}")
 _UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
+_SUMMARY = re.compile(r"(?<=<summary>).+(?=</summary>)")
+# What Sphinx shows of a list of pages: its caption, and the title of each page that has one.
+_TOCTREE_WORDS = re.compile(r"(?m)(?<=^:caption: ).+$|^[^:\n].*?(?= +<[^<>\n]+>$)")
 _HTML_LINK = re.compile(r"""(?:href|src)=["']([^"']+)""")
 # Markup within a sentence that does not part its words.
 _TRANSPARENT = {f"{kind}_{end}" for kind in ("link", "em", "strong") for end in ("open", "close")}
@@ -100,8 +105,10 @@ def splice(text: str, blocks: Sequence[Block], translate: Callable[[str], str]) 
 def markdown_blocks(text: str) -> list[Block]:
     """Cuts paragraphs, headings, list items and table cells out of Markdown.
 
-    Code, formulas, HTML and link definitions are not blocks, nor is what holds no letter outside
-    inline code and formulas.
+    Of what is fenced, a ``{container}`` is cut like the Markdown around it, a ``{toctree}`` into
+    its titles, and Python into its comments; what is fenced as ``text`` is one block. Other code,
+    formulas, HTML but for a summary, and link definitions are not blocks, nor is what holds no
+    letter outside inline code, formulas and placeholders.
 
     >>> [block.text for block in markdown_blocks("# One\\n\\n> two\\n> *three*\\n\\n    code")]
     ['One', 'two\\n*three*']
@@ -110,7 +117,11 @@ def markdown_blocks(text: str) -> list[Block]:
     tokens = _parser().parse(text)
     blocks: list[Block] = []
     row: list[Token] = []
-    for opening, token in itertools.pairwise(tokens):
+    for opening, token in itertools.pairwise([Token("", "", 0), *tokens]):
+        if token.type == "fence":
+            blocks += _fenced(lines, token)
+        if token.type == "html_block":
+            blocks += _summaries(lines, token)
         if token.type == "tr_open":
             row = []
         if token.type == "tr_close" and row:
@@ -174,6 +185,20 @@ def links(text: str) -> Counter[str]:
     return found
 
 
+def places(text: str) -> set[str]:
+    """The places in a page of Markdown that links can name: one for each heading, as on GitHub.
+
+    >>> sorted(places("# What `x` is\\n\\n## A, B"))
+    ['a-b', 'what-x-is']
+    """
+    found = set()
+    for opening, token in itertools.pairwise(_parser().parse(text)):
+        if opening.type == "heading_open":
+            heading = "".join(child.content for child in token.children or [])
+            found.add(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-"))
+    return found
+
+
 def structure(text: str) -> list[tuple[str, str]]:
     """The kinds of the elements that Markdown consists of, such as headings and list items."""
     return [(token.type, token.tag) for token in _parser().parse(text)]
@@ -231,6 +256,61 @@ def _table_row(lines: list[str], cells: list[Token]) -> Iterator[Block]:
             yield Block(cell.content, (Span(row, stop - len(content), stop),), is_table_cell=True)
 
 
+def _fenced(lines: list[str], token: Token) -> Iterator[Block]:
+    """What is to be translated between two fences, cut by the word behind the first."""
+    cut = _CUTS.get(next(iter(token.info.split()), ""))
+    first = _lines_of(token)[0] + 1
+    contents = token.content.split("\n")[:-1]
+    around = lines[first : first + len(contents)]
+    if cut is None or not all(map(str.endswith, around, contents)):
+        return  # nothing to translate, or white space that the parser has stripped
+    margins = [len(line) - len(content) for line, content in zip(around, contents, strict=True)]
+    for block in cut("\n".join(contents)):
+        spans = tuple(
+            Span(first + line, margins[line] + start, margins[line] + end)
+            for line, start, end in ((span.line, span.start, span.end) for span in block.spans)
+        )
+        continuation = block.continuation
+        if continuation is not None:
+            continuation = around[0][: margins[0]] + continuation
+        yield replace(block, spans=spans, continuation=continuation)
+
+
+def _summaries(lines: list[str], token: Token) -> Iterator[Block]:
+    for row in range(*_lines_of(token)):
+        if found := _SUMMARY.search(lines[row]):
+            yield Block(found[0], (Span(row, *found.span()),))
+
+
+def _toctree(text: str) -> list[Block]:
+    return [
+        Block(found[0], (Span(row, *found.span()),))
+        for row, line in enumerate(text.split("\n"))
+        if (found := _TOCTREE_WORDS.search(line))
+    ]
+
+
+def _comments_of_sketch(code: str) -> list[Block]:
+    """The comments of code that need not be whole, as a page may show a part of it."""
+    try:
+        return comment_blocks(code)
+    except (SyntaxError, tokenize.TokenError):
+        return []
+
+
+def _whole(text: str) -> list[Block]:
+    spans = (Span(row, 0, len(line)) for row, line in enumerate(text.split("\n")))
+    return [Block(text, tuple(spans), "")] if _has_letter(text) else []
+
+
+_CUTS: dict[str, Callable[[str], list[Block]]] = {
+    "{container}": markdown_blocks,
+    "{toctree}": _toctree,
+    "python": _comments_of_sketch,
+    "text": _whole,
+}
+
+
 def _joins(above: Block, span: Span, continuation: str | None) -> bool:
     return above.continuation == continuation and above.spans[-1].line == span.line - 1
 
@@ -240,7 +320,7 @@ def _has_letter(text: str) -> bool:
 
 
 def _has_words(token: Token) -> bool:
-    return _has_letter(_inline(token).prose)
+    return _has_letter(PLACEHOLDER.sub("", _inline(token).prose))
 
 
 def _inline(token: Token) -> Inline:

@@ -1,4 +1,4 @@
-"""Builds the notebooks of the course, and compiles the library's translations."""
+"""Builds the notebooks and pages of the course, and brings its PO files up to date."""
 
 from __future__ import annotations
 
@@ -8,21 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import fingerprint, layout, notebook, source
+from authoring import course, fingerprint, layout, notebook, pages, source, words
 from authoring.execute import CellError, execute
-from authoring.layout import (
-    LIBRARY,
-    PACKAGES,
-    SOURCE_LANGUAGE,
-    AuthoringError,
-    Fault,
-    full_name,
-    relative,
-)
+from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, full_name, relative
 
 
 @dataclass(frozen=True)
@@ -44,17 +35,22 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def chosen_sources(root: Path, names: Sequence[str]) -> list[Path]:
+def chosen_sources(
+    root: Path,
+    names: Sequence[str],
+    paths_of: Callable[[Path], list[Path]] = layout.source_paths,
+) -> list[Path]:
     """The sources whose names begin so; all of them without names.
 
     Args:
         root: the repository.
         names: such as ``01`` for a lesson and its exercises, or ``exercises/01`` for these alone.
+        paths_of: lists the sources of the repository to choose from.
 
     Raises:
         AuthoringError: there is no source of a name.
     """
-    paths = layout.source_paths(root)
+    paths = paths_of(root)
     chosen = {
         name: [
             path for path in paths if path.stem.startswith(name) or full_name(path).startswith(name)
@@ -77,7 +73,7 @@ def build(
     jobs: int = 2,
     report: Callable[[str], None] = _say,
 ) -> list[Fault]:
-    """Builds the notebooks of sources in languages; a faulty one is left as it was.
+    """Builds the notebooks and pages of sources in languages; a faulty one is left as it was.
 
     Args:
         root: the repository.
@@ -93,6 +89,8 @@ def build(
 
     def build_one(task: tuple[Path, str, str]) -> list[Fault]:
         try:
+            if task[0].suffix == ".md":
+                return build_page(root, *task[:2], order)
             report(build_notebook(root, *task, order))
         except AuthoringError as error:
             return list(error.faults)
@@ -137,13 +135,32 @@ def build_notebook(root: Path, path: Path, language: str, edition: str, order: O
     return f"{relative(root, target)}: {done} in {time.monotonic() - began:.1f} s{draft}"
 
 
+def build_page(root: Path, path: Path, language: str, order: Order) -> list[Fault]:
+    """Builds one page for GitHub; one that is for the site alone is only translated.
+
+    Returns:
+        What keeps it from being built.
+
+    Raises:
+        AuthoringError: its translation cannot be read.
+    """
+    text, faults = pages.translate(root, path, language)
+    if faults and not order.draft:
+        return faults
+    if pages.is_on_github(path):
+        target = layout.notebook_path(root, path, language, layout.PAGES)
+        layout.write(target, pages.with_languages(root, path, language, text).encode())
+    return []
+
+
 def unexecuted(
     root: Path, path: Path, language: str, edition: str, github: str | None
 ) -> tuple[NotebookNode, list[Fault]]:
     """Reads a source and its translations into a notebook without outputs.
 
     Returns:
-        The notebook, and a fault for each block without a translation.
+        The notebook, and a fault for each block without a translation, and for each placeholder
+        that stands for nothing.
 
     Raises:
         AuthoringError: the source or its PO file cannot be read.
@@ -155,38 +172,14 @@ def unexecuted(
     return notebook.translate(root, english, language, catalog, github, edition)
 
 
-def library_po_paths(root: Path) -> list[tuple[Path, str]]:
-    """Where the library's own strings are translated, for each language with translations."""
-    if not (root / LIBRARY).exists():
-        return []
-    codes = [folder.name for folder in layout.translation_folders(root)]
-    return [(layout.library_po_path(root, code), code) for code in codes]
-
-
-def library_strings(root: Path) -> Catalog:
-    """The strings that the library shows, untranslated."""
-    return translations.library_template([root / package for package in PACKAGES])
-
-
-def compile_library(root: Path) -> None:
-    """Compiles the PO files of the library's own strings, where they changed.
-
-    Raises:
-        AuthoringError: a PO file cannot be read.
-    """
-    for path, language in library_po_paths(root):
-        if path.exists():
-            catalog = translations.read(root, path, language)
-            layout.write(path.with_suffix(".mo"), translations.compiled(catalog, language))
-
-
-def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
+def update(root: Path, paths: Sequence[Path], whole: bool = True, only: str = "") -> list[str]:
     """Makes PO files follow the English.
 
     Args:
         root: the repository.
         paths: the sources whose PO files are updated.
-        whole: whether to update the library's own, too.
+        whole: whether to update those of words that stand in no source, too.
+        only: the code of a language whose PO files alone are updated; without, those of all.
 
     Returns:
         A line for each PO file: how many entries it has, and how many want a translator.
@@ -194,7 +187,7 @@ def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
     Raises:
         AuthoringError: a source or a PO file cannot be read; no file is changed then.
     """
-    codes = [folder.name for folder in layout.translation_folders(root)]
+    codes = [only] if only else course.translations(root)
     wanted = [
         (layout.po_path(root, path, code), code, template)
         for path in paths
@@ -202,7 +195,8 @@ def update(root: Path, paths: Sequence[Path], whole: bool = True) -> list[str]:
         for code in codes
     ]
     if whole:
-        wanted += [(path, code, library_strings(root)) for path, code in library_po_paths(root)]
+        every = [each for each in words.every(root) if each.language in codes]
+        wanted += [(each.po, each.language, each.english) for each in every]
     updated = [
         (path, code, translations.update(translations.read(root, path, code), english))
         for path, code, english in wanted

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, normalize, read_po, unescape
 
@@ -57,18 +56,30 @@ def template(source: Source) -> Catalog:
     catalog = Catalog()
     for cell in source.cells:
         for block in cell_blocks(cell):
-            catalog.add(block.text, context=cell.id)
+            catalog.add(block.text, context=cell.id or None)
     return catalog
 
 
-def library_template(packages: Sequence[Path]) -> Catalog:
-    """Every string that the library marks with ``_()`` or ``ngettext()``."""
-    catalog = Catalog()
-    for path in (path for package in packages for path in sorted(package.rglob("*.py"))):
-        keywords = {"_": None, "mark": None, "ngettext": (1, 2)}
-        for _, text, comments, context in extract_from_file("python", path, keywords=keywords):
-            catalog.add(text, auto_comments=comments, context=context)
-    return catalog
+def in_language(cell: Cell, catalog: Catalog | None, place: str, faults: list[Fault]) -> str:
+    """The text of a cell in another language; a block without a translation stays English.
+
+    Args:
+        cell: the cell.
+        catalog: the translations, or None for English.
+        place: the PO file, as faults name it.
+        faults: takes a fault for each block without a translation.
+    """
+
+    def look_up(text: str) -> str:
+        message = catalog.get(text, cell.id or None) if catalog else None
+        missing = state(message)
+        if message is not None and missing is None:
+            return str(message.string)
+        wrong = f"{missing} translation of {text.splitlines()[0]!r}"
+        faults.append(Fault(place, cell.id, wrong, REMEDIES[missing or "missing"]))
+        return text
+
+    return cell.text if catalog is None else blocks.splice(cell.text, cell_blocks(cell), look_up)
 
 
 def read(root: Path, path: Path, language: str) -> Catalog:
@@ -111,6 +122,12 @@ def state(message: Message | None) -> str | None:
     return "fuzzy" if message.fuzzy else None
 
 
+def translated(catalog: Catalog, text: str, context: str | None = None) -> str:
+    """The translation of a text, or the text itself where no translation stands."""
+    message = catalog.get(text, context)
+    return str(message.string) if message and state(message) is None else text
+
+
 def update(old: Catalog, english: Catalog) -> Catalog:
     """Makes translations follow their English; nothing that a translator wrote is lost.
 
@@ -134,7 +151,8 @@ def update(old: Catalog, english: Catalog) -> Catalog:
     new = Catalog(locale=old.locale, header_comment=old.header_comment)
     for message in wanted:
         same = old.get(message.id, message.context)
-        new[message.id] = _successor(message, same or replaced.get(_key(message)))
+        predecessor = same or replaced.get(_key(message))
+        new[message.id] = _successor(message, predecessor, new.num_plurals)
     lost = {_key(message) for message in gone} - {_key(m) for m in replaced.values()}
     new.obsolete = {_key(message): message for message in gone if _key(message) in lost}
     return new
@@ -149,8 +167,14 @@ def write(path: Path, catalog: Catalog, language: str) -> None:
     layout.write(path, "\n".join([comment + header, *entries]).encode())
 
 
-def compiled(catalog: Catalog, language: str) -> bytes:
-    """The MO file of a catalogue, equal for equal translations whatever version of Babel."""
+def compiled(catalog: Catalog, language: str, english: Catalog | None = None) -> bytes:
+    """The MO file of a catalogue, equal for equal translations whatever version of Babel.
+
+    Args:
+        catalog: the translations.
+        language: the code of their language.
+        english: what the file is to hold of them; all by default.
+    """
 
     class PlainHeader(Catalog):
         @property
@@ -160,7 +184,8 @@ def compiled(catalog: Catalog, language: str) -> bytes:
 
     plain = PlainHeader(locale=language)
     for message in _messages(catalog, with_obsolete=False):
-        if state(message) is None:
+        wanted = english is None or english.get(message.id, message.context)
+        if wanted and state(message) is None:
             plain[message.id] = message
     buffer = io.BytesIO()
     write_mo(buffer, plain)
@@ -207,9 +232,10 @@ def _key(message: Message) -> tuple[str, str]:
     return _singular(message.id), message.context or ""
 
 
-def _successor(message: Message, predecessor: Message | None) -> Message:
+def _successor(message: Message, predecessor: Message | None, forms: int) -> Message:
     successor = message.clone()
     if predecessor is None:
+        successor.string = "" if isinstance(message.id, str) else ("",) * forms
         return successor
     string = predecessor.string
     if isinstance(string, str) and not isinstance(message.id, str):
@@ -233,7 +259,7 @@ def _pairs(added: list[Message], gone: list[Message]) -> list[tuple[Message, Mes
     alike = []
     for i, new in enumerate(added):
         for j, old in enumerate(gone):
-            same_cell = new.context == old.context
+            same_cell = bool(new.context) and new.context == old.context
             texts = _singular(old.id), _singular(new.id)
             ratio = difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
             if ratio >= (_ALIKE_IN_CELL if same_cell else _ALIKE):

@@ -21,7 +21,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Source:
-    """A lesson, or the exercises on one, as the author wrote it, in English."""
+    """A lesson, the exercises on one, or a page, as the author wrote it, in English."""
 
     path: Path
     cells: tuple[Cell, ...]

@@ -13,7 +13,21 @@ from urllib.parse import unquote, urlsplit
 
 from nbformat import NotebookNode
 
-from authoring import blocks, build, fingerprint, korean, layout, notebook, solutions, source
+from authoring import (
+    blocks,
+    build,
+    course,
+    fingerprint,
+    korean,
+    layout,
+    lists,
+    notebook,
+    pages,
+    readme,
+    solutions,
+    source,
+    words,
+)
 from authoring import catalog as translations
 from authoring.cells import Source
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
@@ -30,15 +44,16 @@ _MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|tmp|work|(?:home|Users)/[\w.-]+)
 _EDITIONS = "|".join(edition for editions in layout.BUILT_TO.values() for edition in editions)
 _ENGLISH_NOTEBOOK = re.compile(rf"(\.\./(?:{_EDITIONS})/){SOURCE_LANGUAGE}(/[^/?#]+\.ipynb)")
 _VISIBLE_EMPHASIS = re.compile(r"\*\*|(?<=\S)\*(?=[가-힣])")
+_BUILD = "run `make build`"
 _EDIT = "edit content/, not the notebook, and run `make build`"
-_REBUILD = "run `make build`"
+_LISTED_BY_HAND = re.compile(r"(?m)^.* <((?:lessons|exercises|solutions)/\w+)>$")
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
 class Page:
-    """A built notebook as it stands, and what it is held against.
+    """A built notebook or page as it stands, and what it is held against.
 
     Args:
         root: the repository.
@@ -89,9 +104,11 @@ def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = T
         github: ``owner/name`` of the repository that the notebooks link to, or None.
         whole: whether to check what belongs to no source, too: stray files and the library.
     """
-    languages = layout.languages(root)
+    languages = course.codes(root)
     searches = [
-        _page_faults(root, path, code, edition, github)
+        _markdown_faults(root, path, code)
+        if path.suffix == ".md"
+        else _page_faults(root, path, code, edition, github)
         for path in paths
         for edition in layout.editions(path)
         for code in languages
@@ -100,6 +117,26 @@ def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = T
         searches += [find(root) for find in REPOSITORY_CHECKS]
     found = [fault for search in searches for fault in _until_unreadable(search)]
     return list(dict.fromkeys(found))  # a source's fault is met once per notebook
+
+
+def _markdown_faults(root: Path, path: Path, language: str) -> Iterator[Fault]:
+    """What is wrong with a page, whose text is checked as a notebook's cell is."""
+    text, untranslated = pages.translate(root, path, language)
+    yield from untranslated
+    yield from _obsolete(root, layout.po_path(root, path, language), language)
+    fresh, english = (
+        notebook.of_markdown(each)
+        for each in (text, pages.translate(root, path, SOURCE_LANGUAGE)[0])
+    )
+    page = Page(root, source.read(root, path), language, layout.PAGES, fresh, fresh, english)
+    for find in MARKDOWN_CHECKS:
+        yield from find(page)
+    if pages.is_on_github(path):
+        yield from dead_links(page)
+        yield from dead_places(page)
+        wanted = pages.with_languages(root, path, language, text)
+        if not page.path.exists() or page.path.read_text(encoding="utf-8") != wanted:
+            yield page.fault("", "not built from the page as it is", _BUILD)
 
 
 def _until_unreadable(search: Iterator[Fault]) -> Iterator[Fault]:
@@ -120,7 +157,7 @@ def _page_faults(
     target = layout.notebook_path(root, path, language, edition)
     book = notebook.read(root, target)
     if book is None:
-        yield Fault(relative(root, target), "", "not built", "run `make build`")
+        yield Fault(relative(root, target), "", "not built", _BUILD)
         return
     english = notebook.read(root, layout.notebook_path(root, path, SOURCE_LANGUAGE, edition))
     page = Page(root, origin, language, edition, book, fresh, english)
@@ -195,9 +232,10 @@ def different_prose(page: Page) -> Iterator[Fault]:
     for cell, english in page.pairs():
         if cell.cell_type != "markdown":
             continue
-        links = blocks.links(cell.source)
+        links = Counter(_without_place(link) for link in blocks.links(cell.source).elements())
         wanted = Counter(
-            _in_language(page, link) for link in blocks.links(english.source).elements()
+            _without_place(_in_language(page, link))
+            for link in blocks.links(english.source).elements()
         )
         for target in (links - wanted) + (wanted - links):
             wrong = f"{links[target]} links to {target}, not {wanted[target]}"
@@ -265,7 +303,7 @@ def faulty_outputs(page: Page) -> Iterator[Fault]:
     """A cell that was not executed, or whose saved output no learner should meet."""
     for cell in page.cells("code"):
         if cell.source and cell.execution_count is None:
-            yield page.fault(cell.get("id", ""), "the cell was not executed", _REBUILD)
+            yield page.fault(cell.get("id", ""), "the cell was not executed", _BUILD)
         for output in cell.outputs:
             if output.output_type == "error":
                 wrong = f"a saved error: {output.ename}: {output.evalue}"
@@ -291,7 +329,7 @@ def unsaved_widgets(page: Page) -> Iterator[Fault]:
 def stale_outputs(page: Page) -> Iterator[Fault]:
     """Outputs of a library that has changed since."""
     if not fingerprint.is_current(page.root, page.language, page.book):
-        yield page.fault("", "the library that made its outputs has changed", _REBUILD)
+        yield page.fault("", "the library that made its outputs has changed", _BUILD)
 
 
 def dead_links(page: Page) -> Iterator[Fault]:
@@ -308,9 +346,24 @@ def dead_links(page: Page) -> Iterator[Fault]:
                     )
 
 
+def dead_places(page: Page) -> Iterator[Fault]:
+    """A link of a page to a heading that is not there in the language of the page."""
+    for cell in page.cells("markdown"):
+        for target in blocks.links(cell.source):
+            parts = urlsplit(target)
+            linked = page.path.parent / unquote(parts.path) if parts.path else page.path
+            if parts.scheme or not parts.fragment or not linked.is_file():
+                continue
+            text = linked.read_text(encoding="utf-8") if parts.path else cell.source
+            if linked.suffix == ".md" and unquote(parts.fragment) not in blocks.places(text):
+                wrong = f"the link {unquote(target)} names no heading there"
+                remedy = "write the heading's words, small, with - between them"
+                yield page.fault(cell.get("id", ""), wrong, remedy)
+
+
 def stray_files(root: Path) -> Iterator[Fault]:
-    """A notebook or a PO file that belongs to no source."""
-    sources, languages = layout.source_paths(root), layout.languages(root)
+    """A notebook, a page or a PO file that belongs to no source."""
+    sources, languages = layout.every_source(root), course.codes(root)
     books = {
         layout.notebook_path(root, path, code, edition)
         for path in sources
@@ -318,40 +371,67 @@ def stray_files(root: Path) -> Iterator[Fault]:
         for edition in layout.editions(path)
     }
     pos = {layout.po_path(root, path, code) for path in sources for code in languages}
-    for folder in layout.translation_folders(root):
-        for path in sorted(set(folder.rglob("*.po")) - pos):
+    pos |= {words.interface_path(root, code) for code in languages}
+    for code in languages:
+        for path in sorted(set((root / "content" / code).rglob("*.po")) - pos):
             yield Fault(relative(root, path), "", "no source has this name", "rename or delete it")
-    for path in layout.notebook_paths(root):
+    for path in [*layout.notebook_paths(root), *(root / layout.PAGES).glob("*/*.md")]:
         if path not in books:
-            yield Fault(relative(root, path), "", "the notebook has no source", "delete it")
+            kind = "notebook" if path.suffix == ".ipynb" else "page"
+            yield Fault(relative(root, path), "", f"the {kind} has no source", "delete it")
 
 
-def library_translations(root: Path) -> Iterator[Fault]:
-    """A string of the library without a translation, or a compiled catalogue that is stale."""
-    for path, language in build.library_po_paths(root):
-        place = relative(root, path)
-        catalog = translations.read(root, path, language)
-        for english in build.library_strings(root):
+def untranslated_words(root: Path) -> Iterator[Fault]:
+    """A word of no source without a translation, or a compiled catalogue that is stale."""
+    for each in words.every(root):
+        place = relative(root, each.po)
+        catalog = translations.read(root, each.po, each.language)
+        for english in each.english:
             state = translations.state(catalog.get(english.id, english.context))
             if english.id and state:
                 wrong = f"{state} translation of {english.id!r}"
                 yield Fault(place, "", wrong, translations.REMEDIES[state])
-        yield from _obsolete(root, path, language)
-        target = path.with_suffix(".mo")
-        content = target.read_bytes() if target.exists() else b""
-        if content != translations.compiled(catalog, language):
-            wrong = f"not compiled from {path.name}"
-            yield Fault(relative(root, target), "", wrong, "run `make build`")
+        yield from _obsolete(root, each.po, each.language)
+        content = each.mo.read_bytes() if each.mo.exists() else b""
+        if content != each.machine_readable(root):
+            yield Fault(relative(root, each.mo), "", f"not compiled from {each.po.name}", _BUILD)
 
 
 def stale_solutions(root: Path) -> Iterator[Fault]:
-    """A file of the library's with other solutions than the exercises have."""
-    if (root / layout.COURSE).exists():
-        for language in layout.languages(root):
-            path = solutions.path(root, language)
-            if not path.exists() or path.read_bytes() != solutions.gathered(root, language):
-                wrong = "not gathered from the exercises as they are"
-                yield Fault(relative(root, path), "", wrong, "run `make build`")
+    """A file of the library's with other sets of exercises, or solutions, than the course has."""
+    for path, content in solutions.files(root).items():
+        if not path.exists() or path.read_bytes() != content:
+            wrong = "not gathered from the exercises as they are"
+            yield Fault(relative(root, path), "", wrong, _BUILD)
+
+
+def incomplete_index(root: Path) -> Iterator[Fault]:
+    """A first page of the site that lists lessons by hand, or does not list them all."""
+    path = root / "content" / layout.PAGES / "index.md"
+    if path.exists():
+        text = path.read_text(encoding="utf-8")
+        for name in lists.SITE_LISTS:
+            if f"{{{{{name}}}}}" not in text:
+                remedy = "write it where the list belongs"
+                yield Fault(relative(root, path), "", f"no {{{{{name}}}}}", remedy)
+        for listed in _LISTED_BY_HAND.findall(text):
+            wrong = f"lists {listed} by hand"
+            yield Fault(relative(root, path), "", wrong, "leave it to the placeholders")
+
+
+def other_questions(root: Path) -> Iterator[Fault]:
+    """A set of exercises without a module of questions, or the other way round."""
+    folder = root / layout.COURSE / "questions"
+    if folder.exists():
+        place = relative(root, folder)
+        written = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+        sets = {name.partition("_")[2]: name for name in course.read(root).sets}
+        for topic in sorted(sets.keys() - written):
+            wrong = f"the exercises {sets[topic]} have no questions"
+            yield Fault(f"{place}/{topic}.py", "", wrong, "write the module")
+        for topic in sorted(written - sets.keys()):
+            wrong = f"no exercises of {course.MANIFEST} are called NN_{topic}"
+            yield Fault(f"{place}/{topic}.py", "", wrong, "rename or delete it")
 
 
 PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
@@ -368,10 +448,20 @@ PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
     stale_outputs,
     dead_links,
 )
+MARKDOWN_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
+    different_prose,
+    unread_emphasis,
+    english_prose,
+    banned_terms,
+    bad_spacing,
+)
 REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
     stray_files,
-    library_translations,
+    untranslated_words,
     stale_solutions,
+    other_questions,
+    readme.faults,
+    incomplete_index,
 )
 
 
@@ -403,6 +493,11 @@ def _in_language(page: Page, link: str) -> str:
         return _ENGLISH_NOTEBOOK.sub(rf"\g<1>{page.language}\g<2>", link)
     english = layout.notebook_path(page.root, page.source.path, SOURCE_LANGUAGE, page.edition)
     return link.replace(f"/{relative(page.root, english)}", f"/{relative(page.root, page.path)}")
+
+
+def _without_place(link: str) -> str:
+    """A link without what depends on its language: headings within our own pages, and Google's."""
+    return re.sub(r"\?hl=\w+$", "", link) if urlsplit(link).scheme else link.partition("#")[0]
 
 
 def _comments(cell: NotebookNode) -> list[blocks.Block]:

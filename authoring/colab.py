@@ -21,9 +21,9 @@ from fontTools.ttLib import TTFont
 from nbformat import NotebookNode
 from PIL import Image
 
-from authoring import build, layout, notebook
+from authoring import build, course, layout, notebook
 from authoring.layout import EXERCISES, SOLUTIONS, AuthoringError, Fault, relative
-from authoring.source import LINKS
+from authoring.lists import LINKS
 
 TARGET = Path("dist/colab")
 BRANCH = "colab"  # where .github/workflows/site.yml publishes them
@@ -82,7 +82,7 @@ def write(
     paths = [
         layout.notebook_path(root, source, language, edition)
         for source in build.chosen_sources(root, names)
-        for language in layout.languages(root)
+        for language in course.codes(root)
         for edition in layout.editions(source)
         if edition != SOLUTIONS
     ]
@@ -200,7 +200,9 @@ def self_contained(root: Path, path: Path, packed: str, github: str | None) -> N
         raise AuthoringError(faults)
     if not github:  # of these links, nothing would be left
         book.cells = [cell for cell in book.cells if cell.id != LINKS]
-    first = notebook.first_cell(_CARRIER.format(packed=packed), book.metadata.masklens.language)
+    first = notebook.first_cell(
+        root, _CARRIER.format(packed=packed), book.metadata.masklens.language
+    )
     book.cells = [first, *(cell for cell in book.cells if cell.id != notebook.FIRST)]
     if _has_widgets(book) and len(notebook.serialized(book)) >= GOAL:
         _keep_pictures_only(book)
@@ -264,7 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=named)
     root = Path(__file__).resolve().parent.parent
     try:
-        github = notebook.repository(os.environ)
+        github = course.repository(root, os.environ)
         write(root, github, parser.parse_args(arguments).names, report=print)
     except AuthoringError as error:
         print(error, file=sys.stderr)

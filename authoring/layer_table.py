@@ -1,29 +1,20 @@
-"""Writes what each Keras layer does to a mask, as measured: `python -m authoring.layer_table`.
-
-The pages are docs/layers.md and, for each layer_table.*.po beside this file, one in that language.
-"""
+"""Writes the page on what each Keras layer does to a mask: `python -m authoring.layer_table`."""
 
 from __future__ import annotations
 
 import re
-import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-from babel.messages.catalog import Catalog
 
-from authoring import catalog as translations
-from authoring import keras_io, layout
+from authoring import keras_io
 from authoring.layer_rows import Group, Row, measure
 
-ROOT = Path(__file__).parent.parent
-_LANGUAGES = {"en": "English", "ko": "한국어"}
+PAGE = Path(__file__).parent.parent / "content" / "pages" / "layers.md"
 _WIDTH = 110
 _NOTHING = "–"
-
-Say = Callable[[str], str]
 
 _TITLES: dict[Group, str] = {
     "makes": "Layers that make a mask",
@@ -106,34 +97,25 @@ NOTES: dict[tuple[str, str], str] = {
 }
 
 
-def page(rows: Sequence[Row], left_out: Sequence[str], language: str, say: Say) -> str:
-    """Writes the measurements as a page in Markdown.
+def page(rows: Sequence[Row], left_out: Sequence[str]) -> str:
+    """Writes the measurements as a page in Markdown, in English.
 
     Args:
         rows: What was measured.
         left_out: The classes that take no sequence.
-        language: The language of the page.
-        say: Translates an English text.
 
     Returns:
         The page.
     """
     parts = [
-        f"# {say('What each Keras layer does to a mask')}",
-        " · ".join(
-            f"**{name}**" if code == language else f"[{name}]({_page_name(code)})"
-            for code, name in _LANGUAGES.items()
-        ),
-        _filled(say(_INTRODUCTION).format(version=keras.__version__)),
-        "\n".join(f"- {_filled(say(text), '  ')}" for text in _COLUMNS),
+        "# What each Keras layer does to a mask",
+        _filled(_INTRODUCTION.format(version=keras.__version__)),
+        "\n".join(f"- {_filled(text, '  ')}" for text in _COLUMNS),
     ]
     for group in _TITLES:
-        parts += _section(group, [row for row in rows if row.group == group], language, say)
+        parts += _section(group, [row for row in rows if row.group == group])
     names = ", ".join(f"`{name}`" for name in left_out)
-    parts += [
-        f"## {say('How it was measured')}",
-        *(_filled(say(text).format(names=names)) for text in _HOW),
-    ]
+    parts += ["## How it was measured", *(_filled(text.format(names=names)) for text in _HOW)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -163,15 +145,15 @@ _HOW = (
 )
 
 
-def _section(group: Group, rows: Sequence[Row], language: str, say: Say) -> list[str]:
+def _section(group: Group, rows: Sequence[Row]) -> list[str]:
     about, lesson = _ABOUT[group]
-    link = f"../notebooks/{language}/{lesson}.ipynb"
-    header = [say(text) for text in ("layer", "mask", "uses it", "padding gets in")]
-    lines = [_line(header), "|---|---|---|---|", *(_line(_cells(row, say)) for row in rows)]
-    parts = [f"## {say(_TITLES[group])}", _filled(say(about).format(lesson=link)), "\n".join(lines)]
+    link = f"../../notebooks/en/{lesson}.ipynb"
+    header = ["layer", "mask", "uses it", "padding gets in"]
+    lines = [_line(header), "|---|---|---|---|", *(_line(_cells(row)) for row in rows)]
+    parts = [f"## {_TITLES[group]}", _filled(about.format(lesson=link)), "\n".join(lines)]
     if group == "apart":
-        summary = say("{count} layers").format(count=len(rows))
-        parts[2:] = ["<details>", f"<summary>{summary}</summary>", *parts[2:], "</details>"]
+        summary = f"<summary>{len(rows)} layers</summary>"
+        parts[2:] = ["<details>", summary, *parts[2:], "</details>"]
     return parts
 
 
@@ -179,16 +161,15 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cells(row: Row, say: Say) -> list[str]:
+def _cells(row: Row) -> list[str]:
     address = keras_io.page(row.name)
     name = f"[`{row.name}`]({address})" if address else f"`{row.name}`"
     options = f" `{row.options}`" if row.options else ""
     note = NOTES.get((row.name, row.options))
-    below = f"<br>{say(note)}" if note else ""
-    yes, no = say("yes"), say("no")
-    uses = {True: yes, False: no, None: _NOTHING}[row.uses_mask]
-    gets_in = {True: f"**{yes}**", False: no, None: _NOTHING}[row.padding_gets_in]
-    return [f"{name}{options}{below}", say(_effect(row)), uses, gets_in]
+    below = f"<br>{note}" if note else ""
+    uses = {True: "yes", False: "no", None: _NOTHING}[row.uses_mask]
+    gets_in = {True: "**yes**", False: "no", None: _NOTHING}[row.padding_gets_in]
+    return [f"{name}{options}{below}", _effect(row), uses, gets_in]
 
 
 def _effect(row: Row) -> str:
@@ -217,74 +198,10 @@ def _filled(text: str, indent: str = "") -> str:
     return lines.replace("\0", " ")
 
 
-def _page_name(language: str) -> str:
-    return "layers.md" if language == layout.SOURCE_LANGUAGE else f"layers.{language}.md"
-
-
-def page_path(language: str) -> Path:
-    """Says where the page in a language stands."""
-    return ROOT / "docs" / _page_name(language)
-
-
-def po_path(language: str) -> Path:
-    """Says where the page's translation into a language stands."""
-    return Path(__file__).with_suffix(f".{language}.po")
-
-
-def english(rows: Sequence[Row], left_out: Sequence[str]) -> Catalog:
-    """Lists every text of the page, untranslated."""
-    texts = Catalog()
-
-    def add(text: str) -> str:
-        texts.add(text)
-        return text
-
-    page(rows, left_out, layout.SOURCE_LANGUAGE, add)
-    return texts
-
-
-def pages(rows: Sequence[Row], left_out: Sequence[str]) -> dict[str, str]:
-    """Writes the page in every language.
-
-    Args:
-        rows: What was measured.
-        left_out: The classes that take no sequence.
-
-    Returns:
-        The pages, by language. What is not translated stands in English.
-    """
-    written = {}
-    for language in _LANGUAGES:
-        known = translations.read(ROOT, po_path(language), language)
-
-        def say(text: str, known: Catalog = known) -> str:
-            message = known.get(text)
-            return text if message is None or translations.state(message) else str(message.string)
-
-        written[language] = page(rows, left_out, language, say)
-    return written
-
-
-def main() -> int:
-    """Measures, brings the translations up to date and writes the pages.
-
-    Returns:
-        0, or 1 if a text is not translated.
-    """
-    found = measure()
-    texts, untranslated = english(*found), 0
-    for language in [code for code in _LANGUAGES if code != layout.SOURCE_LANGUAGE]:
-        path = po_path(language)
-        known = translations.update(translations.read(ROOT, path, language), texts)
-        translations.write(path, known, language)
-        missing = [message.id for message in known if message.id and translations.state(message)]
-        for text in missing:
-            print(f"{layout.relative(ROOT, path)}: not translated: {text!r}", file=sys.stderr)
-        untranslated += len(missing)
-    for language, text in pages(*found).items():
-        page_path(language).write_text(text, encoding="utf-8")
-    return 1 if untranslated else 0
+def main() -> None:
+    """Measures, and writes the page in English; `authoring build` writes the others."""
+    PAGE.write_text(page(*measure()), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

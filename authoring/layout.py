@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE_LANGUAGE = "en"
-EXERCISES, SOLUTIONS = "exercises", "solutions"
+EXERCISES, SOLUTIONS, PAGES = "exercises", "solutions", "pages"
 # Each folder of content/ that holds English sources, and its editions: the folders that every
 # source in it is built to, once a language.
-BUILT_TO = {"lessons": ("notebooks",), EXERCISES: (EXERCISES, SOLUTIONS)}
+BUILT_TO = {"lessons": ("notebooks",), EXERCISES: (EXERCISES, SOLUTIONS), PAGES: (PAGES,)}
 HELPERS = Path("helpers")
 LIBRARY, COURSE = HELPERS / "masklens", HELPERS / "masklens_course"
 # Whose words the catalogue of the library holds.
 PACKAGES = (LIBRARY, COURSE, HELPERS / "masklens_kernel")
-_LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
+_BUILT = {".py": ".ipynb", ".md": ".md"}
 
 
 @dataclass(frozen=True)
@@ -58,22 +57,25 @@ def relative(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def languages(root: Path) -> list[str]:
-    """English, and every language with a folder of PO files in content/."""
-    return [SOURCE_LANGUAGE] + [
-        folder.name for folder in translation_folders(root) if any(folder.rglob("*.po"))
-    ]
-
-
-def translation_folders(root: Path) -> list[Path]:
-    """The folders of content/ that are named after a language, with or without a PO file yet."""
-    folders = (path for path in (root / "content").iterdir() if path.is_dir())
-    return sorted(path for path in folders if _LANGUAGE_CODE.fullmatch(path.name))
-
-
 def source_paths(root: Path) -> list[Path]:
-    """The English sources, in the order of their names."""
+    """The English sources of notebooks, in the order of their names."""
     return [path for kind in BUILT_TO for path in sorted((root / "content" / kind).glob("*.py"))]
+
+
+def source_names(root: Path) -> dict[str, list[str]]:
+    """The names of the sources, without their endings, by the folder of content/ they stand in."""
+    paths = source_paths(root)
+    return {kind: [path.stem for path in paths if path.parent.name == kind] for kind in BUILT_TO}
+
+
+def page_paths(root: Path) -> list[Path]:
+    """The pages in English, in the order of their names."""
+    return sorted((root / "content" / PAGES).glob("*.md"))
+
+
+def every_source(root: Path) -> list[Path]:
+    """The sources of notebooks, and the pages."""
+    return [*source_paths(root), *page_paths(root)]
 
 
 def full_name(source: Path) -> str:
@@ -97,8 +99,8 @@ def library_po_path(root: Path, language: str) -> Path:
 
 
 def notebook_path(root: Path, source: Path, language: str, edition: str) -> Path:
-    """Where a notebook of a source is built to: solutions/ko/NAME.ipynb."""
-    return root / edition / language / f"{source.stem}.ipynb"
+    """Where a source is built to: solutions/ko/NAME.ipynb, and for a page pages/ko/NAME.md."""
+    return root / edition / language / source.with_suffix(_BUILT[source.suffix]).name
 
 
 def notebook_paths(root: Path) -> list[Path]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
-from authoring import colab, layout, notebook, site
+from authoring import colab, layout, notebook, site, words
+from authoring.course import codes, is_repository
 from authoring.layout import SOLUTIONS, AuthoringError, Fault, relative
 
 FOLDER = "masklens"  # what a hub calls the course in a home folder
@@ -19,7 +20,6 @@ _ADDRESS_REMEDY = "write it as students open it, such as https://hub.example.org
 # What git allows, without its rarer signs: no dot at either end of a part, nor two in a row.
 _PART = r"[\w+-]+(?:\.[\w+-]+)*(?<!\.lock)"
 _BRANCH_NAME = re.compile(rf"(?!-){_PART}(?:/{_PART})*")
-_HEADS = {"en": "Notebook", "ko": "노트북"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def tables(root: Path, course: Course) -> Iterator[str]:
     if course.branch == notebook.BRANCH:
         ways["Colab"] = course.on_colab
     print(_about_colab(course), file=sys.stderr)
-    for language in layout.languages(root):
+    for language in codes(root):
         books = {
             relative(root, path): notebook.require(root, path)
             for source in layout.source_paths(root)
@@ -104,7 +104,8 @@ def tables(root: Path, course: Course) -> Iterator[str]:
             if edition != SOLUTIONS
             for path in [layout.notebook_path(root, source, language, edition)]
         }
-        yield _row([_HEADS.get(language, _HEADS["en"]), *ways])
+        _ = words.speaker(root, language)
+        yield _row([_("Notebook"), *ways])
         yield _row(["---"] * (1 + len(ways)))
         for path, book in books.items():
             links = (f"[{name}]({way(path)})" for name, way in ways.items())
@@ -131,7 +132,7 @@ def _course(root: Path, options: argparse.Namespace) -> Course:
         AuthoringError: an option has another form, or no repository is known.
     """
     faults = []
-    if options.repository is not None and not notebook.is_repository(options.repository):
+    if options.repository is not None and not is_repository(options.repository):
         wrong = f"not a repository: {options.repository!r}"
         faults.append(Fault("--repository", "", wrong, "write it as owner/name, as on GitHub"))
     if not _BRANCH_NAME.fullmatch(options.branch):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,11 @@ from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import exercise, layout
-from authoring.blocks import splice
-from authoring.cells import Source
+from authoring import contents, exercise, layout, lists, words
+from authoring.cells import Cell, Source
 from authoring.layout import AuthoringError, Fault, notebook_path, po_path, relative
-from authoring.source import LANGUAGE_LINE, LINKS
+from authoring.source import with_language
 
-REPOSITORY_SETTING = "MASKLENS_REPOSITORY"
 BRANCH = "main"
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _nbformat: Any = nbformat  # typed as a package, but its functions carry no hints
@@ -39,10 +36,6 @@ LANGUAGE_INFO = {
 FIRST = "masklens"
 # Jupyter folds the cell by its metadata, Colab to the form that the first line gives a title.
 _FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
-_TITLES = {
-    "en": "Run this cell first: it brings masklens, the library of this course",
-    "ko": "이 셀을 먼저 실행하세요. 이 강의에서 쓰는 라이브러리 masklens를 준비합니다",
-}
 # Without their dependencies, which Colab has, and not in place of what is there.
 _INSTALL = """\
 import importlib.util
@@ -55,26 +48,6 @@ if importlib.util.find_spec("masklens") is None:
     library = "masklens @ git+https://github.com/{github}"
     subprocess.run([*pip, library, "anywidget", "psygnal"], check=True)
     importlib.invalidate_caches()"""
-
-
-def repository(environment: Mapping[str, str]) -> str | None:
-    """The GitHub repository that notebooks link to, as ``owner/name``; None if it is not set.
-
-    Raises:
-        AuthoringError: the setting has another form.
-    """
-    value = environment.get(REPOSITORY_SETTING, "")
-    if value and not is_repository(value):
-        remedy = "write it as owner/name, or leave it out"
-        raise AuthoringError(
-            [Fault(REPOSITORY_SETTING, "", f"not a repository: {value!r}", remedy)]
-        )
-    return value or None
-
-
-def is_repository(text: str) -> bool:
-    """Whether a text has the form ``owner/name``."""
-    return re.fullmatch(r"[\w-]+/[\w.-]+", text, re.ASCII) is not None
 
 
 def translate(
@@ -96,39 +69,44 @@ def translate(
         edition: the folder it is built to; in "exercises", stubs stand for the solutions.
 
     Returns:
-        The notebook, none of its cells executed, and a fault for each block without a translation.
+        The notebook, none of its cells executed, and a fault for each block without a translation,
+        and for each placeholder that stands for nothing.
     """
-    place = relative(root, po_path(root, source.path, language))
-    faults: list[Fault] = []
+    listed = contents.read(root, language)
     notebook = _nbformat.v4.new_notebook()
     if github:
-        notebook.cells.append(first_cell(_INSTALL.format(github=github), language))
+        notebook.cells.append(first_cell(root, _INSTALL.format(github=github), language))
+    place = relative(root, po_path(root, source.path, language))
+    faults: list[Fault] = []
     for cell in source.cells:
-        text = cell.text
-        if catalog is not None:
-            look_up = partial(_look_up, catalog, faults, place, cell.id)
-            text = splice(text, translations.cell_blocks(cell), look_up)
-        if edition == layout.EXERCISES:
-            text = exercise.stubbed(text)
-        if cell.kind == "code":
-            text = _with_language(text, language)
-        if cell.id == LINKS and github:
-            path = relative(root, notebook_path(root, source.path, language, edition))
-            text += _hosted_links(github, path)
+        text = translations.in_language(cell, catalog, place, faults)
+        if cell.kind == "markdown":
+            text = _filled(root, source, cell, text, listed, faults)
+        else:
+            text = exercise.stubbed(text) if edition == layout.EXERCISES else text
+            text = with_language(text, language)
         new_cell = getattr(_nbformat.v4, f"new_{cell.kind}_cell")
         notebook.cells.append(new_cell(text, id=cell.id, metadata=dict(cell.metadata)))
+    if following := lists.next_cell(listed, source.path):
+        notebook.cells.append(markdown_cell(following, lists.NEXT))
+    path = relative(root, notebook_path(root, source.path, language, edition))
+    links = lists.links_cell(listed, source.path)
+    links += _hosted_links(listed, github, path) if github else ""
+    notebook.cells.append(markdown_cell(links, lists.LINKS))
     notebook.metadata.update(metadata(notebook, language))
     return notebook, faults
 
 
-def first_cell(code: str, language: str) -> NotebookNode:
+def first_cell(root: Path, code: str, language: str) -> NotebookNode:
     """A folded cell that makes the library known where it is not installed.
 
     Args:
+        root: the repository.
         code: what it runs.
-        language: the language that its title is in, if there is one.
+        language: the language that its title is in.
     """
-    title = _TITLES.get(language, _TITLES[layout.SOURCE_LANGUAGE])
+    _ = words.speaker(root, language)
+    title = _("Run this cell first: it brings masklens, the library of this course")
     cell: NotebookNode = _nbformat.v4.new_code_cell(
         f"# @title {title}\n{code}", id=FIRST, metadata=_FOLDED
     )
@@ -139,6 +117,13 @@ def markdown_cell(text: str, cell_id: str) -> NotebookNode:
     """A cell of Markdown."""
     cell: NotebookNode = _nbformat.v4.new_markdown_cell(text, id=cell_id)
     return cell
+
+
+def of_markdown(text: str) -> NotebookNode:
+    """A notebook of one cell of Markdown, which has no name."""
+    cell = {"cell_type": "markdown", "id": "", "source": text}
+    book: NotebookNode = _nbformat.from_dict({"cells": [cell]})
+    return book
 
 
 def read(root: Path, path: Path) -> NotebookNode | None:
@@ -230,23 +215,29 @@ def move_links(text: str, folder: Path, place: Callable[[Path], str | None]) -> 
     return _LINK.sub(moved, text)
 
 
-def _look_up(catalog: Catalog, faults: list[Fault], place: str, cell_id: str, text: str) -> str:
-    """The translation of a block, or the block itself after noting the fault."""
-    message = catalog.get(text, cell_id)
-    state = translations.state(message)
-    if message is not None and state is None:
-        return str(message.string)
-    wrong = f"{state} translation of {text.splitlines()[0]!r}"
-    faults.append(Fault(place, cell_id, wrong, translations.REMEDIES[state or "missing"]))
-    return text
+def _filled(
+    root: Path,
+    source: Source,
+    cell: Cell,
+    text: str,
+    listed: contents.Contents,
+    faults: list[Fault],
+) -> str:
+    """The text with its placeholders filled, after noting a fault for each that is unknown."""
+    values = lists.notebook_values(listed, source.path)
+    place = f"{relative(root, source.path)}:{cell.line}"
+    remedy = f"fill it in, or write one of: {', '.join(values)}"
+
+    def unknown(name: str) -> None:
+        wrong = f"nothing stands for {{{{{name}}}}}"
+        faults.append(Fault(place, cell.id, wrong, remedy))
+
+    return lists.filled(text, values, unknown)
 
 
-def _with_language(code: str, language: str) -> str:
-    line = LANGUAGE_LINE.replace('"en"', f'"{language}"')
-    return "\n".join(line if old == LANGUAGE_LINE else old for old in code.split("\n"))
-
-
-def _hosted_links(github: str, path: str) -> str:
+def _hosted_links(listed: contents.Contents, github: str, path: str) -> str:
+    _ = listed.say
+    download = _("download")
     colab = colab_page(github, path)
     raw = f"https://raw.githubusercontent.com/{github}/{BRANCH}/{path}"
-    return f" · [Colab]({colab}) · [GitHub]({page(github, path)}) · [download]({raw})"
+    return f" · [Colab]({colab}) · [GitHub]({page(github, path)}) · [{download}]({raw})"

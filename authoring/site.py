@@ -1,8 +1,9 @@
-"""Builds the site from the committed notebooks: python -m authoring.site."""
+"""Builds the site from the committed notebooks and the pages: python -m authoring.site."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -10,13 +11,27 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from jinja2 import Template
 from nbformat import NotebookNode
 
 import masklens
-from authoring import card, check, colab, layout, notebook, source
+from authoring import (
+    card,
+    check,
+    colab,
+    contents,
+    course,
+    layout,
+    lists,
+    notebook,
+    pages,
+    source,
+    words,
+)
 from authoring.layout import AuthoringError, Fault, relative
 from masklens.explorers.explorer import FRONT_END
 
@@ -27,8 +42,7 @@ PAGES = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutio
 _REMOTE = re.compile(
     r"(?:https://(?:[^@/]+@)?github\.com/|(?:ssh://)?git@github\.com[:/])([\w-]+/[\w.-]+?)(?:\.git)?/?"
 )
-# How a page of docs/ is called that is not in English.
-_WITH_LANGUAGE = re.compile(r"\.\w+\.md$")
+_LANDING = "index"
 _EXPLORER = "{{explorer}}"
 _LANDING_EXPLORER = ("01_padding", "PaddingExplorer")
 
@@ -36,12 +50,13 @@ _LANDING_EXPLORER = ("01_padding", "PaddingExplorer")
 def repository(root: Path, environment: Mapping[str, str]) -> str | None:
     """The GitHub repository that the site links to, as ``owner/name``, or None.
 
-    It is what MASKLENS_REPOSITORY names, else the git remote ``origin`` if that is on GitHub.
+    It is what MASKLENS_REPOSITORY or the manifest names, else the git remote ``origin`` if that is
+    on GitHub.
 
     Raises:
-        AuthoringError: MASKLENS_REPOSITORY has another form.
+        AuthoringError: MASKLENS_REPOSITORY has another form, or the manifest is at fault.
     """
-    named = notebook.repository(environment)
+    named = course.repository(root, environment)
     if named:
         return named
     try:
@@ -69,27 +84,28 @@ def build(
     Returns:
         Every fault found; with one there is no new site.
     """
-    codes = languages or layout.languages(root)
-    if faults := [*_unfit(root), *_unwritten(root, codes)]:
+    codes = languages or course.codes(root)
+    if faults := [*_unfit(root), *_untranslated(root, codes)]:
         return faults
     with tempfile.TemporaryDirectory() as folder:
-        pages, carried = Path(folder) / "html", Path(folder) / "colab"
+        html, carried = Path(folder) / "html", Path(folder) / "colab"
         colab.write(root, github, target=carried)
         for code in codes:
             sources = Path(folder) / code
             assemble(root, sources, code, github)
-            _run_sphinx(sources, pages / code, Path(folder) / "doctrees" / code, code, github)
+            doctrees = Path(folder) / "doctrees" / code
+            _run_sphinx(root, sources, html / code, doctrees, code, github)
             # What MyST-NB leaves for programs that execute notebooks.
-            shutil.rmtree(pages / "jupyter_execute", ignore_errors=True)
-            shutil.rmtree(pages / code / "_sources", ignore_errors=True)
-            if _base():
-                _draw_cards(root, pages / code / "_static" / "cards", code)
-            _offer_downloads(root, carried / code, pages / code / "_downloads", code)
-        _write_bare_pages(root / _DOCS / "templates", pages)
-        (pages / ".nojekyll").touch()  # else GitHub leaves out folders that begin with _
-        _write_sitemap(pages)
+            shutil.rmtree(html / "jupyter_execute", ignore_errors=True)
+            shutil.rmtree(html / code / "_sources", ignore_errors=True)
+            if _base(root):
+                _draw_cards(root, html / code / "_static" / "cards", code)
+            _offer_downloads(root, carried / code, html / code / "_downloads", code)
+        _write_bare_pages(root, html)
+        (html / ".nojekyll").touch()  # else GitHub leaves out folders that begin with _
+        _write_sitemap(root, html)
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(pages, target)
+        shutil.copytree(html, target)
     return []
 
 
@@ -102,17 +118,19 @@ def assemble(root: Path, folder: Path, language: str, github: str | None) -> Non
         language: the code of the language.
         github: ``owner/name`` of the repository to link to, or None.
     """
-    shutil.copytree(root / _DOCS, folder, ignore=shutil.ignore_patterns("_build", "*.md"))
-    loader = FRONT_END / "page.js"
-    shutil.copy(loader, folder / "static" / "page.js")
+    shutil.copytree(root / _DOCS, folder, ignore=shutil.ignore_patterns("_build"))
+    shutil.copy(FRONT_END / "page.js", folder / "static")
+    words.write_for_sphinx(root, language, folder / "locale")
     place = partial(_place, root, github)
     for edition, page in PAGES.items():
         for path in sorted((root / edition / language).glob("*.ipynb")):
             book = _as_page(notebook.require(root, path), path.parent, place)
             notebook.write(folder / page / path.name, book)
-    for name in _page_names(root):
-        text = notebook.move_links(_page_text(root, name, language), root / _DOCS, place)
-        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    for path in layout.page_paths(root):
+        if path.stem != _LANDING:
+            text = notebook.move_links(pages.translate(root, path, language)[0], path.parent, place)
+            text = text.replace("{{names}}", _reference())
+            (folder / path.name).write_text(text, encoding="utf-8")
     notebook.write(folder / "index.ipynb", _landing(root, language))
 
 
@@ -120,7 +138,7 @@ def _unfit(root: Path) -> Iterator[Fault]:
     """What keeps a notebook from being shown."""
     for path in layout.source_paths(root):
         origin = source.read(root, path)
-        for language in layout.languages(root):
+        for language in course.codes(root):
             for edition in layout.editions(path):
                 target = layout.notebook_path(root, path, language, edition)
                 book = notebook.read(root, target)
@@ -133,18 +151,16 @@ def _unfit(root: Path) -> Iterator[Fault]:
                 yield from check.unsaved_widgets(page)
 
 
-def _unwritten(root: Path, codes: Sequence[str]) -> Iterator[Fault]:
-    """The pages of docs/ that are not there in each language."""
-    for name in ("index", *_page_names(root)):
+def _untranslated(root: Path, codes: Sequence[str]) -> Iterator[Fault]:
+    """What stands on the pages in English alone."""
+    for path in layout.page_paths(root):
         for language in codes:
-            path = _page_path(root, name, language)
-            if not path.exists():
-                yield Fault(relative(root, path), "", "not written: no counterpart", "write it")
+            yield from pages.translate(root, path, language)[1]
 
 
 def _as_page(book: NotebookNode, folder: Path, place: Callable[[Path], str | None]) -> NotebookNode:
     """The notebook as the site shows it: without links and installation, which the buttons do."""
-    left_out = {source.LINKS, notebook.FIRST}
+    left_out = {lists.LINKS, notebook.FIRST}
     book.cells = [cell for cell in book.cells if cell.get("id") not in left_out]
     for cell in book.cells:
         if cell.cell_type == "markdown":
@@ -157,32 +173,9 @@ def _place(root: Path, github: str | None, linked: Path) -> str | None:
     folder, *within = linked.relative_to(root).parts
     if folder in PAGES and len(within) == 2:
         return f"/{PAGES[folder]}/{within[1]}"
-    if folder == _DOCS.name:  # a page in the language that the reader is in, or a picture
-        return _WITH_LANGUAGE.sub(".md", "/".join(["", *within]))
+    if linked.parent == root / "content" / layout.PAGES:  # in the language that the reader is in
+        return f"/{linked.name}"
     return notebook.page(github, relative(root, linked)) if github else None
-
-
-def _page_names(root: Path) -> list[str]:
-    """The pages of docs/ besides the landing page."""
-    names = {path.name.partition(".")[0] for path in (root / _DOCS).glob("*.md")}
-    return sorted(names - {"index"})
-
-
-def _page_text(root: Path, name: str, language: str) -> str:
-    text = _written(root, name, language)
-    # The line that leads to the other language, where there are no templates to do it.
-    text = re.sub(rf"(?m)^.*\]\({name}(\.\w+)?\.md\).*\n", "", text)
-    return text.replace("{{names}}", _reference())
-
-
-def _written(root: Path, name: str, language: str) -> str:
-    """A page of docs/ as its author wrote it."""
-    return _page_path(root, name, language).read_text(encoding="utf-8")
-
-
-def _page_path(root: Path, name: str, language: str) -> Path:
-    suffix = ".md" if language == layout.SOURCE_LANGUAGE else f".{language}.md"
-    return root / _DOCS / f"{name}{suffix}"
 
 
 def _reference() -> str:
@@ -204,9 +197,15 @@ def _is_class(name: str) -> bool:
     return name.rpartition(".")[2][0].isupper()
 
 
+def _landing_text(root: Path, language: str) -> str:
+    return pages.translate(root, root / "content" / layout.PAGES / f"{_LANDING}.md", language)[0]
+
+
 def _landing(root: Path, language: str) -> NotebookNode:
     """The landing page as a notebook, with an explorer from a lesson in it."""
-    before, _mark, after = _written(root, "index", language).partition(_EXPLORER)
+    values = lists.site_values(contents.read(root, language)) | {"explorer": _EXPLORER}
+    text = lists.filled(_landing_text(root, language), values, lambda _name: None)
+    before, _mark, after = text.partition(_EXPLORER)
     lesson, explorer = _LANDING_EXPLORER
     path = root / "notebooks" / language / f"{lesson}.ipynb"
     book = notebook.require(root, path)
@@ -218,13 +217,15 @@ def _landing(root: Path, language: str) -> NotebookNode:
 
 
 def _run_sphinx(
-    sources: Path, pages: Path, doctrees: Path, language: str, github: str | None
+    root: Path, sources: Path, pages: Path, doctrees: Path, language: str, github: str | None
 ) -> None:
     """Runs Sphinx; what it warns of is an error."""
     # Searching Korean takes this package's list of terms.
     path = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
     settings = {
         "MASKLENS_SITE_LANGUAGE": language,
+        "MASKLENS_SITE_LANGUAGES": json.dumps(list(map(asdict, course.read(root).languages))),
+        "MASKLENS_SITE_URL": _base(root),
         "MASKLENS_SITE_REPOSITORY": github or "",
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
     }
@@ -261,7 +262,7 @@ def _offer_downloads(root: Path, carried: Path, folder: Path, language: str) -> 
 
 def _draw_cards(root: Path, folder: Path, language: str) -> None:
     """Draws what social networks show of the landing page, of lessons and of exercises."""
-    heading = re.search(r"(?m)^# (.+)$", _written(root, "index", language))
+    heading = re.search(r"(?m)^# (.+)$", _landing_text(root, language))
     course = heading[1] if heading else "MaskLens"
     card.draw(course, "MaskLens", folder / "index.png")
     for edition in ("notebooks", layout.EXERCISES):
@@ -270,22 +271,28 @@ def _draw_cards(root: Path, folder: Path, language: str) -> None:
             card.draw(title, f"MaskLens · {course}", folder / f"{PAGES[edition]}-{path.stem}.png")
 
 
-def _write_bare_pages(templates: Path, pages: Path) -> None:
-    """Writes the pages that are in no language; a host may show the second at any depth."""
+def _write_bare_pages(root: Path, pages: Path) -> None:
+    """Writes the pages that are in every language; a host may show the second at any depth."""
+    templates = root / _DOCS / "templates"
     style = (templates / "bare.css").read_text(encoding="utf-8")
+    languages = [
+        asdict(language) | {"speak": words.speaker(root, language.code)}
+        for language in course.read(root).languages
+    ]
     for template, name in (("root.html", "index.html"), ("404.html", "404.html")):
         text = (templates / template).read_text(encoding="utf-8")
-        (pages / name).write_text(text.replace("{{style}}", style), encoding="utf-8")
+        page = Template(text).render(style=style, languages=languages)
+        (pages / name).write_text(page + "\n", encoding="utf-8")
 
 
-def _base() -> str:
+def _base(root: Path) -> str:
     """Where the site will stand, without a slash at the end; empty if that is not known."""
-    return os.environ.get("MASKLENS_SITE_URL", "").rstrip("/")
+    return os.environ.get("MASKLENS_SITE_URL", "").rstrip("/") or course.read(root).address
 
 
-def _write_sitemap(pages: Path) -> None:
+def _write_sitemap(root: Path, pages: Path) -> None:
     """Lists the pages for search engines, if it is known where the site will stand."""
-    if base := _base():
+    if base := _base(root):
         left_out = {"search.html", "genindex.html"}
         paths = [path for path in sorted(pages.glob("*/**/*.html")) if path.name not in left_out]
         urls = "".join(f"<url><loc>{base}/{relative(pages, path)}</loc></url>" for path in paths)

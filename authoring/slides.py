@@ -14,7 +14,7 @@ from nbconvert.exporters import SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from authoring import layout, notebook
+from authoring import course, layout, notebook, words
 from authoring.layout import AuthoringError, Fault
 from masklens.explorers.explorer import FRONT_END
 
@@ -27,10 +27,6 @@ _LINK = re.compile(r'href="(\d\d_\w+)\.ipynb"')
 # An explorer as its picture, which page.js brings to life.
 _SHOWN = ["image/png", "text/html", "text/plain"]
 _SKIP = {"slide_type": "skip"}
-_WORDS = {
-    "en": {"language": "English", "slides": "Slides of the lessons", "figure": "Figure"},
-    "ko": {"language": "한국어", "slides": "레슨 슬라이드", "figure": "그림"},
-}
 
 
 def build(root: Path, target: Path, reveal: Path, names: Sequence[str] = ()) -> None:
@@ -51,14 +47,15 @@ def build(root: Path, target: Path, reveal: Path, names: Sequence[str] = ()) -> 
     chosen = _chosen(root, names)
     titles: dict[str, dict[str, str]] = {}
     pages: dict[str, str] = {}
-    for language in layout.languages(root):
+    for language in course.codes(root):
         titles[language] = {}
         for name in chosen:
             book = notebook.require(root, root / "notebooks" / language / f"{name}.ipynb")
             titles[language][name] = book.metadata.title
             pages[f"{language}/{name}.html"] = _deck(root, name, language, book, chosen)
     decks = Template((root / TEMPLATE / "decks.html.j2").read_text("utf-8"), autoescape=True)
-    pages["index.html"] = decks.render(titles=titles, words=_words) + "\n"
+    speakers = {language: words.speaker(root, language) for language in titles}
+    pages["index.html"] = decks.render(titles=titles, speakers=speakers) + "\n"
     shutil.rmtree(target, ignore_errors=True)
     _write_assets(root, reveal, target / "assets")
     for path, text in pages.items():
@@ -72,11 +69,6 @@ def _chosen(root: Path, names: Sequence[str]) -> list[str]:
     if unknown := [name for name in names if name not in known]:
         raise AuthoringError([Fault(name, "", "no such lesson", remedy) for name in unknown])
     return [name for name in known if not names or name in names]
-
-
-def _words(language: str) -> dict[str, str]:
-    """The words of a page; in English where nobody has written them in a language."""
-    return _WORDS.get(language, _WORDS["en"])
 
 
 def _deck(root: Path, name: str, language: str, book: NotebookNode, names: Collection[str]) -> str:
@@ -95,8 +87,10 @@ def _deck(root: Path, name: str, language: str, book: NotebookNode, names: Colle
         exclude_output_prompt=True,
         exclude_anchor_links=True,
     )
-    others = {code: _words(code)["language"] for code in layout.languages(root) if code != language}
-    resources = {"name": name, "language": language, "others": others, "words": _words(language)}
+    known = course.read(root).languages
+    others = {each.code: each.name for each in known if each.code != language}
+    speak = words.speaker(root, language)
+    resources = {"name": name, "language": language, "others": others, "speak": speak}
     html, _ = exporter.from_notebook_node(book, resources)
     # Lessons link to lessons: so do their slides, to those that are made with them.
     return _LINK.sub(lambda link: f'href="{link[1]}.html"' if link[1] in names else "", html)

@@ -1,4 +1,4 @@
-"""The solutions that `q.solution()` shows, gathered from the exercises: one file a language."""
+"""What the library is told of the exercises: their sets in order, and each solution."""
 
 from __future__ import annotations
 
@@ -6,13 +6,30 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from authoring import build, exercise, layout
+from authoring import build, course, exercise, layout
 from authoring.layout import COURSE, SOLUTIONS, AuthoringError
+
+_QUESTIONS = COURSE / "questions"
 
 
 def path(root: Path, language: str) -> Path:
     """Where the library looks for the solutions in a language."""
-    return root / COURSE / "questions" / "solutions" / f"{language}.json"
+    return root / _QUESTIONS / "solutions" / f"{language}.json"
+
+
+def files(root: Path) -> dict[Path, bytes]:
+    """The files that the library reads, as they should be; none where there is no library.
+
+    Raises:
+        AuthoringError: the manifest is at fault.
+    """
+    if not (root / COURSE).exists():
+        return {}
+    known = course.read(root)
+    by_lesson = [lesson.exercises for lesson in known.lessons if lesson.exercises]
+    sets = {"of one lesson": by_lesson, "of all lessons": list(known.need_all_lessons)}
+    contents = {root / _QUESTIONS / "sets.json": _json(sets)}
+    return contents | {path(root, code): gathered(root, code) for code in known.codes}
 
 
 def gathered(root: Path, language: str) -> bytes:
@@ -32,12 +49,14 @@ def gathered(root: Path, language: str) -> bytes:
                     cell.metadata["masklens"]["question"]: exercise.unmarked(cell.source)
                     for cell in answers
                 }
-    text = json.dumps(code, ensure_ascii=False, indent=2, sort_keys=True)
-    return f"{text}\n".encode()
+    return _json(dict(sorted(code.items())))
 
 
 def write(root: Path) -> None:
     """Writes the files that changed."""
-    if (root / COURSE).exists():
-        for language in layout.languages(root):
-            layout.write(path(root, language), gathered(root, language))
+    for file, content in files(root).items():
+        layout.write(file, content)
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()

@@ -1,4 +1,4 @@
-"""Reads a lesson, or a set of exercises, in the percent format."""
+"""Reads a lesson or a set of exercises in the percent format, or a page in Markdown."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from authoring.cells import Cell, Source
 from authoring.layout import EXERCISES, AuthoringError, Fault, relative
 
 LANGUAGE_LINE = 'ml.set_language("en")'
-# The cell whose links are the same in every language.
-LINKS = "links"
+# The cells that the build adds to every notebook.
+ADDED = ("masklens", "next", "links")
 _CELL_ID = re.compile(r"[a-z0-9_-]{1,64}")
 _MARKER = re.compile(r"# ?%%")
 # A word in a cell's header says what the cell is on the slides, as nbconvert knows it. A cell
@@ -28,33 +28,48 @@ _NOTES = {"id", "cell_marker", "lines_to_next_cell"}
 
 
 def read(root: Path, path: Path) -> Source:
-    """Reads a source in jupytext's percent format.
+    """Reads a source in jupytext's percent format, or a page, which is one cell without an id.
 
     Args:
         root: the repository.
         path: a file below it, such as ``content/lessons/01_padding.py``.
 
     Raises:
-        AuthoringError: a cell has no id, a malformed one, or one used before; the language is not
+        AuthoringError: a cell has no id, a malformed one, or one that is taken; the language is not
             set exactly once; a cell is neither code nor Markdown; a header has a word that is none
-            of SLIDE_TYPES; code cannot be cut into tokens; the links cell is missing; or an
-            exercise breaks a rule of `exercise.faults`.
+            of SLIDE_TYPES; code cannot be cut into tokens; or an exercise breaks a rule of
+            `exercise.faults`.
     """
     text = path.read_text(encoding="utf-8")
-    lines = text.split("\n")
-    markers = [number for number, line in enumerate(lines, 1) if _MARKER.match(line)]
-    raw_cells = jupytext.reads(text, fmt="py:percent").cells
+    if path.suffix == ".md":
+        return Source(path, (Cell("", "markdown", text, {}, 1),))
+    cells, markers = cells_of(text), len(_markers(text))
     place = relative(root, path)
-    if not markers or len(raw_cells) != len(markers):
-        wrong = f"{len(raw_cells)} cells but {len(markers)} '# %%' markers"
+    if not markers or len(cells) != markers:
+        wrong = f"{len(cells)} cells but {markers} '# %%' markers"
         remedy = 'begin the file, and every cell, with a marker such as # %% [markdown] id="title"'
         raise AuthoringError([Fault(place, "", wrong, remedy)])
-    cells = tuple(map(_cell, raw_cells, markers))
     holds_exercises = path.parent.name == EXERCISES
     of_exercises = exercise.faults if holds_exercises else exercise.misplaced
     if faults := [*_faults(place, cells), *of_exercises(place, cells)]:
         raise AuthoringError(faults)
     return Source(path, tuple(map(exercise.graded, cells)) if holds_exercises else cells)
+
+
+def cells_of(text: str) -> tuple[Cell, ...]:
+    """The cells of a text in the percent format, at fault or not."""
+    raw_cells = jupytext.reads(text, fmt="py:percent").cells
+    lines = [*_markers(text), *[0] * len(raw_cells)]
+    return tuple(map(_cell, raw_cells, lines[: len(raw_cells)]))
+
+
+def _markers(text: str) -> list[int]:
+    return [number for number, line in enumerate(text.split("\n"), 1) if _MARKER.match(line)]
+
+
+def with_language(text: str, language: str) -> str:
+    """A text whose code sets the language, such as ``ko``, where it set English."""
+    return re.sub(rf"(?m)^{re.escape(LANGUAGE_LINE)}", f'ml.set_language("{language}")', text)
 
 
 def _cell(raw: Any, line: int) -> Cell:
@@ -79,6 +94,9 @@ def _faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
         elif not _CELL_ID.fullmatch(cell.id):
             remedy = "use 1 to 64 of a-z, 0-9, '-' and '_'"
             yield Fault(here, cell.id, f"the id {cell.id!r} is malformed", remedy)
+        elif cell.id in ADDED:
+            wrong = "the id is that of a cell which the build adds"
+            yield Fault(here, cell.id, wrong, "delete this cell, or give it an id of its own")
         elif cell.id in first_lines:
             wrong = f"the id is used already in line {first_lines[cell.id]}"
             yield Fault(here, cell.id, wrong, "give this cell an id of its own")
@@ -96,9 +114,6 @@ def _faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
     if len(settings) != 1:
         wrong = f"{len(settings)} lines set the language"
         yield Fault(place, "", wrong, f"write the line {LANGUAGE_LINE} exactly once")
-    if LINKS not in first_lines:
-        remedy = f'end the source with the links to its languages: # %% [markdown] id="{LINKS}"'
-        yield Fault(place, "", f"no cell has the id {LINKS!r}", remedy)
 
 
 def _strange_words(cell: Cell) -> str:

@@ -17,6 +17,7 @@ Each of these environment variables has a default:
 """
 
 import asyncio
+import gettext
 import grp
 import os
 import pwd
@@ -43,6 +44,14 @@ c = get_config()  # noqa: F821 - JupyterHub defines it where it reads this file
 def setting(name, default=""):
     """A setting from the environment; an empty one is none."""
     return os.environ.get(f"MASKLENS_{name}") or default
+
+
+def _(text):
+    """A text in every language of the course: nobody has told the hub which one they read."""
+    folder = HERE / "locale"
+    codes = sorted(path.name for path in folder.iterdir())
+    known = [gettext.translation("classroom", folder, [code]).gettext(text) for code in codes]
+    return " / ".join([*known, text])
 
 
 def need(held, message):
@@ -121,7 +130,7 @@ class Server(SystemdSpawner if SYSTEMD else LocalProcessSpawner):
                 await asyncio.sleep(0.5)
         except (LookupError, OSError, TimeoutError) as error:
             why = str(error) or "it did not begin within 10 seconds"
-            said = "서버를 시작하지 못했습니다. / The server did not start"
+            said = _("The server did not start")
             error.jupyterhub_message = f"{said}: {why}"
             self.log.error("The server of %s did not start: %s", self.user.name, why)
             raise
@@ -150,8 +159,7 @@ c.PAMAuthenticator.service = students
 c.PAMAuthenticator.executor_threads = 200
 c.PAMAuthenticator.allowed_groups = {students, teachers}
 c.JupyterHub.template_vars = {
-    "announcement_login": "선생님에게 받은 이름과 비밀번호를 입력하세요. / "
-    "Type the name and the password that your teacher gave you."
+    "announcement_login": _("Type the name and the password that your teacher gave you.")
 }
 
 # Nobody makes tokens. A teacher sees, starts and stops servers, and enters none but their own.

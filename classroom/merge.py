@@ -6,6 +6,7 @@ driver, the result replaces MINE. A line that it prints behind TOLD is for the s
 
 from __future__ import annotations
 
+import gettext
 import os
 import sys
 from pathlib import Path
@@ -29,24 +30,9 @@ STRATEGIES = SimpleNamespace(
     ignore_transients=True,
     log_level="ERROR",
 )
-
-_SENTENCES = {
-    "en": {
-        "both": "In `{name}` you and the course changed the same cells: {cells}. Yours were kept. "
-        "To see the course's, rename your notebook and start your server again.",
-        "cell": "cell {number} (`{first}`)",
-        "apart": "`{name}` could not be merged with the course's ({reason}). Yours was kept. "
-        "To see the course's, rename your notebook and start your server again.",
-    },
-    "ko": {
-        "both": "`{name}` 노트북에서 직접 고친 셀이 과정에서도 바뀌었습니다: {cells}. 직접 고친 "
-        "내용을 남겼습니다. 과정의 내용을 보려면 노트북 이름을 바꾸고 서버를 다시 시작하세요.",
-        "cell": "{number}번째 셀(`{first}`)",
-        "apart": "`{name}` 노트북을 과정의 새 노트북과 합치지 못했습니다({reason}). 직접 고친 "
-        "내용을 남겼습니다. 과정의 내용을 보려면 노트북 이름을 바꾸고 서버를 다시 시작하세요.",
-    },
-}
-TEXTS = _SENTENCES.get(os.environ.get("MASKLENS_LANGUAGE", ""), _SENTENCES["en"])
+LANGUAGE = os.environ.get("MASKLENS_LANGUAGE") or "en"
+WORDS = Path(__file__).with_name("locale")
+_ = gettext.translation("classroom", WORDS, [LANGUAGE], fallback=True).gettext
 
 
 def merge(base: Any, mine: Any, theirs: Any) -> Any:
@@ -96,17 +82,27 @@ def main(base: str, mine: str, theirs: str, name: str) -> None:
         merged = merge(*books)
     except Exception as error:  # an unreadable file, or a case that nbdime does not know
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        print(TOLD + TEXTS["apart"].format(name=name, reason=reason))
+        apart = _(
+            "`{name}` could not be merged with the course's ({reason}). Yours was kept. To see the "
+            "course's, rename your notebook and start your server again."
+        )
+        print(TOLD + apart.format(name=name, reason=reason))
         return
     old, new = ({cell.id: cell.source for cell in book.cells} for book in (books[0], books[2]))
     both = [
-        TEXTS["cell"].format(number=number, first=next(iter(cell.source.splitlines()), ""))
+        _("cell {number} (`{first}`)").format(
+            number=number, first=next(iter(cell.source.splitlines()), "")
+        )
         for number, cell in enumerate(merged.cells, 1)
         if cell.id in old.keys() & new.keys()
         and len({old[cell.id], new[cell.id], cell.source}) == 3
     ]
     if both:
-        print(TOLD + TEXTS["both"].format(name=name, cells=", ".join(both)))
+        kept = _(
+            "In `{name}` you and the course changed the same cells: {cells}. Yours were kept. To "
+            "see the course's, rename your notebook and start your server again."
+        )
+        print(TOLD + kept.format(name=name, cells=", ".join(both)))
     # Written whole, or on a full disk git would take a half of it for the result.
     coming = Path(".git", "coming.ipynb")
     nbformat.write(merged, coming)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gettext
 import os
 import re
 import shlex
@@ -22,29 +23,9 @@ NOTES = "course-update.md"
 PATIENCE = 45  # seconds
 PATIENCE_WITH_GIT = 15  # seconds
 MERGE = shlex.join([sys.executable, str(Path(__file__).with_name("merge.py"))])
-
-_SENTENCES = {
-    "en": {
-        "failed": "The course could not be brought up to date. Your files are as you left them. "
-        "Tell your teacher: {reason}",
-        "no copy": "`{name}` is no copy of the course. Rename it, and the course will be there "
-        "when your server starts again.",
-        "took": "it took longer than {patience} seconds",
-        "no branch": "{url} has no branch {branch}",
-        "renamed": "The course has a new file named like one of yours. Yours is now `{name}`.",
-    },
-    "ko": {
-        "failed": "과정의 새 자료를 받지 못했습니다. 파일은 그대로 있습니다. "
-        "선생님께 알려 주세요: {reason}",
-        "no copy": "`{name}` 폴더는 과정 자료가 아닙니다. 폴더 이름을 바꾸고 서버를 다시 시작하면 "
-        "과정 자료를 받습니다.",
-        "took": "{patience}초가 넘게 걸렸습니다",
-        "no branch": "{url}에 {branch} 브랜치가 없습니다",
-        "renamed": "과정에 이름이 같은 파일이 새로 들어왔습니다. 직접 만든 파일의 이름은 이제 "
-        "`{name}`입니다.",
-    },
-}
-TEXTS = _SENTENCES.get(os.environ.get("MASKLENS_LANGUAGE", ""), _SENTENCES["en"])
+LANGUAGE = os.environ.get("MASKLENS_LANGUAGE") or "en"
+WORDS = Path(__file__).with_name("locale")
+_ = gettext.translation("classroom", WORDS, [LANGUAGE], fallback=True).gettext
 
 
 class PullError(Exception):
@@ -66,7 +47,7 @@ def pull(url: str, branch: str, folder: Path) -> list[str]:
         PullError: nothing was merged. What the student wrote is as it was.
     """
     if "refs/" not in _git(folder.parent, "ls-remote", "--", url, f"refs/heads/{branch}"):
-        raise PullError(TEXTS["no branch"].format(url=url, branch=branch))
+        raise PullError(_("{url} has no branch {branch}").format(url=url, branch=branch))
     if not folder.exists():
         # Whole or not at all: what an earlier start left half done is in nobody's way.
         coming = folder.with_name(f".{folder.name}.coming")
@@ -78,7 +59,11 @@ def pull(url: str, branch: str, folder: Path) -> list[str]:
         return []
     before = (folder / ".git").exists() and _git(folder, "rev-parse", "--remotes")
     if not before:
-        raise PullError(TEXTS["no copy"].format(name=folder.name))
+        wrong = _(
+            "`{name}` is no copy of the course. Rename it, and the course will be there when your "
+            "server starts again."
+        )
+        raise PullError(wrong.format(name=folder.name))
     _set_up(folder, url, branch)
     try:
         output = _run_nbgitpuller(url, branch, folder)
@@ -90,7 +75,8 @@ def pull(url: str, branch: str, folder: Path) -> list[str]:
         _trust(folder, branch)
     moved = re.findall(rf"Renamed .+ to {re.escape(str(folder))}/(.+) to avoid conflict", output)
     from_merge = re.findall("^course-update: (.+)$", output, re.MULTILINE)
-    return [TEXTS["renamed"].format(name=name) for name in moved] + from_merge
+    renamed = _("The course has a new file named like one of yours. Yours is now `{name}`.")
+    return [renamed.format(name=name) for name in moved] + from_merge
 
 
 def _set_up(folder: Path, url: str, branch: str) -> None:
@@ -145,7 +131,7 @@ def _run(*command: str, patience: int) -> str:
     if not done.returncode:
         return done.stdout
     if done.returncode in (124, 137):
-        raise PullError(TEXTS["took"].format(patience=patience))
+        raise PullError(_("it took longer than {patience} seconds").format(patience=patience))
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     from_git = [line for line in lines if line.startswith(("fatal:", "error:"))]
     raise PullError(next(iter(from_git or lines[-1:]), f"{command[0]}: {done.returncode}"))
@@ -169,7 +155,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         told = pull(options.url, options.branch, folder)
     except (PullError, OSError) as error:
-        failed, told = True, [TEXTS["failed"].format(reason=error)]
+        sentence = _(
+            "The course could not be brought up to date. Your files are as you left them. Tell "
+            "your teacher: {reason}"
+        )
+        failed, told = True, [sentence.format(reason=error)]
     if told:
         news = "".join(f"- {sentence}\n" for sentence in told)
         print(news, end="", flush=True)

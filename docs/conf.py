@@ -1,5 +1,6 @@
 """Sphinx's settings, the same for every language; authoring.site sets the environment."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -13,8 +14,6 @@ from authoring import colab, notebook
 
 sys.path.insert(0, str(Path(__file__).parent))
 from korean_search import SearchKorean  # stands beside this file
-
-_NAMES = {"en": "English", "ko": "한국어"}
 
 project = "MaskLens"
 author = "MaskLens"
@@ -64,13 +63,11 @@ html_sidebars = {
         "sidebar/language.html",
     ]
 }
-_other = next(code for code in _NAMES if code != language)
 html_context = {
     "page_language": language,
-    "other_language": _other,
-    "other_name": _NAMES[_other],
+    "languages": json.loads(os.environ["MASKLENS_SITE_LANGUAGES"]),
     "repository": os.environ["MASKLENS_SITE_REPOSITORY"],
-    "base_url": os.environ.get("MASKLENS_SITE_URL", "").rstrip("/"),
+    "base_url": os.environ["MASKLENS_SITE_URL"],
 }
 
 
@@ -85,9 +82,10 @@ def _leave_pictures_out(app: Any, doctree: nodes.document) -> None:
 
 def _tell_solutions_apart(_app: Any, env: Any) -> None:
     # An exercise and its solution have one heading. Lists of pages show both.
+    solved = _("(solved)")  # Babel looks into no f-string
     for name, title in env.titles.items():
         if name.startswith("solutions/"):
-            title += nodes.Text(f" {_('(solved)')}")
+            title += nodes.Text(f" {solved}")
 
 
 def _give_addresses(

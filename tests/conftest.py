@@ -38,11 +38,6 @@ ml.set_language("en")
 mask = [id != 0 for id in [3, 4, 0, 0]]
 print(ml.label(), mask)
 sum(mask)  # counts the real timesteps
-
-# %% [markdown] id="links"
-"""
-[English](../en/01_mask.ipynb) · [한국어](../ko/01_mask.ipynb)
-"""
 '''
 
 TRANSLATION = {
@@ -57,10 +52,42 @@ TRANSLATION = {
     ("title", "two"): "두 곳",
     ("mask", "The last two timesteps\nare padding."): "마지막 두 타임스텝은 패딩입니다.",
     ("mask", "counts the real timesteps"): "실제 타임스텝의 수를 셉니다",
+}
+
+MANIFEST = """\
+repository = ""
+address = ""
+need_all_lessons = []
+
+[languages.en]
+name = "English"
+locale = "en_US"
+
+[languages.ko]
+name = "한국어"
+locale = "ko_KR"
+
+[lessons.01_mask]
+minutes = 10
+"""
+
+PAGE = """\
+# How to begin
+
+Open [the lesson](../../notebooks/en/01_mask.ipynb), then [begin](#how-to-begin).
+
+```text
+board: a mask
+```
+"""
+
+PAGE_TRANSLATION = {
+    ("", "How to begin"): "시작하는 방법",
     (
-        "links",
-        "[English](../en/01_mask.ipynb) · [한국어](../ko/01_mask.ipynb)",
-    ): "[영어](../en/01_mask.ipynb) · [한국어](../ko/01_mask.ipynb)",
+        "",
+        "Open [the lesson](../../notebooks/en/01_mask.ipynb), then [begin](#how-to-begin).",
+    ): "[레슨](../../notebooks/ko/01_mask.ipynb)을 열고 [시작](#시작하는-방법)하세요.",
+    ("", "board: a mask"): "칠판: 마스크",
 }
 
 # As small as it can be, and yet it finds its strings where the real library does.
@@ -118,14 +145,19 @@ def pytest_configure() -> None:
 
 
 def write_course(root: Path) -> None:
-    """Writes a course of one translated lesson, not yet built."""
-    glossary = Path(__file__).parent.parent / "content" / "glossary.csv"
+    """Writes a course of one translated lesson and one page, not yet built."""
+    content = Path(__file__).parent.parent / "content"
     files = {
+        "course.toml": MANIFEST,
         "content/lessons/01_mask.py": LESSON,
         "content/ko/lessons/01_mask.po": po_text(TRANSLATION),
-        "content/glossary.csv": glossary.read_text(encoding="utf-8"),
+        "content/ko/interface.po": (content / "ko" / "interface.po").read_text(encoding="utf-8"),
+        "content/pages/begin.md": PAGE,
+        "content/ko/pages/begin.po": po_text(PAGE_TRANSLATION),
+        "content/glossary.csv": (content / "glossary.csv").read_text(encoding="utf-8"),
         "helpers/masklens/__init__.py": LIBRARY,
         "helpers/masklens/label.css": "p{margin:0}",
+        "helpers/masklens_course/__init__.py": "",
         "helpers/masklens/locale/ko/LC_MESSAGES/masklens.po": po_text({("", "mask"): "마스크"}),
     }
     for name, text in files.items():

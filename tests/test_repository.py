@@ -208,7 +208,7 @@ def test_make_lab_prints_the_address_of_the_course_with_its_outputs_trusted(
 def bare(tmp_path: Path) -> Path:
     """A folder where `make` finds a course of empty notebooks, and has installed nothing."""
     for name in (
-        *("Makefile", "pyproject.toml", "constraints/locked.txt"),
+        *("Makefile", "course.toml", "pyproject.toml", "constraints/locked.txt"),
         *("classroom/overrides.json", "helpers/masklens_kernel/spec.py"),
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

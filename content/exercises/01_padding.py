@@ -8,8 +8,7 @@
 - pad readings of a sensor without losing a decimal;
 - pad texts so that a fast LSTM can read them.
 
-They belong to the lesson [How do you fit three sentences into one
-batch?](../../notebooks/en/01_padding.ipynb)
+They belong to the lesson {{lesson}}
 
 Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
 answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
@@ -115,9 +114,3 @@ This shows the exercises of all lessons: what you have solved, what you have tri
 
 # %% id="progress-picture"
 ml.progress()
-
-# %% [markdown] id="links"
-"""
-[English](../en/01_padding.ipynb) · [한국어](../ko/01_padding.ipynb) ·
-[source](../../content/exercises/01_padding.py) · [the lesson](../../notebooks/en/01_padding.ipynb)
-"""

@@ -8,7 +8,7 @@
 - bring a mask safely past a slice and a multiplication;
 - choose a value for `Masking` that is nobody's reading.
 
-They belong to the lesson [Where does a mask live?](../../notebooks/en/02_mask_generators.ipynb)
+They belong to the lesson {{lesson}}
 
 Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
 answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
@@ -142,10 +142,3 @@ This shows the exercises of all lessons: what you have solved, what you have tri
 
 # %% id="progress-picture"
 ml.progress()
-
-# %% [markdown] id="links"
-"""
-[English](../en/02_mask_generators.ipynb) · [한국어](../ko/02_mask_generators.ipynb) ·
-[source](../../content/exercises/02_mask_generators.py) ·
-[the lesson](../../notebooks/en/02_mask_generators.ipynb)
-"""

@@ -8,8 +8,7 @@
 - repair a model so that more padding changes nothing;
 - take the right states of a `Bidirectional`, wherever the padding stands.
 
-They belong to the lesson [Who carries the mask, and who uses
-it?](../../notebooks/en/03_propagation.ipynb)
+They belong to the lesson {{lesson}}
 
 Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
 answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
@@ -175,10 +174,3 @@ This shows the exercises of all lessons: what you have solved, what you have tri
 
 # %% id="progress-picture"
 ml.progress()
-
-# %% [markdown] id="links"
-"""
-[English](../en/03_propagation.ipynb) · [한국어](../ko/03_propagation.ipynb) ·
-[source](../../content/exercises/03_propagation.py) · [the
-lesson](../../notebooks/en/03_propagation.ipynb)
-"""

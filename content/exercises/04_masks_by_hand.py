@@ -8,8 +8,7 @@
 - clean readings of a weather station, and make their mask;
 - make a mask for attention that looks back, but not at holes.
 
-They belong to the lesson [What if no layer makes the mask for
-you?](../../notebooks/en/04_masks_by_hand.ipynb)
+They belong to the lesson {{lesson}}
 
 Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
 answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
@@ -141,10 +140,3 @@ This shows the exercises of all lessons: what you have solved, what you have tri
 
 # %% id="progress-picture"
 ml.progress()
-
-# %% [markdown] id="links"
-"""
-[English](../en/04_masks_by_hand.ipynb) · [한국어](../ko/04_masks_by_hand.ipynb) ·
-[source](../../content/exercises/04_masks_by_hand.py) · [the
-lesson](../../notebooks/en/04_masks_by_hand.ipynb)
-"""

@@ -8,8 +8,7 @@
 - join two sequences, of which one has no mask;
 - make a sequence half as long without losing its last frame.
 
-They belong to the lesson [When the time axis changes, what happens to the
-mask?](../../notebooks/en/05_layers_that_change_masks.ipynb)
+They belong to the lesson {{lesson}}
 
 Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
 answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
@@ -167,11 +166,3 @@ This shows the exercises of all lessons: what you have solved, what you have tri
 
 # %% id="progress-picture"
 ml.progress()
-
-# %% [markdown] id="links"
-"""
-[English](../en/05_layers_that_change_masks.ipynb) ·
-[한국어](../ko/05_layers_that_change_masks.ipynb) ·
-[source](../../content/exercises/05_layers_that_change_masks.py) · [the
-lesson](../../notebooks/en/05_layers_that_change_masks.ipynb)
-"""

@@ -8,8 +8,7 @@
 - shift what a decoder reads, and the mask with it;
 - write a layer whose mask is still right after the model was saved and loaded.
 
-They belong to the lesson [When may a layer pass the mask
-on?](../../notebooks/en/06_opting_in.ipynb)
+They belong to the lesson {{lesson}}
 
 Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
 answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
@@ -167,10 +166,3 @@ This shows the exercises of all lessons: what you have solved, what you have tri
 
 # %% id="progress-picture"
 ml.progress()
-
-# %% [markdown] id="links"
-"""
-[English](../en/06_opting_in.ipynb) · [한국어](../ko/06_opting_in.ipynb) ·
-[source](../../content/exercises/06_opting_in.py) · [the
-lesson](../../notebooks/en/06_opting_in.ipynb)
-"""

@@ -8,8 +8,7 @@
 - write the softmax of an attention, which looks at words and not at padding;
 - write a loss that leaves out what is missing, on the way back as well.
 
-They belong to the lesson [How do you know that your layer keeps the
-promise?](../../notebooks/en/07_layers_that_use_masks.ipynb)
+They belong to the lesson {{lesson}}
 
 Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
 answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
@@ -199,10 +198,3 @@ This shows the exercises of all lessons: what you have solved, what you have tri
 
 # %% id="progress-picture"
 ml.progress()
-
-# %% [markdown] id="links"
-"""
-[English](../en/07_layers_that_use_masks.ipynb) · [한국어](../ko/07_layers_that_use_masks.ipynb) ·
-[source](../../content/exercises/07_layers_that_use_masks.py) ·
-[the lesson](../../notebooks/en/07_layers_that_use_masks.ipynb)
-"""

@@ -7,8 +7,7 @@
 - build a classifier that gives one review one answer, however it is padded;
 - build a block of a Transformer that keeps its mask.
 
-They need all lessons. The last of them is [How do you know that your layer keeps the
-promise?](../../notebooks/en/07_layers_that_use_masks.ipynb)
+They need all lessons. The last of them is {{lesson}}
 
 Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
 answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
@@ -150,10 +149,3 @@ This shows the exercises of all lessons: what you have solved, what you have tri
 
 # %% id="progress-picture"
 ml.progress()
-
-# %% [markdown] id="links"
-"""
-[English](../en/99_all_together.ipynb) · [한국어](../ko/99_all_together.ipynb) ·
-[source](../../content/exercises/99_all_together.py) ·
-[the last lesson](../../notebooks/en/07_layers_that_use_masks.ipynb)
-"""

@@ -2,7 +2,9 @@
 """
 # Why does the same sentence get two answers?
 
-**You will** (15 minutes)
+*{{number}} Start · {{minutes}} minutes*
+
+**You will**
 
 - train a small model, and see it give two answers to one sentence;
 - find out what a mask changes in the model, and what it does not change;
@@ -238,23 +240,7 @@ changed the padding and asked again. You will use this test throughout the cours
 question is the thread of the course. Each lesson takes up a part of it, and shows what Keras does
 in cells that you can run.
 
-| lesson | question | minutes |
-|---|---|---|
-| 01 | [How do you fit three sentences into one batch?][01] | 20 |
-| 02 | [Where does a mask live?][02] | 20 |
-| 03 | [Who carries the mask, and who uses it?][03] | 20 |
-| 04 | [What if no layer makes the mask for you?][04] | 15 |
-| 05 | [When the time axis changes, what happens to the mask?][05] | 20 |
-| 06 | [When may a layer pass the mask on?][06] | 15 |
-| 07 | [How do you know that your layer keeps the promise?][07] | 25 |
-
-[01]: 01_padding.ipynb
-[02]: 02_mask_generators.ipynb
-[03]: 03_propagation.ipynb
-[04]: 04_masks_by_hand.ipynb
-[05]: 05_layers_that_change_masks.ipynb
-[06]: 06_opting_in.ipynb
-[07]: 07_layers_that_use_masks.ipynb
+{{lessons}}
 
 Take them in this order. You need to know some Python, and to have trained a Keras model once.
 
@@ -279,18 +265,9 @@ the examples come from there. The explanations and the code are our own.
 3. Accuracy does not show the fault. Change the padding, ask again, and compare.
 """
 
-# %% [markdown] id="next"
+# %% [markdown] id="look-up"
 """
-**Next:** [01 How do you fit three sentences into one batch?](01_padding.ipynb)
-
 Look it up: [`Embedding`](https://keras.io/api/layers/core_layers/embedding/) ·
 [`LSTM`](https://keras.io/api/layers/recurrent_layers/lstm/) · [the TensorFlow guide on
 masking](https://www.tensorflow.org/guide/keras/masking_and_padding#masking)
-"""
-
-# %% [markdown] id="links"
-"""
-[English](../en/00_start.ipynb) ·
-[한국어](../ko/00_start.ipynb) ·
-[source](../../content/lessons/00_start.py)
 """

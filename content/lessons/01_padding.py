@@ -2,7 +2,9 @@
 """
 # How do you fit three sentences into one batch?
 
-**You will** (20 minutes)
+*{{number}} Padding · {{minutes}} minutes*
+
+**You will**
 
 - turn sentences of 3, 5 and 6 tokens into one tensor;
 - choose where padding stands and what truncation removes, and see what Keras does if you do not;
@@ -285,20 +287,9 @@ print(caught[0].message)
 3. A model without a mask reads padding as data: its state drifts with every padded timestep.
 """
 
-# %% [markdown] id="next"
+# %% [markdown] id="look-up"
 """
-**Practise:** [the exercises of this lesson](../../exercises/en/01_padding.ipynb)
-
-**Next:** [02 Where does a mask live?](02_mask_generators.ipynb)
-
 Look it up: [`keras.utils.pad_sequences`](https://keras.io/api/data_loading/timeseries/) · [the
 TensorFlow guide on
 padding](https://www.tensorflow.org/guide/keras/masking_and_padding#padding_sequence_data)
-"""
-
-# %% [markdown] id="links"
-"""
-[English](../en/01_padding.ipynb) ·
-[한국어](../ko/01_padding.ipynb) ·
-[source](../../content/lessons/01_padding.py) · [all lessons](00_start.ipynb)
 """

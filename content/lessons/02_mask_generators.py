@@ -2,7 +2,9 @@
 """
 # Where does a mask live?
 
-**You will** (20 minutes)
+*{{number}} Mask generators · {{minutes}} minutes*
+
+**You will**
 
 - give a layer a mask in three ways;
 - find out where Keras keeps a mask, and which operations leave it behind;
@@ -412,21 +414,10 @@ Give an `Embedding` integers: `dtype="int32"`.
    features equal `mask_value`, and sets it to zero.
 """
 
-# %% [markdown] id="next"
+# %% [markdown] id="look-up"
 """
-**Practise:** [the exercises of this lesson](../../exercises/en/02_mask_generators.ipynb)
-
-**Next:** [03 Who carries the mask, and who uses it?](03_propagation.ipynb)
-
 Look it up: [`keras.layers.Embedding`](https://keras.io/api/layers/core_layers/embedding/) ·
 [`keras.layers.Masking`](https://keras.io/api/layers/core_layers/masking/) · [the TensorFlow guide
 on layers that make
 masks](https://www.tensorflow.org/guide/keras/masking_and_padding#mask-generating_layers_embedding_and_masking)
-"""
-
-# %% [markdown] id="links"
-"""
-[English](../en/02_mask_generators.ipynb) ·
-[한국어](../ko/02_mask_generators.ipynb) ·
-[source](../../content/lessons/02_mask_generators.py) · [all lessons](00_start.ipynb)
 """

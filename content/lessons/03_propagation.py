@@ -2,7 +2,9 @@
 """
 # Who carries the mask, and who uses it?
 
-**You will** (20 minutes)
+*{{number}} Propagation · {{minutes}} minutes*
+
+**You will**
 
 - measure whether the answer of a model moves when padding grows;
 - find out which layers pass the mask on, and where it is lost;
@@ -517,20 +519,9 @@ the layers for which you make it. Bottom left are the layers that lose it unused
 3. Having the mask is not using it. Change the mask, run again, compare.
 """
 
-# %% [markdown] id="next"
+# %% [markdown] id="look-up"
 """
-**Practise:** [the exercises of this lesson](../../exercises/en/03_propagation.ipynb)
-
-**Next:** [04 What if no layer makes the mask for you?](04_masks_by_hand.ipynb)
-
 Look it up: [`keras.layers.LSTM`](https://keras.io/api/layers/recurrent_layers/lstm/) · [the
 TensorFlow guide on mask
 propagation](https://www.tensorflow.org/guide/keras/masking_and_padding#mask_propagation_in_the_functional_api_and_sequential_api)
-"""
-
-# %% [markdown] id="links"
-"""
-[English](../en/03_propagation.ipynb) ·
-[한국어](../ko/03_propagation.ipynb) ·
-[source](../../content/lessons/03_propagation.py) · [all lessons](00_start.ipynb)
 """

@@ -2,7 +2,9 @@
 """
 # What if no layer makes the mask for you?
 
-**You will** (15 minutes)
+*{{number}} Masks by hand · {{minutes}} minutes*
+
+**You will**
 
 - take a mask from one layer and hand it to another with `mask=`;
 - make masks from lengths and from missing readings, and combine them with `&`;
@@ -379,21 +381,9 @@ ml.show(~mask, tokens=padded)
 3. Keras believes your mask. Check its type and its shape, and look at it.
 """
 
-# %% [markdown] id="next"
+# %% [markdown] id="look-up"
 """
-**Practise:** [the exercises of this lesson](../../exercises/en/04_masks_by_hand.ipynb)
-
-**Next:** [05 When the time axis changes, what happens to the
-mask?](05_layers_that_change_masks.ipynb)
-
 Look it up: [`LSTM`](https://keras.io/api/layers/recurrent_layers/lstm/) · [the TensorFlow guide on
 passing masks by
 hand](https://www.tensorflow.org/guide/keras/masking_and_padding#passing_mask_tensors_directly_to_layers)
-"""
-
-# %% [markdown] id="links"
-"""
-[English](../en/04_masks_by_hand.ipynb) ·
-[한국어](../ko/04_masks_by_hand.ipynb) ·
-[source](../../content/lessons/04_masks_by_hand.py) · [all lessons](00_start.ipynb)
 """

@@ -2,7 +2,9 @@
 """
 # When the time axis changes, what happens to the mask?
 
-**You will** (20 minutes)
+*{{number}} Layers that change masks · {{minutes}} minutes*
+
+**You will**
 
 - cut a batch in two along time, and its mask with it;
 - see why a layer works on arrays and fails inside a model, and write it so that it works in both;
@@ -374,20 +376,9 @@ trust it: once on an array, and once inside a model, with a mask.
 3. The right shape does not make a mask right. Look at it, and beware of rows without True.
 """
 
-# %% [markdown] id="next"
+# %% [markdown] id="look-up"
 """
-**Practise:** [the exercises of this lesson](../../exercises/en/05_layers_that_change_masks.ipynb)
-
-**Next:** [06 When may a layer pass the mask on?](06_opting_in.ipynb)
-
 Look it up: [the base `Layer` class](https://keras.io/api/layers/base_layer/) · [the TensorFlow
 guide on masks in your own
 layers](https://www.tensorflow.org/guide/keras/masking_and_padding#supporting_masking_in_your_custom_layers)
-"""
-
-# %% [markdown] id="links"
-"""
-[English](../en/05_layers_that_change_masks.ipynb) ·
-[한국어](../ko/05_layers_that_change_masks.ipynb) ·
-[source](../../content/lessons/05_layers_that_change_masks.py) · [all lessons](00_start.ipynb)
 """

@@ -2,7 +2,9 @@
 """
 # When may a layer pass the mask on?
 
-**You will** (15 minutes)
+*{{number}} Opting in · {{minutes}} minutes*
+
+**You will**
 
 - lose a mask in a layer of your own, and see how quietly that happens;
 - let the mask through with one line, and let it move with the words when the words move;
@@ -484,21 +486,9 @@ mask itself and leave the padding out. That is what lesson 07 is about.
    move, let `compute_mask` move the mask as well.
 """
 
-# %% [markdown] id="next"
+# %% [markdown] id="look-up"
 """
-**Practise:** [the exercises of this lesson](../../exercises/en/06_opting_in.ipynb)
-
-**Next:** [07 How do you know that your layer keeps the
-promise?](07_layers_that_use_masks.ipynb)
-
 Look it up: [the `Layer` class](https://keras.io/api/layers/base_layer/) · [the TensorFlow guide on
 opting
 in](https://www.tensorflow.org/guide/keras/masking_and_padding#opting-in_to_mask_propagation_on_compatible_layers)
-"""
-
-# %% [markdown] id="links"
-"""
-[English](../en/06_opting_in.ipynb) ·
-[한국어](../ko/06_opting_in.ipynb) ·
-[source](../../content/lessons/06_opting_in.py) · [all lessons](00_start.ipynb)
 """

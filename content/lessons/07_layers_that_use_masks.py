@@ -2,7 +2,9 @@
 """
 # How do you know that your layer keeps the promise?
 
-**You will** (25 minutes)
+*{{number}} Layers that use masks · {{minutes}} minutes*
+
+**You will**
 
 - run the softmax over time of the TensorFlow guide, and see that no timestep gets the right weight;
 - find such a fault with three invariants, each of them one line;
@@ -531,25 +533,11 @@ This is the course in six points. Each one links to the lesson where you measure
 3. Try the empty row, very large scores and no mask at all before someone else does.
 """
 
-# %% [markdown] id="next"
+# %% [markdown] id="look-up"
 """
-**Practise:** [the exercises of this
-lesson](../../exercises/en/07_layers_that_use_masks.ipynb)
-and [two that need all of it](../../exercises/en/99_all_together.ipynb)
-
-**Next:** The core of the course ends here. All lessons are listed in
-[00 Why does the same sentence get two answers?](00_start.ipynb)
-
 Look it up: [`keras.layers.Layer`](https://keras.io/api/layers/base_layer/) ·
 [`keras.layers.Softmax`](https://keras.io/api/layers/activation_layers/softmax/) · the TensorFlow
 guide on [layers that need mask
 information](https://www.tensorflow.org/guide/keras/masking_and_padding#writing_layers_that_need_mask_information)
 and its [summary](https://www.tensorflow.org/guide/keras/masking_and_padding#summary)
-"""
-
-# %% [markdown] id="links"
-"""
-[English](../en/07_layers_that_use_masks.ipynb) ·
-[한국어](../ko/07_layers_that_use_masks.ipynb) ·
-[source](../../content/lessons/07_layers_that_use_masks.py) · [all lessons](00_start.ipynb)
 """

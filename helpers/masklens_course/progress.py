@@ -8,7 +8,7 @@ from masklens._language import translate as _
 from masklens.drawing.elements import Element, element, terminal_width
 from masklens.drawing.picture import Picture
 from masklens_course.checks import Question
-from masklens_course.questions import all_questions
+from masklens_course.questions import all_questions, sets
 from masklens_course.solved import history
 
 _SHEET = Path(__file__).with_name("progress.css")
@@ -16,7 +16,6 @@ _SHEET = Path(__file__).with_name("progress.css")
 # Each state has a sign and a word, so that colour alone says nothing.
 _SIGNS = {"solved": "✓", "tried": "~", "open": "○"}
 _WORDS = {"solved": mark("solved"), "tried": mark("tried"), "open": mark("not yet")}
-_COMBINED = "99"
 _WIDTH = 5  # columns of a terminal for the name of a lesson
 
 
@@ -44,8 +43,7 @@ def progress() -> Picture:
 
 
 def _lesson(question: Question) -> str:
-    number = question.lesson.split("_")[0]
-    return _("all") if number == _COMBINED else number
+    return _("all") if sets()[question.lesson] else question.lesson[:2]
 
 
 def _picture(

@@ -13,7 +13,7 @@ from authoring.blocks import comment_blocks, inlines, links, markdown_blocks, sp
 from authoring.source import read
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted((ROOT / "content").glob("*/*.py"))
+SOURCES = sorted((ROOT / "content").glob("*/*.py")) + sorted((ROOT / "content").glob("*/*.md"))
 
 # Generated Markdown carries these around the lines of each text that is to be translated: the
 # first line of one, a further line of it, and the end of a line.
@@ -83,7 +83,8 @@ def tables(draw: st.DrawFn) -> list[str]:
 
 COPIED = st.sampled_from(
     [
-        ["```python", "# no block", "", "x = 1", "```"],
+        ["```sh", "# no block", "", "x = 1", "```"],
+        ["```python", "x = (", "# no block", "```"],
         ["~~~", "no | block", "~~~"],
         ["    indented = code"],
         ["$$", r"\frac{a}{b}", "- c", "$$"],
@@ -94,7 +95,31 @@ COPIED = st.sampled_from(
         ["`code`"],
     ]
 )
+LINES = st.lists(SENTENCE, min_size=1, max_size=3).map(mark)
+FENCED = st.one_of(
+    LINES.map(lambda lines: ["```python", *[f"# {line}" for line in lines], "x = 1", "```"]),
+    LINES.map(lambda lines: ["~~~text", *lines, "~~~"]),
+    st.builds(
+        lambda lines, items: [
+            *("````{container} lessons", *lines, "", "```sh", "no block", "```", ""),
+            *(f"- {mark([item])[0]}" for item in items),
+            "````",
+        ],
+        LINES,
+        st.lists(SENTENCE, max_size=2),
+    ),
+    st.builds(
+        lambda caption, title: [
+            *("```{toctree}", ":hidden:", f":caption: {mark([caption])[0]}", ""),
+            *(f"{mark([title])[0]} <lessons/00_start>", "reference", "```"),
+        ],
+        SENTENCE,
+        SENTENCE,
+    ),
+    SENTENCE.map(lambda text: ["<details>", f"<summary>{mark([text])[0]}</summary>"]),
+)
 LEAF = st.one_of(
+    FENCED,
     st.lists(SENTENCE, min_size=1, max_size=3).map(mark),
     st.builds(
         lambda level, text, closing: ["#" * level + " " + mark([text])[0] + closing],

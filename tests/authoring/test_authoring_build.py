@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import po_text
 
 from authoring import notebook, source
 from authoring.__main__ import main
@@ -50,7 +51,9 @@ def test_both_languages_run_the_same_code_and_speak_their_own(built_course: Path
     )
     assert korean["setup"].source.endswith('ml.set_language("ko")')
     assert korean["mask"].source.startswith("# 마지막 두 타임스텝은 패딩입니다.\nmask = [")
-    assert korean["links"].source.startswith("[영어](../en/01_mask.ipynb) · ")
+    both = "[English](../en/01_mask.ipynb) · [한국어](../ko/01_mask.ipynb) · "
+    assert english["links"].source == f"{both}[source](../../content/lessons/01_mask.py)"
+    assert korean["links"].source == f"{both}[소스](../../content/lessons/01_mask.py)"
     assert output_text(english["mask"]) == "mask [True, True, False, False]\n2"
     assert output_text(korean["mask"]) == "마스크 [True, True, False, False]\n2"
 
@@ -227,7 +230,7 @@ def test_missing_and_fuzzy_translations_stop_their_language_only(
         ("sum(mask)", "sum((mask)", ":18: mask: not Python: "),
         ("sum(mask)", "if mask:\n    pass\n  sum(mask)", ":18: mask: not Python: unindent"),
         ('ml.set_language("en")', "", ": 0 lines set the language"),
-        ('id="links"', 'id="ends"', ": no cell has the id 'links'"),
+        ('id="mask"', 'id="links"', ":18: links: the id is that of a cell which the build adds"),
         ('# %% [markdown] id="title"', "", " '# %%' markers"),
     ],
 )
@@ -276,7 +279,7 @@ def test_the_repository_setting_adds_links_to_the_very_notebook(
     raw = "https://raw.githubusercontent.com/someone/a.course/main/notebooks/ko/01_mask.ipynb"
     assert cells(course / KOREAN)["links"].source == (
         f"{plain} · [Colab](https://colab.research.google.com/github/{place})"
-        f" · [GitHub](https://github.com/{place}) · [download]({raw})"
+        f" · [GitHub](https://github.com/{place}) · [내려받기]({raw})"
     )
     assert main(["check", "--root", str(course)]) == 0
 
@@ -285,6 +288,9 @@ def test_the_repository_setting_adds_a_cell_that_installs_from_there(
     course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert notebook.FIRST not in cells(course / KOREAN)
+    title = "Run this cell first: it brings masklens, the library of this course"
+    said = po_text({("", title): "이 셀을 먼저 실행하세요"})
+    (course / "content/ko/interface.po").write_text(said, encoding="utf-8")
     monkeypatch.setenv("MASKLENS_REPOSITORY", "someone/a.course")
     assert build(course) == 0
     first = nbformat.read(course / KOREAN, as_version=4).cells[0]

@@ -170,8 +170,9 @@ def test_update_depends_on_nothing_but_the_sources(course: Path) -> None:
     assert b"Date" not in first
 
 
-def test_a_new_language_is_a_new_folder(course: Path) -> None:
-    (course / "content" / "fr").mkdir()
+def test_a_new_language_is_three_lines_of_the_manifest(course: Path) -> None:
+    with (course / "course.toml").open("a") as manifest:
+        manifest.write('[languages.fr]\nname = "Français"\nlocale = "fr_FR"\n')
     assert main(["update", "--root", str(course)]) == 0
     french = catalog.read(course, course / "content/fr/lessons/01_mask.po", "fr")
     korean = catalog.read(course, course / PO, "ko")

@@ -11,6 +11,8 @@ from authoring.__main__ import main
 
 SOURCE = "content/lessons/01_mask.py"
 PO = "content/ko/lessons/01_mask.po"
+PAGE_PO = "content/ko/pages/begin.po"
+KOREAN_PAGE = "pages/ko/begin.md"
 ENGLISH = "notebooks/en/01_mask.ipynb"
 KOREAN = "notebooks/ko/01_mask.ipynb"
 LIBRARY = "helpers/masklens/__init__.py"
@@ -99,6 +101,43 @@ FAULTS = {
     "obsolete": (
         text(PO, 'msgstr "위치"\n', f'msgstr "위치"\n{OLD}'),
         f"{PO}: title: obsolete translation of 'Once.'",
+    ),
+    "missing on a page": (
+        text(PAGE_PO, 'msgstr "칠판: 마스크"', 'msgstr ""'),
+        f"{PAGE_PO}: missing translation of 'board: a mask'",
+    ),
+    "fuzzy on a page": (
+        text(PAGE_PO, 'msgid "How to', '#, fuzzy\nmsgid "How to'),
+        f"{PAGE_PO}: fuzzy translation of 'How to begin'",
+    ),
+    "obsolete on a page": (
+        text(PAGE_PO, 'msgstr "칠판: 마스크"\n', f'msgstr "칠판: 마스크"\n{OLD}'),
+        f"{PAGE_PO}: title: obsolete translation of 'Once.'",
+    ),
+    "page edited": (
+        text(KOREAN_PAGE, "을 열고", "을 열어"),
+        f"{KOREAN_PAGE}: not built from the page as it is",
+    ),
+    "page not built": (removed(KOREAN_PAGE), f"{KOREAN_PAGE}: not built from the page"),
+    "page of nothing": (
+        added("pages/ko/end.md", KOREAN_PAGE),
+        "pages/ko/end.md: the page has no source",
+    ),
+    "link of a page lost": (
+        text(PAGE_PO, "[레슨](../../notebooks/ko/01_mask.ipynb)", "레슨"),
+        f"{KOREAN_PAGE}: 0 links to ../../notebooks/ko/01_mask.ipynb, not 1",
+    ),
+    "dead link of a page": (
+        removed(KOREAN),
+        rf"{KOREAN_PAGE}: the link ../../notebooks/ko/01_mask.ipynb leads nowhere",
+    ),
+    "heading of a page renamed": (
+        text(PAGE_PO, '"시작하는 방법"', '"시작하기"'),
+        f"{KOREAN_PAGE}: the link #시작하는-방법 names no heading there",
+    ),
+    "English left on a page": (
+        text(PAGE_PO, "시작하는 방법", "How to begin"),
+        f"{KOREAN_PAGE}: English prose: 'How to'",
     ),
     "broken PO": (text(PO, 'msgstr "위치"', 'msgstr "위치'), rf"{PO}:\d+: not PO"),
     "broken source": (text(SOURCE, ' id="mask"', ""), rf"{SOURCE}:\d+: the cell has no id"),
@@ -240,7 +279,7 @@ FAULTS = {
 
 def test_a_good_course_has_no_fault(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--root", str(course)]) == 0
-    assert capsys.readouterr().out == "2 notebooks of 1 sources in en, ko: no fault\n"
+    assert capsys.readouterr().out == "4 notebooks and pages of 2 sources in en, ko: no fault\n"
 
 
 # What a build would make of a changed PO file, so that the fault planted there reaches the page.
@@ -302,5 +341,8 @@ def test_check_heeds_the_repository_setting(
 
 def test_naming_a_lesson_checks_that_lesson_alone(course: Path) -> None:
     added("content/lessons/02_more.py", SOURCE)(course)
+    with (course / "course.toml").open("a") as manifest:
+        manifest.write("[lessons.02_more]\nminutes = 5\n")
+    assert main(["build", "--root", str(course), "--draft"]) == 0
     assert main(["check", "--root", str(course), "01_mask"]) == 0
     assert main(["check", "--root", str(course), "02"]) == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import build_course, po_text
+from conftest import build_course, po_text, write_course
 from hypothesis import given
 from hypothesis import strategies as st
 from nbgrader.preprocessors import (
@@ -88,12 +88,6 @@ q = ml.question("mask")
 q.grade(mask)
 ### END HIDDEN TESTS
 q.check(mask)
-
-# %% [markdown] id="links"
-"""
-[English](../en/01_mask.ipynb) · [한국어](../ko/01_mask.ipynb) ·
-[source](../../content/exercises/01_mask.py) · [lesson](../../notebooks/en/01_mask.ipynb)
-"""
 '''
 TRANSLATION = {
     ("title", "Exercises: write a mask"): "연습 문제: 마스크 쓰기",
@@ -109,12 +103,6 @@ TRANSLATION = {
     ("count-answer", "True counts as one."): "True는 1로 셉니다.",
     ("count-answer", "an integer"): "정수",
     ("mask", "2. Mask"): "2. 마스크",
-    (
-        "links",
-        "[English](../en/01_mask.ipynb) · [한국어](../ko/01_mask.ipynb) ·\n"
-        "[source](../../content/exercises/01_mask.py) · [lesson](../../notebooks/en/01_mask.ipynb)",
-    ): "[영어](../en/01_mask.ipynb) · [한국어](../ko/01_mask.ipynb) ·\n"
-    "[원본](../../content/exercises/01_mask.py) · [강의](../../notebooks/ko/01_mask.ipynb)",
 }
 STUB = """\
 def count(mask):
@@ -127,9 +115,11 @@ def built_course(built_course: Path, tmp_path_factory: pytest.TempPathFactory) -
     """The course, with exercises; `course` is a copy of it."""
     root = tmp_path_factory.mktemp("exercises") / "course"
     shutil.copytree(built_course, root)
-    for name, text in ((SOURCE, EXERCISES), (PO, po_text(TRANSLATION))):
-        (root / name).parent.mkdir(parents=True)
+    questions = ("helpers/masklens_course/questions/mask.py", "")
+    for name, text in ((SOURCE, EXERCISES), (PO, po_text(TRANSLATION)), questions):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
+    edit(root / "course.toml", "minutes = 10", 'minutes = 10\nexercises = "01_mask"')
     build_course(root)
     return root
 
@@ -161,7 +151,7 @@ def test_the_learner_gets_stubs_and_the_teacher_everything(built_course: Path) -
     assert english["exercises"]["mask-answer"].source == "mask = [\n    ...\n]"
     assert english["exercises"]["mask-check"].source == 'q = ml.question("mask")\nq.check(mask)'
     for cell_id, cell in english["solutions"].items():
-        assert cell.source in EXERCISES or cell_id == "setup"
+        assert cell.source in EXERCISES or cell_id in {"setup", "links"}
         assert (cell.source == english["exercises"][cell_id].source) != bool(
             re.search("-answer|-check", cell_id)
         )
@@ -316,6 +306,8 @@ def test_a_faulty_source_hinders_no_other(course: Path) -> None:
     more = EXERCISES.replace("mask", "zeros").replace("count", "total")
     (folder / "00_more.py").write_text(more.replace("zerosl", "maskl"), encoding="utf-8")
     (folder / "02_bad.py").write_text("no cell", encoding="utf-8")
+    named = 'need_all_lessons = ["00_more", "02_bad"]'
+    edit(course / "course.toml", "need_all_lessons = []", named)
     edit(course / SOURCE, "return sum(mask)", "return len(mask)")
     assert main(["build", "--root", str(course), "--draft"]) == 1
     assert (
@@ -328,7 +320,7 @@ def test_a_faulty_source_hinders_no_other(course: Path) -> None:
 
 def test_a_good_course_has_no_fault(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--root", str(course)]) == 0
-    assert capsys.readouterr().out == "6 notebooks of 2 sources in en, ko: no fault\n"
+    assert capsys.readouterr().out == "8 notebooks and pages of 3 sources in en, ko: no fault\n"
 
 
 def test_building_twice_changes_nothing(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -373,7 +365,7 @@ def test_update_makes_the_translations_follow(
 ) -> None:
     edit(course / SOURCE, "# True counts as one.", "# True counts as 1.")
     assert main(["update", "--root", str(course), "exercises"]) == 0
-    assert capsys.readouterr().out == f"{PO}: 9 entries, 0 missing, 1 fuzzy, 0 obsolete\n"
+    assert capsys.readouterr().out == f"{PO}: 8 entries, 0 missing, 1 fuzzy, 0 obsolete\n"
     assert main(["build", "--root", str(course), "exercises"]) == 1
     fault = f"{PO}: count-answer: fuzzy translation of 'True counts as 1.'"
     assert capsys.readouterr().err.count(fault) == 1
@@ -579,11 +571,6 @@ LINKS = {
         "../../solutions/ko/01_mask.ipynb",
         "../../solutions/en/01_mask.ipynb",
     ),
-    "the English lesson in the last cell": (
-        "· [강의](../../notebooks/ko/01_mask.ipynb)",
-        "· [강의](../../notebooks/en/01_mask.ipynb)",
-    ),
-    "another language's own notebook": ("[영어](../en/01", "[영어](../ko/01"),
 }
 
 
@@ -628,21 +615,21 @@ def test_korean_links_to_what_is_not_built_yet_are_dead_but_right(
     course: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for path, language in ((SOURCE, "en"), (PO, "en"), (PO, "ko")):
-        link = "[원본](" if language == "ko" else "[source]("
+        link = "[풀이](" if language == "ko" else "[how]("
         edit(course / path, link, f"{link}../../exercises/{language}/02.ipynb) · {link}")
     assert main(["build", "--root", str(course), "exercises"]) == 0
     capsys.readouterr()
     assert main(["check", "--root", str(course), "exercises"]) == 1
     faults = capsys.readouterr().err.splitlines()
     assert len(faults) == 4
-    assert all("links: the link ../../exercises/" in fault for fault in faults)
+    assert all("title: the link ../../exercises/" in fault for fault in faults)
 
 
 def test_links_to_other_repositories_stay(course: Path) -> None:
     link = "[other](https://github.com/other/course/blob/main/notebooks/en/01_mask.ipynb) ·"
     for path in (SOURCE, PO):
-        edit(course / path, "[source](", f"{link} [source](")
-    edit(course / PO, "[원본](", f"{link} [원본](")
+        edit(course / path, "[how](", f"{link} [how](")
+    edit(course / PO, "[풀이](", f"{link} [풀이](")
     assert main(["build", "--root", str(course), "exercises"]) == 0
     assert main(["check", "--root", str(course), "exercises"]) == 0
 
@@ -700,6 +687,8 @@ def disturbed(draw: st.DrawFn) -> str:
 @given(disturbed())
 def test_what_is_read_is_what_nbgrader_makes_of_it(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
+        write_course(Path(folder))
+        edit(Path(folder) / "course.toml", "= []", '= ["01_mask"]')
         path = Path(folder) / SOURCE
         path.parent.mkdir(parents=True)
         path.write_text(text, encoding="utf-8")

@@ -1,6 +1,5 @@
 """The table of layers: it is up to date, says what was known before, and its notes are true."""
 
-import csv
 import re
 import warnings
 from collections.abc import Callable
@@ -13,12 +12,11 @@ import pytest
 from keras import layers
 
 import masklens as ml
-from authoring import catalog, keras_io, korean, layer_table
+from authoring import keras_io, layer_table
 from authoring.layer_rows import Row, measure
 from masklens._keras import attach_mask
 
-WRITTEN = layer_table.page_path("en").read_text(encoding="utf-8")
-KOREAN = layer_table.page_path("ko").read_text(encoding="utf-8")
+WRITTEN = layer_table.PAGE.read_text(encoding="utf-8")
 
 # What each layer does by default, as it was counted on Keras 3.15.1 with a prototype, before there
 # was a trace: 26 pass the mask on and 2 do so with a false warning, 7 use it and pass it on, 9 use
@@ -81,12 +79,12 @@ def defaults(**wanted: Any) -> set[str]:
     }
 
 
-def test_the_pages_are_what_this_keras_does() -> None:
+def test_the_page_is_what_this_keras_does() -> None:
     version = re.search(r"^Keras (\S+) ", WRITTEN, re.MULTILINE)
     assert version
     # Another Keras may treat a mask in another way, and have other classes.
     if keras.__version__ == version[1]:
-        assert layer_table.pages(*measured()) == {"en": WRITTEN, "ko": KOREAN}
+        assert layer_table.page(*measured()) == WRITTEN
 
 
 def test_layers_do_by_default_what_was_counted_before() -> None:
@@ -141,30 +139,6 @@ def test_links_lead_to_pages_of_layers() -> None:
     assert {name for name in keras_io.names() if not hasattr(layers, name)} == set()
     assert len({keras_io.page(name) for name in keras_io.names()}) == len(keras_io.names())
     assert keras_io.page("RMSNormalization") is None
-
-
-# The Korean page ----------------------------------------------------------------------------------
-
-
-def test_everything_is_translated_and_nothing_else() -> None:
-    path = layer_table.po_path("ko")
-    known = catalog.read(layer_table.ROOT, path, "ko")
-    wanted = {message.id for message in layer_table.english(*measured()) if message.id}
-    assert {message.id for message in known if message.id} == wanted
-    assert [m.id for m in known if m.id and catalog.state(m)] == []
-    assert not known.obsolete
-
-
-def test_the_korean_page_is_korean() -> None:
-    prose = korean.plain(KOREAN)
-    english = re.findall(r"\b(?!CODE)[A-Za-z]{2,} (?!CODE)[A-Za-z]{2,}\b", prose)
-    assert english == []
-    assert [*korean.spacing_faults(KOREAN)] == []
-    with (layer_table.ROOT / "content" / "glossary.csv").open(encoding="utf-8") as file:
-        avoided = {
-            word for row in csv.DictReader(file) for word in (row["avoid"] or "").split("|") if word
-        }
-    assert [word for word in avoided if re.search(rf"(?<![가-힣\w]){re.escape(word)}", prose)] == []
 
 
 # The notes ----------------------------------------------------------------------------------------

@@ -127,6 +127,7 @@ def test_colab_is_offered_of_the_branch_that_is_published(
 
 def test_a_missing_notebook_is_named(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "content", tmp_path / "content")
+    shutil.copy(ROOT / "course.toml", tmp_path)
     with pytest.raises(AuthoringError, match=r"notebooks/en/00_start\.ipynb: no notebook"):
         list(links.tables(tmp_path, COURSE))
 

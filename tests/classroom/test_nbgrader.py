@@ -19,7 +19,7 @@ from nbgrader.api import Gradebook
 from tests.classroom.preloaded import preloaded
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "grading.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "pages" / "en" / "grading.md").read_text(encoding="utf-8")
 CONFIG = ROOT / "classroom" / "nbgrader_config.py"
 COMMANDS = (
     "nbgrader generate_assignment padding",
@@ -219,7 +219,7 @@ def test_feedback_says_what_is_wrong(graded: Class, student: str) -> None:
 
 
 def test_the_page_for_teachers_holds_every_command_in_both_languages() -> None:
-    for page in (PAGE, (ROOT / "docs" / "grading.ko.md").read_text(encoding="utf-8")):
+    for page in (PAGE, (ROOT / "pages" / "ko" / "grading.md").read_text(encoding="utf-8")):
         assert [command for command in COMMANDS + EXCHANGE if command not in page] == []
 
 

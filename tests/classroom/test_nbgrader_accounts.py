@@ -24,7 +24,7 @@ from tests.classroom.hub import opened
 pytestmark = pytest.mark.accounts
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "grading.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "pages" / "en" / "grading.md").read_text(encoding="utf-8")
 NEEDED = [ROOT, Path(sys.prefix), Path(sys.base_prefix)]  # they may lie in a closed folder
 RUNUSER = shutil.which("runuser") or "/usr/sbin/runuser"
 WRONG = "padded = [[0, 4, 8], [16, 23, 42], [0, 0, 7]]"

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import urllib.parse
 from collections import Counter
@@ -25,6 +24,7 @@ from built_site import (
     Link,
     Page,
     content_pages,
+    copy_course,
     make_docs,
     notebook_pages,
     read_pages,
@@ -95,7 +95,9 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_a_page_names_nothing_of_the_machine_that_built_it(built: Built) -> None:
     path = re.compile(rb"(?<![\w.])/(?:root|tmp|home|Users|work)/[\w.-]+")
     # A page on a hub writes of the students' folders.
-    written = {name for text in ROOT.glob("docs/*.md") for name in path.findall(text.read_bytes())}
+    written = {
+        name for text in ROOT.glob("pages/*/*.md") for name in path.findall(text.read_bytes())
+    }
     named = {name: set(path.findall(data)) - written for name, data in files(built.folder).items()}
     assert {name: paths for name, paths in named.items() if paths} == {}
 
@@ -316,16 +318,6 @@ def test_without_a_repository_the_download_remains(
 # --- Bad input ----------------------------------------------------------------------------------
 
 
-def copy_course(folder: Path) -> Path:
-    """A copy of what the site is made of, in no git repository."""
-    for name in ("content", "docs", "exercises", "helpers", "notebooks", "solutions"):
-        unwanted = shutil.ignore_patterns("_build", "__pycache__", "*.egg-info")
-        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
-    for path in [*ROOT.glob("*.toml"), *ROOT.glob("*.md"), ROOT / "LICENSE", ROOT / "NOTICE"]:
-        shutil.copy(path, folder)
-    return folder
-
-
 def rewrite(path: Path, change: Callable[[Any], object]) -> None:
     notebook = nbformat.read(path, as_version=4)
     change(notebook)
@@ -386,8 +378,8 @@ def test_a_notebook_without_counterpart_stops_the_build(gone: str, tmp_path: Pat
     stopped_by(gone, course, tmp_path)
 
 
-@pytest.mark.parametrize("gone", ["docs/teaching.ko.md", "docs/layers.md"])
-def test_a_page_without_counterpart_stops_the_build(gone: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("gone", ["content/ko/pages/teaching.po"])
+def test_a_page_without_translation_stops_the_build(gone: str, tmp_path: Path) -> None:
     course = copy_course(tmp_path / "course")
     (course / gone).unlink()
     stopped_by(gone, course, tmp_path)

@@ -13,7 +13,8 @@ from masklens_course.questions import all_questions, question
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("teaching", "mistakes", "grading", "hub")
-PAGES = [f"{name}{ending}" for name in NAMES for ending in (".md", ".ko.md")]
+LANGUAGES = ("en", "ko")
+PAGES = [f"{language}/{name}.md" for name in NAMES for language in LANGUAGES]
 PLANS = 5  # one class on its own, and a course of four
 # What a check says of any answer, beside the mistakes that it recognises.
 EVERYWHERE = {*COMMON_MISTAKES, "blank", "error", "too-slow"}
@@ -21,7 +22,7 @@ EVERYWHERE = {*COMMON_MISTAKES, "blank", "error", "too-slow"}
 
 @cache
 def read(page: str) -> str:
-    return (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return (ROOT / "pages" / page).read_text(encoding="utf-8")
 
 
 def without_code(text: str) -> str:
@@ -52,8 +53,7 @@ def links(text: str) -> list[str]:
 
 def in_english(target: str) -> str:
     """The counterpart of a Korean link, its anchor left out."""
-    path = target.partition("#")[0]
-    return path.replace(".ko.md", ".md").replace("/ko/", "/en/")
+    return target.partition("#")[0].replace("/ko/", "/en/")
 
 
 def codes(question_name: str) -> set[str]:
@@ -74,14 +74,14 @@ def sections(lesson: str) -> set[str]:
     return set(re.findall(r"(?m)^## (\d)\.", path.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("page", ["teaching.md", "teaching.ko.md"])
+@pytest.mark.parametrize("page", ["en/teaching.md", "ko/teaching.md"])
 def test_the_minutes_of_each_plan_add_up_to_a_class(page: str) -> None:
     plans = tables(read(page))
     assert len(plans) == PLANS
     assert [sum(int(row[0]) for row in plan) for plan in plans] == [50] * PLANS
 
 
-@pytest.mark.parametrize("page", ["teaching.md", "teaching.ko.md"])
+@pytest.mark.parametrize("page", ["en/teaching.md", "ko/teaching.md"])
 def test_each_step_of_the_class_begins_when_the_ones_before_it_end(page: str) -> None:
     minutes = [int(row[0]) for row in tables(read(page))[0]]
     begins = re.findall(r"(?m)^### (?:Minute (\d+)|(\d+)분):", read(page))
@@ -94,16 +94,16 @@ def test_each_step_of_the_class_begins_when_the_ones_before_it_end(page: str) ->
 def test_every_section_of_a_lesson_that_a_page_names_is_there(page: str) -> None:
     named = re.findall(r"\b(0[0-7])\.(\d)", without_code(read(page)))
     assert [name for name in named if name[1] not in sections(name[0])] == []
-    assert named or page.startswith(("grading", "hub"))
+    assert named or page.endswith(("grading.md", "hub.md"))
 
 
-@pytest.mark.parametrize("page", ["mistakes.md", "mistakes.ko.md"])
+@pytest.mark.parametrize("page", ["en/mistakes.md", "ko/mistakes.md"])
 def test_every_code_of_a_mistake_is_one_of_its_exercise(page: str) -> None:
     wrong = [(name, set(told) - codes(name)) for name, told in recognised(page)]
     assert [fault for fault in wrong if fault[1]] == []
 
 
-@pytest.mark.parametrize("page", ["mistakes.md", "mistakes.ko.md"])
+@pytest.mark.parametrize("page", ["en/mistakes.md", "ko/mistakes.md"])
 def test_each_exercise_shows_a_mistake_and_each_mistake_an_exercise(page: str) -> None:
     assert {name for name, _ in recognised(page)} == {one.name for one in all_questions()}
     for table in tables(read(page)):
@@ -146,7 +146,7 @@ def test_what_the_hub_says_when_it_does_not_start_is_what_it_says() -> None:
         (ROOT / "classroom" / name).read_text(encoding="utf-8")
         for name in ("jupyterhub_config.py", "accounts")
     )
-    for page in ("hub.md", "hub.ko.md"):
+    for page in ("en/hub.md", "ko/hub.md"):
         *_, table = tables(read(page))
         quoted = [row[0].strip("`") for row in table if row[0].startswith("`")]
         assert len(quoted) > 4
@@ -161,15 +161,16 @@ def test_every_link_leads_somewhere(page: str) -> None:
         if "://" in target:
             continue
         path, _, place = target.partition("#")
-        file = (ROOT / "docs" / (path or page)).resolve()
+        here = ROOT / "pages" / page
+        file = (here.parent / path).resolve() if path else here
         assert file.exists(), target
         if place:
-            assert place in anchors(read(file.name)), target
+            assert place in anchors(file.read_text(encoding="utf-8")), target
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_both_languages_say_the_same(name: str) -> None:
-    english, korean = read(f"{name}.md"), read(f"{name}.ko.md")
+    english, korean = read(f"en/{name}.md"), read(f"ko/{name}.md")
     heads = [
         [len(head) for head in re.findall(r"(?m)^(#+) ", without_code(text))]
         for text in (english, korean)
@@ -186,7 +187,7 @@ def test_both_languages_say_the_same(name: str) -> None:
 
 def test_both_languages_name_the_same_sections_and_codes() -> None:
     for name in ("teaching", "mistakes"):
-        english, korean = tables(read(f"{name}.md")), tables(read(f"{name}.ko.md"))
+        english, korean = tables(read(f"en/{name}.md")), tables(read(f"ko/{name}.md"))
         assert len(english) == len(korean)
         for one, other in zip(english, korean, strict=True):
             for row, counterpart in zip(one, other, strict=True):
@@ -194,10 +195,10 @@ def test_both_languages_name_the_same_sections_and_codes() -> None:
                     re.findall(r"\b0[0-7]\.\d", " ".join(cells)) for cells in (row, counterpart)
                 ]
                 assert named[0] == named[1]
-    assert list(recognised("mistakes.md")) == list(recognised("mistakes.ko.md"))
+    assert list(recognised("en/mistakes.md")) == list(recognised("ko/mistakes.md"))
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".ko.md")])
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("ko/")])
 def test_korean_pages_ask_and_answer_in_korean(page: str) -> None:
     for table in tables(read(page)):
         for row in table:

@@ -3,6 +3,7 @@
 import copy
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "ko")
 # The folders of the committed notebooks, and where their pages stand on the site.
 SECTIONS = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutions"}
-OTHER_PAGES = [path.stem for path in sorted((ROOT / "docs").glob("*.md")) if "." not in path.stem]
+OTHER_PAGES = [path.stem for path in sorted((ROOT / "content" / "pages").glob("*.md"))]
 
 # Under this address a project's pages are served: links must not lead above it.
 HOME = "https://site.invalid/course/"
@@ -92,6 +93,25 @@ def make_docs(root: Path, target: Path, offline: Path, **environment: str) -> Bu
         command, cwd=offline, env=kept | environment, capture_output=True, text=True, check=False
     )
     return Built(target, done.returncode, done.stderr, log.read_text() if log.exists() else "")
+
+
+def copy_course(folder: Path) -> Path:
+    """A copy of what the site is made of, in no git repository."""
+    for name in (
+        "authoring",
+        "classroom",
+        "content",
+        "docs",
+        "exercises",
+        "helpers",
+        "notebooks",
+        "solutions",
+    ):
+        unwanted = shutil.ignore_patterns("_build", "__pycache__", "*.egg-info")
+        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
+    for path in [*ROOT.glob("*.toml"), *ROOT.glob("*.md"), ROOT / "LICENSE", ROOT / "NOTICE"]:
+        shutil.copy(path, folder)
+    return folder
 
 
 def notebook_pages(language: str) -> dict[str, Path]:

@@ -1,23 +1,58 @@
-"""The questions of the exercises, one module per lesson; found by their names."""
+"""The questions of the exercises, one module per set; found by their names."""
 
+import json
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 from masklens._language import translate as _
 from masklens_course.checks import Question
 
-# Named as the lessons, in their order; last those that need several.
-TOPICS = (
-    "padding",
-    "mask_generators",
-    "propagation",
-    "masks_by_hand",
-    "layers_that_change_masks",
-    "opting_in",
-    "layers_that_use_masks",
-    "all_together",
-)
+# Made from course.toml, as the solutions are from the exercises.
+_SETS = Path(__file__).parent / "sets.json"
+
+
+@cache
+def sets() -> dict[str, bool]:
+    """Lists the sets of exercises in the order of the lessons; last those that need all of them.
+
+    Returns:
+        For each set, such as `"01_padding"`, whether it needs all lessons.
+
+    Example:
+        >>> next(iter(sets()))
+        '01_padding'
+    """
+    listed = json.loads(_SETS.read_text(encoding="utf-8"))
+    return {name: kind == "of all lessons" for kind, names in listed.items() for name in names}
+
+
+def set_of(module: str) -> str:
+    """Finds the set that a module of questions belongs to: it has the same name, but no number.
+
+    Args:
+        module: The module's `__name__`.
+
+    Returns:
+        The set's name.
+
+    Raises:
+        LookupError: If there is no such set.
+
+    Example:
+        >>> set_of("masklens_course.questions.padding")
+        '01_padding'
+    """
+    topic = module.rpartition(".")[2]
+    for name in sets():
+        if _topic(name) == topic:
+            return name
+    raise LookupError(f"no set of exercises is called {topic!r}: run `make build`")
+
+
+def _topic(name: str) -> str:
+    return name.partition("_")[2]
 
 
 @cache
@@ -31,8 +66,8 @@ def all_questions() -> tuple[Question, ...]:
         >>> all_questions()[0].name
         'pad-by-hand'
     """
-    topics = (import_module(f"{__name__}.{topic}") for topic in TOPICS)
-    return tuple(question for topic in topics for question in topic.QUESTIONS)
+    modules = (import_module(f"{__name__}.{_topic(name)}") for name in sets())
+    return tuple(question for module in modules for question in module.QUESTIONS)
 
 
 def question(name: str) -> Question:

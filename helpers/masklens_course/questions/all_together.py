@@ -26,8 +26,9 @@ from masklens_course.checks import Condition, Mistake, Question
 from masklens_course.large_weights import large_weights
 from masklens_course.mistakes import wrong_shape
 from masklens_course.own_layers import error_picture
+from masklens_course.questions import set_of
 
-_LESSON = "99_all_together"
+_LESSON = set_of(__name__)
 
 # The first two reviews hold the same words in another order.
 _REVIEWS = np.array([[4, 7, 9, 2], [2, 9, 7, 4], [15, 3, 8, 1]])

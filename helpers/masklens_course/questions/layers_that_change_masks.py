@@ -29,8 +29,9 @@ from masklens_course.own_layers import (
     run,
     values_agree,
 )
+from masklens_course.questions import set_of
 
-_LESSON = "05_layers_that_change_masks"
+_LESSON = set_of(__name__)
 
 
 def _sequences(rows: list[str], first: float = 0.1) -> Masked:

@@ -14,8 +14,9 @@ from masklens_course.answer import call, numbers, same
 from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
 from masklens_course.mistakes import wrong_shape
+from masklens_course.questions import set_of
 
-_LESSON = "07_layers_that_use_masks"
+_LESSON = set_of(__name__)
 
 
 def _with_gradient(answer: Any, inputs: tuple[Array, ...], about: int) -> tuple[Array, Any]:

@@ -19,8 +19,9 @@ from masklens_course.mistakes import (
     mask_with_features,
     wrong_shape,
 )
+from masklens_course.questions import set_of
 
-_LESSON = "02_mask_generators"
+_LESSON = set_of(__name__)
 
 
 def _is_mask(mask: Any, right: NDArray[np.bool_]) -> bool:

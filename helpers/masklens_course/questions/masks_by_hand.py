@@ -14,8 +14,9 @@ from masklens_course.answer import call, numbers, same
 from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
 from masklens_course.mistakes import inverted_mask, mask_of_floats, wrong_shape
+from masklens_course.questions import set_of
 
-_LESSON = "04_masks_by_hand"
+_LESSON = set_of(__name__)
 
 _TIME = 6
 _LENGTHS = [3, 6, 1]

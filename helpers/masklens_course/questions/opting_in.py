@@ -33,8 +33,9 @@ from masklens_course.own_layers import (
     run,
     values_agree,
 )
+from masklens_course.questions import set_of
 
-_LESSON = "06_opting_in"
+_LESSON = set_of(__name__)
 
 
 def _changes() -> dict[str, Callable[[Any], Any]]:

@@ -12,8 +12,9 @@ from masklens_course.answer import call, numbers, same
 from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
 from masklens_course.mistakes import wrong_shape
+from masklens_course.questions import set_of
 
-_LESSON = "01_padding"
+_LESSON = set_of(__name__)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
 from masklens_course.large_weights import large_weights
 from masklens_course.mistakes import wrong_shape
+from masklens_course.questions import set_of
 
-_LESSON = "03_propagation"
+_LESSON = set_of(__name__)
 
 _REVIEWS = np.array([[4, 7, 9, 2, 0], [5, 3, 0, 0, 0], [8, 1, 6, 2, 4]])
 
