@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from authoring import build, course, exercise, layout
-from authoring.layout import COURSE, SOLUTIONS, AuthoringError
+from authoring.layout import COURSE, SOLUTIONS, SOURCE_LANGUAGE, AuthoringError
 
 _QUESTIONS = COURSE / "questions"
 
@@ -26,8 +26,13 @@ def files(root: Path) -> dict[Path, bytes]:
     if not (root / COURSE).exists():
         return {}
     known = course.read(root)
-    by_lesson = [lesson.exercises for lesson in known.lessons if lesson.exercises]
-    sets = {"of one lesson": by_lesson, "of all lessons": list(known.need_all_lessons)}
+    sets = {
+        name: {
+            "needs_all_lessons": name in known.need_all_lessons,
+            "questions": list(_answers(root, SOURCE_LANGUAGE, name)),
+        }
+        for name in known.sets
+    }
     contents = {root / _QUESTIONS / "sets.json": _json(sets)}
     return contents | {path(root, code): gathered(root, code) for code in known.codes}
 
@@ -39,17 +44,22 @@ def gathered(root: Path, language: str) -> bytes:
         root: the repository.
         language: the code of the language of the comments.
     """
-    code: dict[str, str] = {}
-    for source in layout.source_paths(root):
-        if SOLUTIONS in layout.editions(source):
-            with suppress(AuthoringError):  # it is named where the source itself is built
-                book, _ = build.unexecuted(root, source, language, SOLUTIONS, None)
-                answers = (cell for cell in book.cells if cell.id.endswith(exercise.ANSWER))
-                code |= {
-                    cell.metadata["masklens"]["question"]: exercise.unmarked(cell.source)
-                    for cell in answers
-                }
+    sets = course.read(root).sets
+    code = {name: code for one in sets for name, code in _answers(root, language, one).items()}
     return _json(dict(sorted(code.items())))
+
+
+def _answers(root: Path, language: str, exercises: str) -> dict[str, str]:
+    """The code of each answer cell of a set of exercises, by question, in order."""
+    with suppress(AuthoringError):  # it is named where the source itself is built
+        path = root / "content" / layout.EXERCISES / f"{exercises}.py"
+        book, _ = build.unexecuted(root, path, language, SOLUTIONS, None)
+        answers = (cell for cell in book.cells if cell.id.endswith(exercise.ANSWER))
+        return {
+            cell.metadata["masklens"]["question"]: exercise.unmarked(cell.source)
+            for cell in answers
+        }
+    return {}
 
 
 def write(root: Path) -> None:

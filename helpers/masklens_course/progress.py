@@ -1,14 +1,13 @@
 """A picture of what a learner has solved, tried, and still before them."""
 
-from itertools import groupby
+from collections.abc import Mapping
 from pathlib import Path
 
 from masklens._language import get_language, mark
 from masklens._language import translate as _
 from masklens.drawing.elements import Element, element, terminal_width
 from masklens.drawing.picture import Picture
-from masklens_course.checks import Question
-from masklens_course.questions import all_questions, sets
+from masklens_course.questions import ExerciseSet, asked, exercise_sets
 from masklens_course.solved import history
 
 _SHEET = Path(__file__).with_name("progress.css")
@@ -22,6 +21,9 @@ _WIDTH = 5  # columns of a terminal for the name of a lesson
 def progress() -> Picture:
     """Shows which exercises are solved, tried, and not yet begun, lesson by lesson.
 
+    Titles stand at the exercises of which a question was asked for in this session; at all of them
+    if none was.
+
     Returns:
         The picture. It is kept up by `check`, in a small file beside the notebooks.
 
@@ -30,31 +32,19 @@ def progress() -> Picture:
         'exercises solved'
     """
     states, note = history()
-    shown = [(question, states.get(question.name, "open")) for question in all_questions()]
-    solved = sum(state == "solved" for _question, state in shown)
-    caption = _("{solved} of {all} exercises solved").format(solved=solved, all=len(shown))
-    waiting = next((question for question, state in shown if state != "solved"), None)
-    lessons = [(name, list(rows)) for name, rows in groupby(shown, lambda row: _lesson(row[0]))]
-    more = []
-    if waiting:
-        following = _("Next: {lesson}, {title}")
-        more = [following.format(lesson=_lesson(waiting), title=_(waiting.title))]
-    return _picture(caption, lessons, [*more, *([note] if note else [])])
-
-
-def _lesson(question: Question) -> str:
-    return _("all") if sets()[question.lesson] else question.lesson[:2]
-
-
-def _picture(
-    caption: str, lessons: list[tuple[str, list[tuple[Question, str]]]], more: list[str]
-) -> Picture:
+    rows = [_Row(one, states, not asked or one.name in asked) for one in exercise_sets()]
+    every = [state for row in rows for _name, state in row.states]
+    caption = _("{solved} of {all} exercises solved").format(
+        solved=every.count("solved"), all=len(every)
+    )
+    more = [line for line in (_following(rows), note) if line]
     legend = " · ".join(f"{sign} {_(_WORDS[state])}" for state, sign in _SIGNS.items())
     head = element("small", legend, plain="")
+    plain = "\n".join(row.text for row in rows)
     figure = element(
         "figure",
         element("figcaption", caption, element("br", plain=""), head),
-        element("table", *(_row(name, rows) for name, rows in lessons), plain=_text(lessons)),
+        element("table", *(row.element for row in rows), plain=plain),
         *(element("p", line) for line in more),
         class_="masklens-progress",
         lang=get_language(),
@@ -62,17 +52,46 @@ def _picture(
     return Picture((figure,), (_SHEET,))
 
 
-def _row(name: str, rows: list[tuple[Question, str]]) -> Element:
-    items = (element("li", _sign(state), f" {_words(question)}") for question, state in rows)
-    return element("tr", element("th", name, scope="row"), element("td", element("ul", *items)))
+def _following(rows: list["_Row"]) -> str:
+    for row in rows:
+        for name, state in row.states:
+            if state != "solved":
+                if title := row.titles.get(name):
+                    return _("Next: {lesson}, {title}").format(lesson=row.lesson, title=title)
+                return _("Next: {lesson}").format(lesson=row.lesson)
+    return ""
 
 
-def _text(lessons: list[tuple[str, list[tuple[Question, str]]]]) -> str:
-    return "\n".join(
-        f"{_padded('' if place else name)} [{_SIGNS[state]}] {_words(question)}"
-        for name, rows in lessons
-        for place, (question, state) in enumerate(rows)
-    )
+class _Row:
+    """The exercises of one set, and what became of them."""
+
+    def __init__(self, one: ExerciseSet, states: Mapping[str, str], titled: bool) -> None:
+        self.lesson = _("all") if one.needs_all_lessons else one.name[:2]
+        self.states = [(name, states.get(name, "open")) for name in one.questions]
+        questions = one.load() if titled else ()
+        self.titles = {question.name: _(question.title) for question in questions}
+        self._minutes = {question.name: question.minutes for question in questions}
+
+    @property
+    def element(self) -> Element:
+        items = (element("li", _sign(state), self._words(name)) for name, state in self.states)
+        lesson = element("th", self.lesson, scope="row")
+        return element("tr", lesson, element("td", element("ul", *items)))
+
+    @property
+    def text(self) -> str:
+        lines = [f"[{_SIGNS[state]}]{self._words(name)}" for name, state in self.states]
+        # Without titles, the signs stand side by side.
+        lines = lines if self.titles else [" ".join(lines)]
+        first, rest = _padded(self.lesson), _padded("")
+        return "\n".join(f"{rest if at else first} {line}" for at, line in enumerate(lines))
+
+    def _words(self, name: str) -> str:
+        if name not in self.titles:
+            return ""
+        return " " + _("{title} ({minutes} min)").format(
+            title=self.titles[name], minutes=self._minutes[name]
+        )
 
 
 def _padded(name: str) -> str:
@@ -81,7 +100,3 @@ def _padded(name: str) -> str:
 
 def _sign(state: str) -> Element:
     return element("b", _SIGNS[state], class_=state, role="img", aria_label=_(_WORDS[state]))
-
-
-def _words(question: Question) -> str:
-    return _("{title} ({minutes} min)").format(title=_(question.title), minutes=question.minutes)

@@ -11,7 +11,7 @@ from authoring import contents, lists
 from authoring.__main__ import main
 from authoring.course import read
 from authoring.layout import AuthoringError
-from masklens_course.questions import sets
+from masklens_course.questions import exercise_sets
 
 ROOT = Path(__file__).parents[2]
 COURSE = read(ROOT)
@@ -152,8 +152,9 @@ def test_a_font_that_is_missing_is_named(course: Path) -> None:
 
 
 def test_the_library_has_the_sets_of_the_manifest_in_their_order() -> None:
-    assert list(sets()) == COURSE.sets
-    assert [name for name, needs_all in sets().items() if needs_all] == [*COURSE.need_all_lessons]
+    assert [one.name for one in exercise_sets()] == COURSE.sets
+    needing_all = [one.name for one in exercise_sets() if one.needs_all_lessons]
+    assert needing_all == [*COURSE.need_all_lessons]
 
 
 @pytest.mark.parametrize("language", COURSE.codes)
@@ -252,7 +253,7 @@ DRIFT = {
         "helpers/masklens_course/questions/mask.py: no exercises of course.toml are called NN_mask",
     ),
     "sets that the library knows": (
-        text("helpers/masklens_course/questions/sets.json", "[]\n}", '["09_all"]\n}'),
+        text("helpers/masklens_course/questions/sets.json", "{}\n", '{"09_all": {}}\n'),
         "helpers/masklens_course/questions/sets.json: not gathered from the exercises",
     ),
     "a placeholder for nothing": (

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 import masklens as ml
-from masklens_course import solved
+from masklens_course import questions, solved
 from masklens_course.questions import all_questions
 
 WORDS = {"en": ("solved", "tried", "not yet"), "ko": ("풀었음", "시도함", "아직")}
@@ -21,6 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MASKLENS_PROGRESS")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(solved, "_memory", {})
+    questions.asked.clear()
     return tmp_path
 
 
@@ -39,6 +40,20 @@ def test_what_was_solved_and_tried_is_shown() -> None:
     assert text.count("[✓]") == 1 and "[✓] Pad by hand" in text
     assert text.count("[~]") == 1 and "[~] Pad for a fast LSTM" in text
     assert text.endswith(f"Next: 01, {TITLES[1]}")
+
+
+def test_titles_stand_at_the_exercises_that_were_asked_for_and_signs_at_all() -> None:
+    ml.question("pad-by-hand")
+    picture = ml.progress()
+    first = [one for one in all_questions() if one.lesson.startswith("01")]
+    assert [one.title for one in all_questions() if one.title in picture.text] == [
+        one.title for one in first
+    ]
+    assert picture.text.count("[○]") == len(TITLES)
+    assert picture.html.count("<b class=open ") == len(TITLES)
+    for one in first:
+        solved.record(one.name, "right")
+    assert ml.progress().text.endswith("Next: 02")
 
 
 def test_when_all_is_solved_nothing_is_next() -> None:

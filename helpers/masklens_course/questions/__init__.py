@@ -1,6 +1,7 @@
 """The questions of the exercises, one module per set; found by their names."""
 
 import json
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -9,23 +10,54 @@ from pathlib import Path
 from masklens._language import translate as _
 from masklens_course.checks import Question
 
-# Made from course.toml, as the solutions are from the exercises.
+# Made from course.toml and the exercises, so that no module is imported before it is asked for.
 _SETS = Path(__file__).parent / "sets.json"
+
+asked: set[str] = set()
+"""The sets of which a question was asked for in this session."""
+
+
+@dataclass(frozen=True)
+class ExerciseSet:
+    """A set of exercises, which is one notebook.
+
+    Attributes:
+        name: Such as `"01_padding"`; the module of its questions has the same name, but no number.
+        questions: The names of its questions, in order.
+        needs_all_lessons: Whether it belongs to all lessons, not to the one of its number.
+    """
+
+    name: str
+    questions: tuple[str, ...]
+    needs_all_lessons: bool
+
+    @property
+    def topic(self) -> str:
+        """The name of its module."""
+        return self.name.partition("_")[2]
+
+    def load(self) -> tuple[Question, ...]:
+        """Imports its questions."""
+        module = import_module(f"{__name__}.{self.topic}")
+        return tuple(module.QUESTIONS)
 
 
 @cache
-def sets() -> dict[str, bool]:
+def exercise_sets() -> tuple[ExerciseSet, ...]:
     """Lists the sets of exercises in the order of the lessons; last those that need all of them.
 
     Returns:
-        For each set, such as `"01_padding"`, whether it needs all lessons.
+        The sets.
 
     Example:
-        >>> next(iter(sets()))
+        >>> exercise_sets()[0].name
         '01_padding'
     """
     listed = json.loads(_SETS.read_text(encoding="utf-8"))
-    return {name: kind == "of all lessons" for kind, names in listed.items() for name in names}
+    return tuple(
+        ExerciseSet(name, tuple(one["questions"]), one["needs_all_lessons"])
+        for name, one in listed.items()
+    )
 
 
 def set_of(module: str) -> str:
@@ -45,14 +77,10 @@ def set_of(module: str) -> str:
         '01_padding'
     """
     topic = module.rpartition(".")[2]
-    for name in sets():
-        if _topic(name) == topic:
-            return name
+    for one in exercise_sets():
+        if one.topic == topic:
+            return one.name
     raise LookupError(f"no set of exercises is called {topic!r}: run `make build`")
-
-
-def _topic(name: str) -> str:
-    return name.partition("_")[2]
 
 
 @cache
@@ -66,8 +94,7 @@ def all_questions() -> tuple[Question, ...]:
         >>> all_questions()[0].name
         'pad-by-hand'
     """
-    modules = (import_module(f"{__name__}.{_topic(name)}") for name in sets())
-    return tuple(question for module in modules for question in module.QUESTIONS)
+    return tuple(question for one in exercise_sets() for question in one.load())
 
 
 def question(name: str) -> Question:
@@ -87,9 +114,11 @@ def question(name: str) -> Question:
         >>> question("pad-by-hand").hint().text.splitlines()[0][:4]
         'Hint'
     """
-    named = {question.name: question for question in all_questions()}
-    if name in named:
-        return named[name]
-    near = get_close_matches(str(name), named, n=3, cutoff=0.5) or list(named)
+    for one in exercise_sets():
+        if name in one.questions:
+            asked.add(one.name)
+            return next(question for question in one.load() if question.name == name)
+    names = [name for one in exercise_sets() for name in one.questions]
+    near = get_close_matches(str(name), names, n=3, cutoff=0.5) or names
     message = _("There is no question {name!r}. The nearest names are: {near}.")
     raise ValueError(message.format(name=name, near=", ".join(map(repr, near))))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from masklens_course.questions import sets
+from masklens_course.questions import exercise_sets
 
 
 @dataclass(frozen=True)
@@ -22,5 +22,5 @@ class Answers:
 
 def all_answers() -> dict[str, Answers]:
     """The table: each question's name, and its answers."""
-    topics = [import_module(f"answers.{name.partition('_')[2]}") for name in sets()]
+    topics = [import_module(f"answers.{one.topic}") for one in exercise_sets()]
     return {name: answers for topic in topics for name, answers in topic.ANSWERS.items()}
