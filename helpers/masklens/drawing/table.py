@@ -105,7 +105,7 @@ def _legend(legend: Legend) -> tuple[str | Element, ...]:
 
 def _cell(cell: Cell) -> Element:
     """Each kind has a mark of its own: <s> strikes out, squares differ, <small> names padding."""
-    said, cross = cell.text, element("sup", "✕")
+    said, cross, differs = cell.text, element("sup", "✕"), _("differs")
     match cell.kind:
         case "token":
             return element("td", said, class_="t")
@@ -127,10 +127,10 @@ def _cell(cell: Cell) -> Element:
         case "token-wrong":
             return element("td", said, cross, class_="t d")
         case "true-wrong":
-            return element("td", "■✕", class_="y d", aria_label=f"True, {_('differs')}")
+            return element("td", "■✕", class_="y d", aria_label=f"True, {differs}")
         case "false-wrong":
             square = element("s", "□")
-            return element("td", square, "✕", class_="n d", aria_label=f"False, {_('differs')}")
+            return element("td", square, "✕", class_="n d", aria_label=f"False, {differs}")
 
 
 def numbered(rows: Iterable[Iterable[Cell]]) -> tuple[tuple[Cell, ...], ...]:
