@@ -108,7 +108,7 @@ hub-stop:  ## end the hub, its proxy and every student's server
 	@pkill -TERM -F "$${MASKLENS_CLASS_FOLDER:-/srv/masklens}/hub/hub.pid" -f jupyterhub_config.py \
 		|| echo "No hub is running."
 
-build: .venv/test  ## build what changed, and execute what its outputs come from; NAMES="01 exercises/02", ALL=1
+build: .venv/test  ## build pages, and notebooks whose content or library changed; NAMES="01 exercises/02", ALL=1
 	$(RUN) -m authoring build $(if $(ALL),--all) $(NAMES)
 
 check: .venv/test  ## compare notebooks and pages with their sources and translations

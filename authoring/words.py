@@ -61,12 +61,11 @@ def every(root: Path) -> Iterator[Words]:
     library, classroom = of_library(root), _marked(_python(root / CLASSROOM))
     interface = of_interface(root)
     for code in course.translations(root):
-        compiled = Path("locale") / code / "LC_MESSAGES"
         if len(library):
             po = layout.library_po_path(root, code)
             yield Words(po, code, library, po.with_suffix(".mo"), library)
         if len(interface):
-            mo = root / CLASSROOM / compiled / "classroom.mo"
+            mo = root / CLASSROOM / "locale" / code / "LC_MESSAGES" / "classroom.mo"
             yield Words(interface_path(root, code), code, interface, mo, classroom)
 
 
