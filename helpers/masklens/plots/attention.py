@@ -12,9 +12,9 @@ from masklens.drawing.picture import boolean_mask, check_tokens
 from masklens.plots.panels import (
     BLUE,
     GREY,
+    bundled_fonts,
     check_row,
     checked_axes,
-    hangul,
     label_steps,
     new_axes,
     refuse_symbolic,
@@ -103,7 +103,7 @@ def plot_attention(
         )
         for title, pads, orders in _panels(read is not None, causal)
     ]
-    with hangul():
+    with bundled_fonts():
         return _draw_panels(panels, tokens, key_tokens, axes)
 
 
