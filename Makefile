@@ -108,8 +108,8 @@ hub-stop:  ## end the hub, its proxy and every student's server
 	@pkill -TERM -F "$${MASKLENS_CLASS_FOLDER:-/srv/masklens}/hub/hub.pid" -f jupyterhub_config.py \
 		|| echo "No hub is running."
 
-build: .venv/test  ## build notebooks and pages, and execute what changed
-	$(RUN) -m authoring build
+build: .venv/test  ## build pages, and notebooks whose content or library changed; NAMES="01 exercises/02", ALL=1
+	$(RUN) -m authoring build $(if $(ALL),--all) $(NAMES)
 
 check: .venv/test  ## compare notebooks and pages with their sources and translations
 	$(RUN) -m authoring check

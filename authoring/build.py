@@ -11,7 +11,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import course, layout, notebook, pages, source, words
+from authoring import course, fingerprint, layout, notebook, pages, source, words
 from authoring.execute import CellError, execute
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, full_name, relative
 
@@ -108,7 +108,7 @@ def build(
 
 
 def build_notebook(root: Path, path: Path, language: str, edition: str, order: Order) -> str:
-    """Builds one notebook, executing it only if its code changed.
+    """Builds one notebook, executing it only if its code or what its outputs come from changed.
 
     Returns:
         A line that says which notebook it is, whether it was executed, and the seconds taken.
@@ -122,12 +122,13 @@ def build_notebook(root: Path, path: Path, language: str, edition: str, order: O
         raise AuthoringError(faults)
     target = layout.notebook_path(root, path, language, edition)
     old = notebook.read(root, target)
-    if old is not None and not order.all and _is_current(old, new):
+    if old is not None and not order.all and _is_current(root, language, old, new):
         _keep_outputs(old, new)
         done = "unchanged"
     else:
-        _execute(root, path, target, new)
+        used = _execute(root, path, target, new)
         new.metadata.update(notebook.metadata(new, language))
+        new.metadata["masklens"][fingerprint.KEY] = fingerprint.made_of(root, language, used)
         done = "executed"
     notebook.write(target, new)
     draft = f", {len(faults)} blocks still English" if faults else ""
@@ -211,8 +212,10 @@ def update(root: Path, paths: Sequence[Path], whole: bool = True, only: str = ""
     return lines
 
 
-def _is_current(old: NotebookNode, new: NotebookNode) -> bool:
-    """Whether the old notebook ran this very code, to its end and without complaint."""
+def _is_current(root: Path, language: str, old: NotebookNode, new: NotebookNode) -> bool:
+    """Whether the old notebook ran this very code with the library as it is, without complaint."""
+    if not fingerprint.is_current(root, language, old):
+        return False
     old_code, new_code = (
         [cell for cell in book.cells if cell.cell_type == "code"] for book in (old, new)
     )
@@ -232,14 +235,15 @@ def _keep_outputs(old: NotebookNode, new: NotebookNode) -> None:
         if cell.cell_type == "code":
             cell.outputs = ran[cell.id].outputs
             cell.execution_count = ran[cell.id].execution_count
+    new.metadata["masklens"][fingerprint.KEY] = old.metadata["masklens"][fingerprint.KEY]
     if "widgets" in old.metadata:
         new.metadata["widgets"] = old.metadata["widgets"]
 
 
-def _execute(root: Path, path: Path, target: Path, new: NotebookNode) -> None:
+def _execute(root: Path, path: Path, target: Path, new: NotebookNode) -> dict[str, list[str]]:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        execute(new, target.parent)
+        return execute(new, target.parent)
     except CellError as error:
         remedy = f"correct the cell in {relative(root, path)}; the old notebook was kept"
         raise AuthoringError(

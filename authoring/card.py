@@ -9,10 +9,11 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 
 import masklens
+from masklens.drawing.theme import BLUE
 
 _FONTS = Path(masklens.__file__).parent / "plots" / "fonts"
 _SIZE = (12, 6.3)  # inches at 100 dots each: the size that networks ask for
-_BLUE, _GREY, _INK = "#0072b2", "#8a9199", "#1f2328"
+_GREY, _INK = "#8a9199", "#1f2328"
 _LENGTHS = (3, 5, 6)
 _MOST_CHARACTERS = 17  # of a line
 
@@ -42,7 +43,7 @@ def draw(title: str, subtitle: str, path: Path, font: str | None = None) -> None
         for step in range(max(_LENGTHS)):
             corner = (770 + 58 * step, 190 - 58 * row)
             filled = step < length
-            colours = (_BLUE, _BLUE) if filled else ("white", _GREY)
+            colours = (BLUE, BLUE) if filled else ("white", _GREY)
             square = Rectangle(corner, 46, 46, facecolor=colours[0], edgecolor=colours[1], lw=2)
             axes.add_patch(square)
             if not filled:

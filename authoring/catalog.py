@@ -22,7 +22,7 @@ from authoring.layout import AuthoringError, Fault, relative
 
 # What to do about each state that a translation may be in.
 REMEDIES = {
-    "missing": "run `python -m authoring update`, then translate it",
+    "missing": "run `make catalogs`, then translate it",
     "fuzzy": "compare it with the new English, then remove the fuzzy flag",
     "obsolete": "use what is worth keeping of it, then delete the entry",
 }

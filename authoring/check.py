@@ -17,6 +17,7 @@ from authoring import (
     blocks,
     build,
     course,
+    fingerprint,
     korean,
     layout,
     lists,
@@ -30,7 +31,6 @@ from authoring import (
 from authoring import catalog as translations
 from authoring.cells import Source
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
-from masklens.explorers.explorer import front_end
 
 MAX_CODE_LINES = 12
 MAX_SPACING_FAULTS = 0.5  # per 1,000 Hangul syllables
@@ -44,9 +44,8 @@ _MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|tmp|work|(?:home|Users)/[\w.-]+)
 _EDITIONS = "|".join(edition for editions in layout.BUILT_TO.values() for edition in editions)
 _ENGLISH_NOTEBOOK = re.compile(rf"(\.\./(?:{_EDITIONS})/){SOURCE_LANGUAGE}(/[^/?#]+\.ipynb)")
 _VISIBLE_EMPHASIS = re.compile(r"\*\*|(?<=\S)\*(?=[가-힣])")
-_BUILD = "run `python -m authoring build`"
-_REBUILD = "edit content/, not the notebook, and run `python -m authoring build`"
-_REBUILD_ALL = "run `python -m authoring build --all`"
+_BUILD = "run `make build`"
+_EDIT = "edit content/, not the notebook, and run `make build`"
 _LISTED_BY_HAND = re.compile(r"(?m)^.* <((?:lessons|exercises|solutions)/\w+)>$")
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -187,8 +186,10 @@ def _obsolete(root: Path, path: Path, language: str) -> Iterator[Fault]:
 def differs_from_source(page: Page) -> Iterator[Fault]:
     """A notebook that was edited, or whose source was, without a build."""
     kept = {key: value for key, value in page.book.metadata.items() if key != "widgets"}
+    ours = {key: value for key, value in kept.get("masklens", {}).items() if key != fingerprint.KEY}
+    kept["masklens"] = ours
     if kept != page.fresh.metadata:
-        yield page.fault("", "the notebook's metadata differ from its source", _REBUILD)
+        yield page.fault("", "the notebook's metadata differ from its source", _EDIT)
     ids = [cell.get("id", "") for cell in page.book.cells]
     wanted_ids = [cell.id for cell in page.fresh.cells]
     for cell_id in dict.fromkeys([*wanted_ids, *ids]):
@@ -196,14 +197,14 @@ def differs_from_source(page: Page) -> Iterator[Fault]:
             wrong = (
                 "the cell is in the source only" if cell_id in wanted_ids else "not in the source"
             )
-            yield page.fault(cell_id, wrong, _REBUILD)
+            yield page.fault(cell_id, wrong, _EDIT)
     if sorted(ids) == sorted(wanted_ids) and ids != wanted_ids:
-        yield page.fault("", "the cells stand in another order than in the source", _REBUILD)
+        yield page.fault("", "the cells stand in another order than in the source", _EDIT)
     wanted = {cell.id: cell for cell in page.fresh.cells}
     for cell in page.book.cells:
         fresh = wanted.get(cell.get("id"))
         if fresh and any(cell[key] != fresh[key] for key in ("cell_type", "source", "metadata")):
-            yield page.fault(cell.id, "the cell differs from its source", _REBUILD)
+            yield page.fault(cell.id, "the cell differs from its source", _EDIT)
 
 
 def different_code(page: Page) -> Iterator[Fault]:
@@ -223,7 +224,7 @@ def different_cells(page: Page) -> Iterator[Fault]:
         if ids != english:
             first = next((i for i, e in zip(ids, english, strict=False) if i != e), "")
             wrong = f"the cell ids differ from the {SOURCE_LANGUAGE} notebook's"
-            yield page.fault(str(first), wrong, _REBUILD)
+            yield page.fault(str(first), wrong, _EDIT)
 
 
 def different_prose(page: Page) -> Iterator[Fault]:
@@ -302,7 +303,7 @@ def faulty_outputs(page: Page) -> Iterator[Fault]:
     """A cell that was not executed, or whose saved output no learner should meet."""
     for cell in page.cells("code"):
         if cell.source and cell.execution_count is None:
-            yield page.fault(cell.get("id", ""), "the cell was not executed", "build with --all")
+            yield page.fault(cell.get("id", ""), "the cell was not executed", _BUILD)
         for output in cell.outputs:
             if output.output_type == "error":
                 wrong = f"a saved error: {output.ename}: {output.evalue}"
@@ -322,19 +323,13 @@ def unsaved_widgets(page: Page) -> Iterator[Fault]:
     for model_id, cell_id in _shown_widgets(page).items():
         if model_id not in states:
             wrong = f"the state of the widget {model_id} was not saved"
-            yield page.fault(cell_id, wrong, _REBUILD_ALL)
+            yield page.fault(cell_id, wrong, "run `make build ALL=1`")
 
 
-def stale_explorers(page: Page) -> Iterator[Fault]:
-    """An explorer saved with another front end than the library has now."""
-    shown = _shown_widgets(page)
-    for model_id, state in _saved_widgets(page).items():
-        if not str(state.get("_anywidget_id")).startswith("masklens."):
-            continue
-        for key, current in zip(("_esm", "_css"), front_end(), strict=True):
-            if state.get(key) != current:
-                wrong = f"the saved explorer's {key} is not the library's"
-                yield page.fault(shown.get(model_id, ""), wrong, _REBUILD_ALL)
+def stale_outputs(page: Page) -> Iterator[Fault]:
+    """Outputs of a library that has changed since."""
+    if not fingerprint.is_current(page.root, page.language, page.book):
+        yield page.fault("", "the library that made its outputs has changed", _BUILD)
 
 
 def dead_links(page: Page) -> Iterator[Fault]:
@@ -407,7 +402,7 @@ def stale_solutions(root: Path) -> Iterator[Fault]:
     for path, content in solutions.files(root).items():
         if not path.exists() or path.read_bytes() != content:
             wrong = "not gathered from the exercises as they are"
-            yield Fault(relative(root, path), "", wrong, "run `python -m authoring build`")
+            yield Fault(relative(root, path), "", wrong, _BUILD)
 
 
 def incomplete_index(root: Path) -> Iterator[Fault]:
@@ -450,7 +445,7 @@ PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
     bad_spacing,
     faulty_outputs,
     unsaved_widgets,
-    stale_explorers,
+    stale_outputs,
     dead_links,
 )
 MARKDOWN_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (

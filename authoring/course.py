@@ -282,7 +282,7 @@ def _wrong_folders(root: Path, course: Course) -> Iterator[Fault]:
         folder = root / "content" / language.code
         if language.code != SOURCE_LANGUAGE and not any(folder.rglob("*.po")):
             wrong = f"no PO file in content/{language.code}"
-            remedy = "make them: python -m authoring update"
+            remedy = "make them: make catalogs"
             yield _fault(f"languages.{language.code}", wrong, remedy)
         has_fonts = (root / FONTS).exists()
         if language.font and has_fonts and not (root / FONTS / language.font).exists():

@@ -13,9 +13,10 @@ EXERCISES, SOLUTIONS, PAGES = "exercises", "solutions", "pages"
 # Each folder of content/ that holds English sources, and its editions: the folders that every
 # source in it is built to, once a language.
 BUILT_TO = {"lessons": ("notebooks",), EXERCISES: (EXERCISES, SOLUTIONS), PAGES: (PAGES,)}
-LIBRARY, COURSE = Path("helpers/masklens"), Path("helpers/masklens_course")
+HELPERS = Path("helpers")
+LIBRARY, COURSE = HELPERS / "masklens", HELPERS / "masklens_course"
 # Whose words the catalogue of the library holds.
-PACKAGES = (LIBRARY, COURSE, Path("helpers/masklens_kernel"))
+PACKAGES = (LIBRARY, COURSE, HELPERS / "masklens_kernel")
 _BUILT = {".py": ".ipynb", ".md": ".md"}
 
 
@@ -90,6 +91,11 @@ def editions(source: Path) -> tuple[str, ...]:
 def po_path(root: Path, source: Path, language: str) -> Path:
     """Where the translation of a source stands: content/ko/lessons/NAME.po."""
     return root / "content" / language / source.parent.name / f"{source.stem}.po"
+
+
+def library_po_path(root: Path, language: str) -> Path:
+    """Where the translation of what the library says stands."""
+    return root / LIBRARY / "locale" / language / "LC_MESSAGES" / "masklens.po"
 
 
 def notebook_path(root: Path, source: Path, language: str, edition: str) -> Path:

@@ -143,7 +143,7 @@ def _unfit(root: Path) -> Iterator[Fault]:
                 target = layout.notebook_path(root, path, language, edition)
                 book = notebook.read(root, target)
                 if book is None:
-                    remedy = "run `python -m authoring build`"
+                    remedy = "run `make build`"
                     yield Fault(relative(root, target), "", "not built: no counterpart", remedy)
                     continue
                 page = check.Page(root, origin, language, edition, book, book, None)

@@ -17,7 +17,7 @@ from babel.messages.extract import extract_from_file
 
 from authoring import catalog as translations
 from authoring import course, layout
-from authoring.layout import LIBRARY, PACKAGES
+from authoring.layout import PACKAGES
 
 CLASSROOM = Path("classroom")
 # What Sphinx and its theme say; not every language of ours is one of theirs.
@@ -61,12 +61,11 @@ def every(root: Path) -> Iterator[Words]:
     library, classroom = of_library(root), _marked(_python(root / CLASSROOM))
     interface = of_interface(root)
     for code in course.translations(root):
-        compiled = Path("locale") / code / "LC_MESSAGES"
         if len(library):
-            mo = root / LIBRARY / compiled / "masklens.mo"
-            yield Words(mo.with_suffix(".po"), code, library, mo, library)
+            po = layout.library_po_path(root, code)
+            yield Words(po, code, library, po.with_suffix(".mo"), library)
         if len(interface):
-            mo = root / CLASSROOM / compiled / "classroom.mo"
+            mo = root / CLASSROOM / "locale" / code / "LC_MESSAGES" / "classroom.mo"
             yield Words(interface_path(root, code), code, interface, mo, classroom)
 
 

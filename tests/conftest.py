@@ -107,6 +107,7 @@ def set_language(code):
 
 
 def label():
+    Path(__file__).with_name("label.css").read_text()
     return _state["_"](_("mask"))
 
 
@@ -156,6 +157,7 @@ def write_course(root: Path) -> None:
         "content/glossary.csv": (content / "glossary.csv").read_text(encoding="utf-8"),
         "helpers/masklens/__init__.py": LIBRARY,
         "helpers/masklens_course/__init__.py": "",
+        "helpers/masklens/label.css": "p{margin:0}",
         "helpers/masklens/locale/ko/LC_MESSAGES/masklens.po": po_text({("", "mask"): "마스크"}),
     }
     for name, text in files.items():

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from masklens._language import translate as _
 from masklens.drawing.picture import Picture, picture_of
-from masklens.drawing.table import Cell, Kind, Table, numbered
+from masklens.drawing.table import Cell, Kind, Table, numbered, table_element
 
 _MOST_ROWS, _MOST_STEPS = 8, 16
 
@@ -45,7 +45,7 @@ def beside(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
     tables = [_table(ours, wrong, _("yours (✕ differs)") if wrong.any() else _("yours"))]
     if reveal:
         tables.append(_table(theirs, np.zeros(theirs.shape, bool), _("right answer")))
-    return picture_of(*tables)
+    return picture_of(*map(table_element, tables))
 
 
 def _drawable(array: NDArray[Any]) -> bool:

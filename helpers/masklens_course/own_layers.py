@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from masklens._keras import attach_mask, attached_mask
 from masklens._language import mark
+from masklens.drawing.elements import element
 from masklens.drawing.picture import Picture
 from masklens_course.answer import (
     DiagnosedError,
@@ -273,8 +273,8 @@ def error_picture(raised: Raised) -> Picture:
         >>> error_picture(Raised(ValueError("no mask")))
         ValueError: no mask
     """
-    text = "\n".join([*learner_lines(raised.error), short_message(raised.error)])
-    return Picture(f"<pre tabindex=0>{escape(text)}</pre>", text)
+    lines = "\n".join([*learner_lines(raised.error), short_message(raised.error)])
+    return Picture((element("pre", lines, tabindex=0),))
 
 
 def _tensor(given: Masked) -> Any:

@@ -1,14 +1,12 @@
 """A picture of what a learner has solved, tried, and still before them."""
 
-from html import escape
 from itertools import groupby
 from pathlib import Path
 
 from masklens._language import get_language, mark
 from masklens._language import translate as _
+from masklens.drawing.elements import Element, element, terminal_width
 from masklens.drawing.picture import Picture
-from masklens.drawing.table import terminal_width
-from masklens.drawing.theme import style_sheet
 from masklens_course.checks import Question
 from masklens_course.questions import all_questions, sets
 from masklens_course.solved import history
@@ -51,34 +49,39 @@ def _lesson(question: Question) -> str:
 def _picture(
     caption: str, lessons: list[tuple[str, list[tuple[Question, str]]]], more: list[str]
 ) -> Picture:
-    body = ""
-    for name, rows in lessons:
-        items = "".join(_item(*row) for row in rows)
-        body += f"<tr><th scope=row>{name}</th><td><ul>{items}</ul></td></tr>"
-    last = "".join(f"<p>{escape(line)}</p>" for line in more)
     legend = " · ".join(f"{sign} {_(_WORDS[state])}" for state, sign in _SIGNS.items())
-    html = (
-        f"<style>{style_sheet(_SHEET)}</style>"
-        f"<figure class=masklens-progress lang={get_language()}>"
-        f"<figcaption>{caption}<br><small>{legend}</small></figcaption>"
-        f"<table>{body}</table>{last}</figure>"
+    head = element("small", legend, plain="")
+    figure = element(
+        "figure",
+        element("figcaption", caption, element("br", plain=""), head),
+        element("table", *(_row(name, rows) for name, rows in lessons), plain=_text(lessons)),
+        *(element("p", line) for line in more),
+        class_="masklens-progress",
+        lang=get_language(),
     )
-    lines = [
-        f"{_padded(name if first else '')} [{_SIGNS[state]}] {_text(question)}"
+    return Picture((figure,), (_SHEET,))
+
+
+def _row(name: str, rows: list[tuple[Question, str]]) -> Element:
+    items = (element("li", _sign(state), f" {_words(question)}") for question, state in rows)
+    return element("tr", element("th", name, scope="row"), element("td", element("ul", *items)))
+
+
+def _text(lessons: list[tuple[str, list[tuple[Question, str]]]]) -> str:
+    return "\n".join(
+        f"{_padded('' if place else name)} [{_SIGNS[state]}] {_words(question)}"
         for name, rows in lessons
-        for first, (question, state) in zip([True] + [False] * len(rows), rows, strict=False)
-    ]
-    return Picture(html, "\n".join([caption, *lines, *more]))
+        for place, (question, state) in enumerate(rows)
+    )
 
 
 def _padded(name: str) -> str:
     return name + " " * (_WIDTH - terminal_width(name))
 
 
-def _item(question: Question, state: str) -> str:
-    sign = f"<b class={state} role=img aria-label='{_(_WORDS[state])}'>{_SIGNS[state]}</b>"
-    return f"<li>{sign} {escape(_text(question))}</li>"
+def _sign(state: str) -> Element:
+    return element("b", _SIGNS[state], class_=state, role="img", aria_label=_(_WORDS[state]))
 
 
-def _text(question: Question) -> str:
+def _words(question: Question) -> str:
     return _("{title} ({minutes} min)").format(title=_(question.title), minutes=question.minutes)

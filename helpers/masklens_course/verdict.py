@@ -1,15 +1,13 @@
 """What a check says about an answer, as a picture and as text."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
 from masklens._language import get_language, mark
 from masklens._language import translate as _
+from masklens.drawing.elements import Element, element, with_code
 from masklens.drawing.picture import Picture
-from masklens.drawing.theme import style_sheet
 
 _SHEET = Path(__file__).with_name("verdict.css")
 
@@ -57,11 +55,7 @@ class Verdict:
 
     def __repr__(self) -> str:
         """The verdict as text."""
-        parts = [f"{_SIGNS[self.kind]} {_(_WORDS[self.kind])} · {self.title}", self.sentence]
-        if self.picture:
-            parts.append(self.picture.text)
-        parts += [*self.lines, *self._printed(str), self.note, self._help(str)]
-        return "\n".join(part for part in parts if part)
+        return self._picture.text
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
@@ -73,37 +67,33 @@ class Verdict:
     @property
     def html(self) -> str:
         """The verdict for a browser; readable also where style sheets are stripped."""
-        style = f"<style>{style_sheet(_SHEET)}</style>"
-        head = f"<b>{_SIGNS[self.kind]} {_(_WORDS[self.kind])}</b> · {escape(self.title)}"
-        parts = [f"<p>{head}</p>", f"<p>{_with_code(self.sentence)}</p>"]
+        return self._picture.html
+
+    @property
+    def _picture(self) -> Picture:
+        head = element("b", f"{_SIGNS[self.kind]} {_(_WORDS[self.kind])}")
+        parts: list[str | Element] = [
+            element("p", head, f" · {self.title}"),
+            element("p", *with_code(self.sentence)),
+        ]
         if self.lines:
-            lines = "\n".join(map(escape, self.lines))
-            parts.append(f"<pre tabindex=0>{lines}</pre>")
+            parts.append(element("pre", "\n".join(self.lines), tabindex=0))
         if self.picture:
-            parts.append(self.picture.html)
-        parts += self._printed(lambda text: f"<pre tabindex=0>{escape(text)}</pre>")
+            parts += self.picture.nodes
+        if self.printed:
+            parts.append(element("p", _("Your code printed:")))
+            parts.append(element("pre", self.printed.rstrip(), tabindex=0))
         if self.note:
-            parts.append(f"<p><small>{escape(self.note)}</small></p>")
-        if help_line := self._help(_with_code):
-            parts.append(f"<p><small>{help_line}</small></p>")
-        body = "".join(parts)
-        return (
-            f'{style}<div class="masklens-verdict {self.kind}" lang={get_language()}>{body}</div>'
-        )
-
-    def _printed(self, show: Callable[[str], str]) -> list[str]:
-        return [_("Your code printed:"), show(self.printed.rstrip())] if self.printed else []
-
-    def _help(self, show: Callable[[str], str]) -> str:
-        if self.kind == "right":
-            return ""
-        return show(_("`q.hint()` gives a hint, `q.solution()` shows the answer."))
+            parts.append(element("p", element("small", self.note)))
+        if self.kind != "right":
+            help_line = _("`q.hint()` gives a hint, `q.solution()` shows the answer.")
+            parts.append(element("p", element("small", *with_code(help_line))))
+        return _box(self.kind, *parts, sheets=self.picture.sheets if self.picture else ())
 
 
-def _with_code(text: str) -> str:
-    """Writes what stands between backquotes as code."""
-    parts = escape(text, quote=False).split("`")
-    return "".join(f"<code>{p}</code>" if n % 2 else p for n, p in enumerate(parts))
+def _box(kind: str, *parts: str | Element, sheets: tuple[Path, ...] = ()) -> Picture:
+    name = f"masklens-verdict {kind}".rstrip()
+    return Picture((element("div", *parts, class_=name, lang=get_language()),), (_SHEET, *sheets))
 
 
 def note(title: str, text: str, code: str = "") -> Picture:
@@ -122,9 +112,5 @@ def note(title: str, text: str, code: str = "") -> Picture:
         Hint 1 of 2
         Look at `mask`.
     """
-    block = f"<pre tabindex=0><code>{escape(code)}</code></pre>" if code else ""
-    html = (
-        f"<style>{style_sheet(_SHEET)}</style><div class=masklens-verdict lang={get_language()}>"
-        f"<p><b>{escape(title)}</b></p>{block}<p>{_with_code(text)}</p></div>"
-    )
-    return Picture(html, "\n".join(part for part in (title, code, text) if part))
+    block = [element("pre", element("code", code), tabindex=0)] if code else []
+    return _box("", element("p", element("b", title)), *block, element("p", *with_code(text)))

@@ -8,7 +8,6 @@ import nbformat
 import pytest
 
 from authoring.__main__ import main
-from masklens.explorers.explorer import front_end
 
 SOURCE = "content/lessons/01_mask.py"
 PO = "content/ko/lessons/01_mask.po"
@@ -17,6 +16,7 @@ KOREAN_PAGE = "pages/ko/begin.md"
 ENGLISH = "notebooks/en/01_mask.ipynb"
 KOREAN = "notebooks/ko/01_mask.ipynb"
 LIBRARY = "helpers/masklens/__init__.py"
+STYLE = "helpers/masklens/label.css"
 STRINGS = "helpers/masklens/locale/ko/LC_MESSAGES/masklens"
 
 Plant = Callable[[Path], None]
@@ -49,18 +49,14 @@ def output(**values: object) -> Plant:
     return cell(KOREAN, "mask", outputs=[values])
 
 
-def explorer(
-    *, saved: bool = True, made_by: str = "masklens.explorers.explorer", **changes: str
-) -> Plant:
-    """Makes an explorer the one output of a cell, saved as a build does it but for the changes."""
+def explorer(*, saved: bool = True) -> Plant:
+    """Makes an explorer the one output of a cell, saved as a build does it if told so."""
     view = {"version_major": 2, "version_minor": 0, "model_id": "5eed"}
     data = {"application/vnd.jupyter.widget-view+json": view, "text/plain": "Explorer()"}
 
     def plant(root: Path) -> None:
         output(output_type="display_data", metadata={}, data=data)(root)
-        module, sheet = front_end()
-        state = {"_anywidget_id": f"{made_by}.Explorer", "_esm": module, "_css": sheet} | changes
-        model = {"model_module": "anywidget", "model_name": "AnyModel", "state": state}
+        model = {"model_module": "anywidget", "model_name": "AnyModel", "state": {}}
         models = {"5eed": model} if saved else {}
         widgets = {"version_major": 2, "version_minor": 0, "state": models}
         notebook = nbformat.read(root / KOREAN, as_version=4)
@@ -241,17 +237,17 @@ FAULTS = {
         output(output_type="stream", name="stdout", text="C:\\Users\\ada"),
         rf"{KOREAN}: mask: a path of one machine in the output: C:\\Users",
     ),
-    "another module": (
-        explorer(_esm="export default {}"),
-        f"{KOREAN}: mask: the saved explorer's _esm is not the library's: run .*build --all",
+    "the library's code": (
+        text(LIBRARY, "fallback=True", "fallback=False"),
+        f"{ENGLISH}: the library that made its outputs has changed: run `make build`",
     ),
-    "another style sheet": (
-        explorer(_css=""),
-        f"{KOREAN}: mask: the saved explorer's _css is not the library's: run .*build --all",
+    "the library's style": (
+        text(STYLE, "margin:0", "margin:1px"),
+        f"{KOREAN}: the library that made its outputs has changed: run `make build`",
     ),
     "explorer not saved": (
         explorer(saved=False),
-        f"{KOREAN}: mask: the state of the widget 5eed was not saved: run .*build --all",
+        f"{KOREAN}: mask: the state of the widget 5eed was not saved: run `make build ALL=1`",
     ),
     "no widget saved": (
         output(
@@ -259,7 +255,7 @@ FAULTS = {
             metadata={},
             data={"application/vnd.jupyter.widget-view+json": {"model_id": "5eed"}},
         ),
-        f"{KOREAN}: mask: the state of the widget 5eed was not saved: run .*build --all",
+        f"{KOREAN}: mask: the state of the widget 5eed was not saved: run `make build ALL=1`",
     ),
     "dead link": (
         removed(ENGLISH),
@@ -311,7 +307,7 @@ def test_a_planted_fault_is_named_with_its_place(
         output(output_type="stream", name="stdout", text="https://keras.io/tmp/a and x/work/b"),
         text(SOURCE, "print(ml.label(), mask)", "print(ml.label(), mask)\n" + "# 1\n\n" * 9),
         explorer(),
-        explorer(made_by="another_package", _esm="export default {}", _css=""),
+        text(LIBRARY, '"""A library that', '# Its words are few.\n"""The library that'),
     ],
     ids=[
         "a word that holds a banned one",
@@ -319,7 +315,7 @@ def test_a_planted_fault_is_named_with_its_place(
         "an address",
         "comments do not count",
         "an explorer",
-        "another package's widget",
+        "a comment and a docstring of the library",
     ],
 )
 def test_what_looks_like_a_fault_is_none(

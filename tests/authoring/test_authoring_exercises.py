@@ -554,7 +554,7 @@ def test_stale_solutions_of_the_library_are_named(
 ) -> None:
     edit(course / KOREAN_SOLUTIONS, "return sum", "return len")
     assert main(["check", "--root", str(course)]) == 1
-    fault = f"{KOREAN_SOLUTIONS}: not gathered from the exercises as they are: run `python -m"
+    fault = f"{KOREAN_SOLUTIONS}: not gathered from the exercises as they are: run `make build`"
     assert capsys.readouterr().err.startswith(fault)
     (course / KOREAN_SOLUTIONS).unlink()
     assert main(["check", "--root", str(course)]) == 1

@@ -11,6 +11,7 @@ import pytest
 import sphinx
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
+from conftest import po_text
 
 from authoring import catalog, words
 from authoring.__main__ import main
@@ -98,8 +99,8 @@ def test_a_word_without_a_translation_is_named_and_then_translated(
     assert "content/ko/interface.po: missing translation of 'Find a mask'" in said
     assert main(["update", "--root", str(course)]) == 0
     po = words.interface_path(course, "ko")
-    text = po.read_text(encoding="utf-8")
-    po.write_text(text.replace('mask"\nmsgstr ""', 'mask"\nmsgstr "마스크 찾기"'), encoding="utf-8")
+    assert 'msgid "Find a mask"\nmsgstr ""' in po.read_text(encoding="utf-8")
+    po.write_text(po_text({("", "Find a mask"): "마스크 찾기"}), encoding="utf-8")
     assert main(["build", "--root", str(course)]) == 0
     assert main(["check", "--root", str(course)]) == 0
     assert words.speaker(course, "ko")("Find a mask") == "마스크 찾기"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import masklens as ml
+from masklens.drawing.elements import html
 
 SENTENCES = [
     ["Hello", "world", "!"],
@@ -195,8 +196,8 @@ def test_korean_pictures_speak_korean() -> None:
 def test_the_picture_without_its_style_sheet_is_the_rest_of_it() -> None:
     for picture in (ml.show([[True]], caption="</style>"), ml.show(ml.pad([[5], [6, 7]]))):
         (sheet,) = re.findall("<style>.*?</style>", picture.html)
-        assert picture.html == sheet + picture.without_style
-        assert picture.without_style.startswith("<div class=masklens ")
+        assert picture.html == sheet + html(*picture.nodes)
+        assert html(*picture.nodes).startswith("<div class=masklens ")
 
 
 WRONG: list[tuple[str, Any, dict[str, Any], type[Exception], str, str]] = [

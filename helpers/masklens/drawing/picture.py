@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from masklens._keras import mask_of
 from masklens._language import get_language
 from masklens._language import translate as _
-from masklens.drawing.strip import MOST_ROWS, html_strip, reduce_mask, summary
-from masklens.drawing.table import Cell, Legend, Table, html_table, numbered, text_table
-from masklens.drawing.theme import PICTURE, style_sheet
+from masklens.drawing.elements import Element, element, html, text
+from masklens.drawing.strip import strip_element
+from masklens.drawing.table import Cell, Legend, Table, numbered, table_element
+from masklens.drawing.theme import PICTURE, style
 from masklens.padding import PaddedBatch
 from masklens.tracing.calls import Mask
 
@@ -25,17 +27,25 @@ class Picture:
     """A picture that a notebook shows as HTML, and a terminal as text. It holds no script.
 
     Attributes:
+        nodes: What it is made of.
+        sheets: The style sheets that it needs.
         html: The picture for a browser; readable also where style sheets are stripped.
         text: The same picture for a terminal.
     """
 
-    html: str
-    text: str
+    nodes: tuple[str | Element, ...]
+    sheets: tuple[Path, ...] = ()
 
-    @property
-    def without_style(self) -> str:
-        """The picture for a page that has the style sheets already, as an explorer's has."""
-        return self.html.rpartition("</style>")[2]
+    @cached_property
+    def html(self) -> str:
+        """The picture for a browser; readable also where style sheets are stripped."""
+        sheet = f"<style>{style(*self.sheets)}</style>" if self.sheets else ""
+        return sheet + html(*self.nodes)
+
+    @cached_property
+    def text(self) -> str:
+        """The same picture for a terminal."""
+        return text(*self.nodes)
 
     def _repr_html_(self) -> str:
         return self.html
@@ -141,8 +151,8 @@ def _show_mask(
         shape=mask.shape, true=int(mask.sum()), all=mask.size
     )
     if mask.size > MOST_SQUARES:
-        return picture_of(mask_strip(mask, caption))
-    return picture_of(mask_table(mask, tokens, caption))
+        return picture_of(strip_element(mask, caption))
+    return picture_of(table_element(mask_table(mask, tokens, caption)))
 
 
 def _show_batch(
@@ -161,11 +171,12 @@ def _show_batch(
             )
         )
     if batch.origin.size > MOST_SQUARES:
-        return picture_of(mask_strip(batch.mask if mask is None else mask, caption or batch.call))
-    table = batch_table(batch, tokens, caption)
-    return (
-        picture_of(table) if mask is None else picture_of(table, mask_table(mask, None, _("mask")))
-    )
+        shown = batch.mask if mask is None else mask
+        return picture_of(strip_element(shown, caption or batch.call))
+    tables = [batch_table(batch, tokens, caption)]
+    if mask is not None:
+        tables.append(mask_table(mask, None, _("mask")))
+    return picture_of(*map(table_element, tables))
 
 
 def batch_table(
@@ -185,7 +196,8 @@ def batch_table(
 
     Example:
         >>> from masklens.padding import pad
-        >>> print(text_table(batch_table(pad([[7, 8], [9]], padding="post"), caption="batch")))
+        >>> batch = pad([[7, 8], [9]], padding="post")
+        >>> picture_of(table_element(batch_table(batch, caption="batch")))
         batch
            0    1
         0  7    8
@@ -223,7 +235,7 @@ def mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: s
         The table, with a legend.
 
     Example:
-        >>> print(text_table(mask_table(np.array([[True, False]]), None, "mask")))
+        >>> picture_of(table_element(mask_table(np.array([[True, False]]), None, "mask")))
         mask
            0  1
         0  ■  □
@@ -247,65 +259,35 @@ def mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: s
     return Table(caption, head, numbered(rows), legend=legend)
 
 
-def mask_strip(mask: Mask, caption: str, rows: int = MOST_ROWS) -> tuple[str, str]:
-    """Draws a mask of many timesteps as a strip.
+def picture_of(*figures: Element) -> Picture:
+    """Puts figures into one picture.
 
     Args:
-        mask: (batch, time) booleans.
-        caption: The words above the strip.
-        rows: How many rows of squares there may be.
+        figures: Tables and strips.
 
     Returns:
-        The strip as HTML, and its numbers as text.
+        The picture, its figures side by side where there is room.
 
     Example:
-        >>> print(mask_strip(np.array([[True, False]]), "mask")[1])
-        mask
-        True timesteps per sequence: 1 at least, 1 at most, 1.0 on average.
-    """
-    strip = reduce_mask(mask, rows)
-    text = f"{caption}\n{summary(mask, strip)}"
-    return html_strip(strip, mask, escape(caption, quote=False)), text
-
-
-def picture_of(*parts: Table | tuple[str, str]) -> Picture:
-    """Puts tables, and what was drawn as HTML and text, into one picture.
-
-    Args:
-        parts: Tables, or pairs of HTML and text.
-
-    Returns:
-        The picture, its parts side by side where there is room.
-
-    Example:
-        >>> picture_of(Table("ids", ("0",), ((Cell("token", "71"),),)))
+        >>> picture_of(table_element(Table("ids", ("0",), ((Cell("token", "71"),),))))
         ids
          0
         71
     """
-    drawn = [(html_table(p), text_table(p)) if isinstance(p, Table) else p for p in parts]
-    html = framed("".join(html for html, _text in drawn))
-    return Picture(
-        f"<style>{style_sheet(PICTURE)}</style>{html}",
-        "\n\n".join(text for _html, text in drawn),
-    )
+    return Picture((framed(*figures),), (PICTURE,))
 
 
-def framed(html: str) -> str:
-    """Puts what was drawn into the element that the style sheet is written for.
+def framed(*figures: Element) -> Element:
+    """Puts figures into the element that the style sheet is written for.
 
     Args:
-        html: One or more figures.
+        figures: Tables and strips.
 
     Returns:
         The `<div>` with the figures side by side, or below one another where it is narrow.
-
-    Example:
-        >>> framed("<figure></figure>")[:19]
-        '<div class=masklens'
     """
     # Where style sheets are stripped, a wide picture must still scroll on a phone.
-    return f"<div class=masklens lang={get_language()} style=overflow-x:auto>{html}</div>"
+    return element("div", *figures, class_="masklens", lang=get_language(), style="overflow-x:auto")
 
 
 def check_tokens(tokens: Sequence[Sequence[object]], lengths: list[int]) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masklens._language import translate as _
+from masklens.drawing.elements import Element, element
 
-MOST_ROWS, _MOST_COLUMNS = 64, 96
+_MOST_ROWS, _MOST_COLUMNS = 64, 96
 # A small strip stands in one row of a trace: at most so many squares, and so wide in pixels.
 _SMALL_ROWS, _SMALL_COLUMNS, _SMALL_WIDTH = 8, 24, 132
 # And one of queries and keys.
@@ -35,7 +36,7 @@ class _Strip:
 
 
 def reduce_mask(
-    mask: NDArray[np.bool_], rows: int = MOST_ROWS, columns: int = _MOST_COLUMNS
+    mask: NDArray[np.bool_], rows: int = _MOST_ROWS, columns: int = _MOST_COLUMNS
 ) -> _Strip:
     """Reduces a mask to blocks.
 
@@ -64,33 +65,31 @@ def reduce_mask(
     return _Strip(quarters, (batch, time), block)
 
 
-def html_strip(strip: _Strip, mask: NDArray[np.bool_], caption: str) -> str:
-    """Draws a strip, with its numbers in words below.
+def strip_element(mask: NDArray[np.bool_], caption: str, rows: int = _MOST_ROWS) -> Element:
+    """Draws a mask of many timesteps as a strip, with its numbers in words below.
 
     Args:
-        strip: The reduced mask.
-        mask: The mask itself, (batch, time) booleans.
-        caption: What the picture shows, as HTML.
+        mask: (batch, time) booleans.
+        caption: What the picture shows.
+        rows: How many rows of squares there may be.
 
     Returns:
         A `<figure>` whose image is a data address, so that it also survives where inline SVG
         and style sheets are stripped.
 
     Example:
-        >>> mask = np.ones((1, 2), bool)
-        >>> html_strip(reduce_mask(mask), mask, "all")[:8]
-        '<figure>'
+        >>> from masklens.drawing.elements import text
+        >>> print(text(strip_element(np.array([[True, False]]), "mask")))
+        mask
+        True timesteps per sequence: 1 at least, 1 at most, 1.0 on average.
     """
-    words = summary(mask, strip)
-    source = quote(_svg(strip), safe=" '/:;=,()")
-    return (
-        f"<figure><figcaption>{caption}</figcaption>"
-        f'<img alt="{words}" src="data:image/svg+xml,{source}">'
-        f"<figcaption>{words}</figcaption></figure>"
-    )
+    strip = reduce_mask(mask, rows)
+    words = _summary(mask, strip)
+    image = element("img", plain="", alt=words, src=_address(_svg(strip)))
+    return element("figure", element("figcaption", caption), image, element("figcaption", words))
 
 
-def small_strip(mask: NDArray[np.bool_]) -> str:
+def small_strip(mask: NDArray[np.bool_]) -> Element:
     """Draws a mask as a small image for one row of a trace: at most 8 by 24 squares.
 
     Args:
@@ -101,8 +100,8 @@ def small_strip(mask: NDArray[np.bool_]) -> str:
         False; where a square stands for several timesteps, it is filled to the share that is True.
 
     Example:
-        >>> small_strip(np.array([[True, False]]))[:44]
-        '<img alt="mask (1, 2), True per sequence: 1"'
+        >>> dict(small_strip(np.array([[True, False]])).attributes)["alt"]
+        'mask (1, 2), True per sequence: 1'
     """
     strip = reduce_mask(mask, _SMALL_ROWS, _SMALL_COLUMNS)
     if len(mask) <= _SMALL_ROWS:
@@ -117,7 +116,7 @@ def small_strip(mask: NDArray[np.bool_]) -> str:
     return _small_image(strip, words)
 
 
-def small_square(mask: NDArray[np.bool_]) -> str:
+def small_square(mask: NDArray[np.bool_]) -> Element:
     """Draws a mask of queries and keys as a small image: at most 12 by 12 squares.
 
     Args:
@@ -127,8 +126,8 @@ def small_square(mask: NDArray[np.bool_]) -> str:
         An `<img>` with the mask in words: a square per query, downwards, and key, to the right.
 
     Example:
-        >>> small_square(np.array([[True, False]]))[:49]
-        '<img alt="mask of 1 x 2 (query x key), 1 of 2 Tru'
+        >>> dict(small_square(np.array([[True, False]])).attributes)["alt"]
+        'mask of 1 x 2 (query x key), 1 of 2 True'
     """
     words = _("mask of {queries} x {keys} (query x key), {true} of {all} True").format(
         queries=mask.shape[0], keys=mask.shape[1], true=int(mask.sum()), all=mask.size
@@ -136,12 +135,15 @@ def small_square(mask: NDArray[np.bool_]) -> str:
     return _small_image(reduce_mask(mask, _SQUARE_SIDE, _SQUARE_SIDE), words)
 
 
-def _small_image(strip: _Strip, words: str) -> str:
-    source = quote(_small_svg(strip), safe=" '/:;=,()")
-    return f'<img alt="{words}" src="data:image/svg+xml,{source}">'
+def _small_image(strip: _Strip, words: str) -> Element:
+    return element("img", alt=words, src=_address(_small_svg(strip)))
 
 
-def summary(mask: NDArray[np.bool_], strip: _Strip) -> str:
+def _address(svg: str) -> str:
+    return "data:image/svg+xml," + quote(svg, safe=" '/:;=,()")
+
+
+def _summary(mask: NDArray[np.bool_], strip: _Strip) -> str:
     """Says in words what a strip shows.
 
     Args:
@@ -153,7 +155,7 @@ def summary(mask: NDArray[np.bool_], strip: _Strip) -> str:
 
     Example:
         >>> mask = np.ones((2, 3), bool)
-        >>> summary(mask, reduce_mask(mask))
+        >>> _summary(mask, reduce_mask(mask))
         'True timesteps per sequence: 3 at least, 3 at most, 3.0 on average.'
     """
     counts = mask.sum(axis=1)

@@ -1,12 +1,11 @@
-"""Tables of timesteps, batch down and time to the right: the same cells as HTML and as text."""
+"""Tables of timesteps, batch down and time to the right: the cells of a batch or a mask."""
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 from typing import Literal
 
 from masklens._language import translate as _
+from masklens.drawing.elements import Element, element
 
 # What ends in "wrong" stands in a learner's answer where the right one differs.
 Kind = Literal[
@@ -71,112 +70,67 @@ class Table:
     legend: tuple[Legend, ...] = ()
 
 
-# Without a style sheet the elements alone must tell the kinds apart: <s> strikes out, <small> names
-# padding, and the two squares differ in shape.
-_HTML = {
-    "token": "<td class=t>{text}</td>",
-    "padding": "<td class=p>{text} <small>{pad}</small></td>",
-    "cut": "<td class=x><s>{text}</s></td>",
-    "gap": "<td></td>",
-    "true": "<td class=y aria-label=True>■</td>",
-    "false": "<td class=n aria-label=False><s>□</s></td>",
-    "skipped": "<td class=k><s>{text}</s></td>",
-    "number": "<th scope=row>{text}</th>",
-    "token-wrong": '<td class="t d">{text}<sup>✕</sup></td>',
-    "true-wrong": '<td class="y d" aria-label="True, {differs}">■✕</td>',
-    "false-wrong": '<td class="n d" aria-label="False, {differs}"><s>□</s>✕</td>',
-}
-_TEXT = {
-    "token": "{text}",
-    "padding": "({text})",
-    "cut": "~{text}~",
-    "gap": "",
-    "true": "■",
-    "false": "□",
-    "skipped": "/{text}/",
-    "number": "{text}",
-    "token-wrong": "{text}✕",
-    "true-wrong": "■✕",
-    "false-wrong": "□✕",
-}
-
-
-def html_table(table: Table) -> str:
-    """Writes a table as HTML, every text escaped.
+def table_element(table: Table) -> Element:
+    """Draws a table; without a style sheet, too, its kinds of cells are told apart.
 
     Args:
         table: The table.
 
     Returns:
-        A `<figure>` with a caption and a `<table>`, readable without a style sheet and by a
-        screen reader.
+        A `<figure>` with a caption and a `<table>`, readable by a screen reader. As text, padding
+        stands in (parentheses), what was cut in ~tildes~, a token that is skipped in /slashes/.
 
     Example:
-        >>> html_table(Table("ids", ("0",), ((Cell("token", "<b>"),),)))[-48:]
-        '<td class=t>&lt;b&gt;</td></tr></table></figure>'
-    """
-    caption = escape(table.caption, quote=False)
-    if table.code:
-        caption = f"<code>{caption}</code>"
-    if table.legend:
-        caption += f"<br><small>{' · '.join(map(_html_legend, table.legend))}</small>"
-    head = "".join(f"<th scope=col>{name}</th>" if name else "<td></td>" for name in table.head)
-    rows = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in table.rows)
-    caption = f"<figcaption>{caption}</figcaption>"
-    return f"<figure>{caption}<table><tr>{head}</tr>{rows}</table></figure>"
-
-
-def text_table(table: Table) -> str:
-    """Writes a table as aligned text.
-
-    Args:
-        table: The table.
-
-    Returns:
-        Its caption and rows, a line each. Padding stands in (parentheses), what was cut in
-        ~tildes~, a token that is skipped in /slashes/.
-
-    Example:
-        >>> print(text_table(Table("ids", ("0",), ((Cell("token", "71"),),))))
+        >>> from masklens.drawing.elements import text
+        >>> print(text(table_element(Table("ids", ("0",), ((Cell("padding", "0"),),)))))
         ids
-         0
-        71
+          0
+        (0)
     """
-    lines = [list(table.head)]
-    lines += [[_TEXT[cell.kind].format(text=cell.text) for cell in row] for row in table.rows]
-    widths = [max(map(terminal_width, column)) for column in zip(*lines, strict=True)]
-    aligned = ("  ".join(map(_right, line, widths)).rstrip() for line in lines)
-    return "\n".join([table.caption, *aligned])
+    caption: list[str | Element] = [table.caption]
+    if table.code:
+        caption = [element("code", table.caption)]
+    if table.legend:
+        signs = [node for one in table.legend for node in (" · ", *_legend(one))][1:]
+        caption += [element("br", plain=""), element("small", *signs, plain="")]
+    names = (element("th", name, scope="col") if name else element("td") for name in table.head)
+    rows = [element("tr", *names), *(element("tr", *map(_cell, row)) for row in table.rows)]
+    return element("figure", element("figcaption", *caption), element("table", *rows))
 
 
-def _html_legend(legend: Legend) -> str:
-    sign = f"<s>{legend.sign}</s>" if legend.struck else legend.sign
-    return f"{sign} {legend.meaning}"
+def _legend(legend: Legend) -> tuple[str | Element, ...]:
+    sign = element("s", legend.sign) if legend.struck else legend.sign
+    return sign, f" {legend.meaning}"
 
 
-def _html_cell(cell: Cell) -> str:
-    words = {"pad": _("pad"), "differs": _("differs")}
-    return _HTML[cell.kind].format(text=escape(cell.text, quote=False), **words)
-
-
-def terminal_width(text: str) -> int:
-    """Counts the columns that a text takes in a terminal, where Hangul is two wide.
-
-    Args:
-        text: One line of text.
-
-    Returns:
-        The number of columns.
-
-    Example:
-        >>> terminal_width("mask"), terminal_width("마스크")
-        (4, 6)
-    """
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-
-
-def _right(text: str, width: int) -> str:
-    return " " * (width - terminal_width(text)) + text
+def _cell(cell: Cell) -> Element:
+    """Each kind has a mark of its own: <s> strikes out, squares differ, <small> names padding."""
+    said, cross = cell.text, element("sup", "✕")
+    match cell.kind:
+        case "token":
+            return element("td", said, class_="t")
+        case "padding":
+            pad = element("small", _("pad"))
+            return element("td", f"{said} ", pad, class_="p", plain=f"({said})")
+        case "cut":
+            return element("td", element("s", said), class_="x", plain=f"~{said}~")
+        case "gap":
+            return element("td")
+        case "true":
+            return element("td", "■", class_="y", aria_label=True)
+        case "false":
+            return element("td", element("s", "□"), class_="n", aria_label=False)
+        case "skipped":
+            return element("td", element("s", said), class_="k", plain=f"/{said}/")
+        case "number":
+            return element("th", said, scope="row")
+        case "token-wrong":
+            return element("td", said, cross, class_="t d")
+        case "true-wrong":
+            return element("td", "■✕", class_="y d", aria_label=f"True, {_('differs')}")
+        case "false-wrong":
+            square = element("s", "□")
+            return element("td", square, "✕", class_="n d", aria_label=f"False, {_('differs')}")
 
 
 def numbered(rows: Iterable[Iterable[Cell]]) -> tuple[tuple[Cell, ...], ...]:

@@ -1,10 +1,32 @@
 """The picture of a trace: whether padding gets into the answer, and where the mask goes."""
 
+from collections.abc import Iterator, Sequence
+
+from masklens._language import get_language
+from masklens._language import translate as _
+from masklens.drawing.elements import Element, element, joined, with_code
 from masklens.drawing.picture import Picture
-from masklens.drawing.trace_drawing import Drawing
-from masklens.drawing.trace_html import html_trace
-from masklens.drawing.trace_text import text_trace
+from masklens.drawing.rail import SIGNS, Joint, Sign, Stretch
+from masklens.drawing.strip import small_square, small_strip
+from masklens.drawing.theme import TRACE
+from masklens.drawing.trace_answer import headline, questions, remarks, score_words
+from masklens.drawing.trace_drawing import Drawing, DrawnMask
+from masklens.drawing.trace_rows import Row
+from masklens.drawing.trace_text import table_text
+from masklens.drawing.trace_words import (
+    Words,
+    block_words,
+    error_words,
+    mask_words,
+    row_details,
+    row_name,
+    row_words,
+    shape_words,
+    sign_words,
+)
 from masklens.tracing.findings import Findings
+
+_LINE = element("br")
 
 
 def draw(found: Findings, error: BaseException | None = None) -> Picture:
@@ -24,4 +46,149 @@ def draw(found: Findings, error: BaseException | None = None) -> Picture:
         The picture.
     """
     drawing = Drawing(found, error)
-    return Picture(html_trace(drawing), text_trace(drawing))
+    # In text the rail is drawn with letters, and long sentences run below the columns.
+    plain = table_text(drawing)
+    table = element("table", *_table(drawing), style=f"--n:{_width(drawing)}", plain=plain)
+    caption = element("figcaption", *_caption(drawing))
+    whole = element(
+        "div",
+        element("figure", caption, *([table] if table.inside else [])),
+        class_="masklens-trace",
+        lang=get_language(),
+        style="overflow-x:auto",
+    )
+    return Picture((whole,), (TRACE,))
+
+
+def _width(drawing: Drawing) -> int:
+    return len(drawing.rail[0].joints) if drawing.rail else 1
+
+
+def _table(drawing: Drawing) -> Iterator[Element]:
+    if drawing.rows:
+        names = (_("layer"), _("what happens"), _("mask"), _("output shape"))
+        rail = element("td", class_="r", colspan=_width(drawing))
+        yield element("tr", rail, *(element("th", name, scope="col") for name in names), class_="h")
+    for row, stretch in drawing.lines:
+        yield from _rows(drawing, row, stretch)
+    if drawing.error is not None:
+        stopped = element("b", _("The model stopped here"))
+        said = "✕ ", stopped, f": {error_words(drawing.error)}"
+        yield _more((Joint(),) * _width(drawing), *said, kind="say")
+
+
+def _caption(drawing: Drawing) -> Iterator[str | Element]:
+    found = drawing.found
+    answer = headline(found, drawing.error)
+    # A figure and its % stay on one line.
+    said = answer.text.replace(" %", "\u00a0%")
+    yield element("b", *_signed(answer.sign), said, class_=answer.tone, plain=_plain(answer))
+    lines: list[list[str | Element]] = []
+    if asked := questions(found):
+        lines.append([_("The answer moves with:") + " ", *_figures(asked)])
+    lines += map(with_code, remarks(found))
+    if scores := score_words(found):
+        lines.append([_("That is about the answer. What the loss and the metrics do:")])
+        lines.append(_figures([(f"{name}:", words) for name, words in scores]))
+    for line in lines:
+        yield from (_LINE, element("small", *line))
+    if signs := [element("span", _sign(sign), f" {sign_words(sign)}") for sign in drawing.signs]:
+        yield element("br", plain="")
+        yield element("small", *joined(signs, " "), class_="key", plain="")
+
+
+def _figures(asked: Sequence[tuple[str, Words]]) -> list[str | Element]:
+    spans = (element("span", f"{name} ", _words(words)) for name, words in asked)
+    return joined(spans, " · ")
+
+
+def _rows(drawing: Drawing, row: Row, stretch: Stretch) -> Iterator[Element]:
+    indent = "\u2003" * row.depth
+    if repeats := block_words(row):
+        yield _more(stretch.above, indent, element("small", repeats))
+    shapes = row.call.shapes_out if not row.is_code else ()
+    why, way_out = drawing.reason(row)
+    yield element(
+        "tr",
+        *_rail(stretch.joints),
+        element("th", *_name(row, indent), scope="row"),
+        element("td", *joined(map(_words, row_words(row, stretch)), _LINE)),
+        element("td", *_masks(drawing, row)),
+        element("td", *joined((element("code", shape_words(shape)) for shape in shapes), _LINE)),
+        **({"class_": "leak"} if why else {}),
+    )
+    if why:
+        code = [element("pre", element("code", way_out))] if way_out else []
+        yield _more(stretch.below, element("div", *with_code(why), *code), kind="say")
+    if note := row.call.note:
+        yield _more(stretch.below, element("small", note))
+
+
+def _name(row: Row, indent: str) -> Iterator[str | Element]:
+    if row.is_code:
+        yield from (indent, element("b", *with_code(row_name(row))))
+    else:
+        kind = element("i", row.call.layer_type)
+        yield from (indent, element("b", row_name(row)), " ", kind)
+    for detail in row_details(row):
+        yield from (_LINE, indent, element("small", detail))
+
+
+def _words(words: Words) -> Element:
+    return element("span", *_signed(words.sign), words.text, class_=words.tone, plain=_plain(words))
+
+
+def _plain(words: Words) -> str:
+    return f"{SIGNS[words.sign]} {words.text}" if words.sign else words.text
+
+
+def _more(joints: Sequence[Joint], *inside: str | Element, kind: str = "note") -> Element:
+    """A row that says more about a call, as wide as the table."""
+    return element("tr", *_rail(joints), element("td", *inside, class_=kind, colspan=4), class_="m")
+
+
+def _rail(joints: Sequence[Joint]) -> Iterator[Element]:
+    for joint in joints:
+        kinds = " ".join(["r", *_lines(joint)])
+        # The words beside it say the same.
+        yield element("td", *_letter(joint), class_=kinds, aria_hidden="true")
+
+
+def _lines(joint: Joint) -> list[str]:
+    lines = zip("udlr", (joint.up, joint.down, joint.left, joint.right), strict=True)
+    return [f"{side}{1 if line == 'solid' else 2}" for side, line in lines if line]
+
+
+def _letter(joint: Joint) -> list[str | Element]:
+    if joint.sign is None:
+        return [joint.letter.strip()]
+    return [element("span", SIGNS[joint.sign], class_=f"s {joint.sign}{' red' * joint.red}")]
+
+
+def _signed(sign: Sign | None) -> list[str | Element]:
+    return [_sign(sign), " "] if sign else []
+
+
+def _sign(sign: Sign) -> Element:
+    return element("span", SIGNS[sign], class_=f"s {sign}", aria_hidden="true")
+
+
+def _masks(drawing: Drawing, row: Row) -> Iterator[str | Element]:
+    for place, drawn in enumerate(drawing.masks(row)):
+        if place:
+            yield _LINE
+        if drawn.argument:
+            yield from (element("code", drawn.argument), " ")
+        yield _mask(drawn)
+        if drawn.of_row is not None:
+            yield from (" ", element("small", _("row {row}").format(row=drawn.of_row)))
+        if drawn.count > 1:
+            yield f" × {drawn.count}"
+
+
+def _mask(drawn: DrawnMask) -> str | Element:
+    if drawn.mask is None:
+        return "—"
+    if drawn.sheet is None:
+        return mask_words(drawn.mask)
+    return small_square(drawn.sheet) if drawn.is_square else small_strip(drawn.sheet)

@@ -1,12 +1,11 @@
-"""A trace as text for a terminal: the same rows, in columns that line up."""
+"""The table of a trace as text for a terminal: a rail, and columns that line up beside it."""
 
 from collections.abc import Iterator, Sequence
 
 from masklens._language import translate as _
+from masklens.drawing.elements import terminal_width
 from masklens.drawing.lines import printable
 from masklens.drawing.rail import SIGNS, Joint, Stretch
-from masklens.drawing.table import terminal_width
-from masklens.drawing.trace_answer import headline, questions, remarks, score_words
 from masklens.drawing.trace_drawing import Drawing, DrawnMask
 from masklens.drawing.trace_rows import Row
 from masklens.drawing.trace_words import (
@@ -25,39 +24,23 @@ from masklens.drawing.trace_words import (
 _MOST_ROWS, _MOST_STEPS = 8, 12
 
 
-def text_trace(drawing: Drawing) -> str:
-    """Writes a trace as text.
+def table_text(drawing: Drawing) -> str:
+    """Writes the table of a trace as text.
 
     Args:
         drawing: What is drawn.
 
     Returns:
-        The answer, the rows, and below a row where padding gets in the reason and a way out.
+        The rows, below a row where padding gets in the reason and a way out, and what the signs
+        mean.
     """
-    lines = list(_header(drawing))
-    if drawing.rows:
-        lines += ["", *_table(drawing)]
+    lines = list(_table(drawing)) if drawing.rows else []
     if drawing.error is not None:
         stopped = _("The model stopped here")
         lines.append(f"✕ {stopped}: {error_words(drawing.error)}")
     if signs := [f"{SIGNS[sign]} {sign_words(sign)}" for sign in drawing.signs]:
         lines += ["", "   ".join(signs)]
-    return "\n".join(map(printable, lines))
-
-
-def _header(drawing: Drawing) -> Iterator[str]:
-    found = drawing.found
-    yield _words(headline(found, drawing.error))
-    if asked := questions(found):
-        yield _("The answer moves with:") + " " + _figures(asked)
-    yield from remarks(found)
-    if scores := score_words(found):
-        yield _("That is about the answer. What the loss and the metrics do:")
-        yield _figures([(f"{name}:", words) for name, words in scores])
-
-
-def _figures(asked: Sequence[tuple[str, Words]]) -> str:
-    return " · ".join(f"{name} {_words(words)}" for name, words in asked)
+    return "\n".join(map(printable, ["", *lines] if drawing.rows else lines))
 
 
 def _words(words: Words) -> str:

@@ -13,7 +13,7 @@ import traitlets
 
 from masklens._language import get_language
 from masklens._language import translate as _
-from masklens.drawing.theme import PICTURE, TRACE
+from masklens.drawing.theme import PICTURE, TRACE, style
 from masklens.explorers.grid import Axis, State, build_grid, compute_states, write_grid
 from masklens.explorers.widget import Widget, missing, named_layout
 
@@ -34,9 +34,7 @@ def front_end() -> tuple[str, str]:
         True
     """
     module = (FRONT_END / "explorer.js").read_text(encoding="utf-8")
-    sheets = [PICTURE, TRACE, FRONT_END / "explorer.css"]
-    texts = [sheet.read_text(encoding="utf-8") for sheet in sheets]
-    return module, "\n".join(text.split("\n", 1)[1] for text in texts)
+    return module, style(PICTURE, TRACE, FRONT_END / "explorer.css")
 
 
 class Explorer(Widget):

@@ -1,17 +1,15 @@
 """A table of hidden states over timesteps as HTML: units down, time to the right."""
 
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
 from masklens._language import translate as _
+from masklens.drawing.elements import Element, element
 from masklens.plots.hidden_states import States, moves
 from masklens.tracing.calls import Mask
 
-_READ = "<td class=y {} aria-label=True>■</td>"
-_SKIPPED = "<td class=n {} aria-label=False><s>□</s></td>"
-_NOTHING = "<td></td>"
+_NOTHING = element("td")
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Heat:
     units: int
 
 
-def html_heat(heat: Heat) -> str:
+def heat_element(heat: Heat) -> Element:
     """Draws hidden states, where they stand still, how far they move, and which steps are read.
 
     What belongs to a timestep carries `data-t`: as which one the layer reads it, from 0 on.
@@ -66,16 +64,17 @@ def html_heat(heat: Heat) -> str:
     Example:
         >>> steps = Step("Hello"), Step("pad", padding=True)
         >>> states, read = np.array([[0.5], [0.5]], "float32"), np.array([True, False])
-        >>> html = html_heat(Heat("", states, read, steps, False, 0.5, 8))
-        >>> "<th scope=row>frozen</th><td class=e></td><td class=e data-t=1>=" in html
+        >>> from masklens.drawing.elements import html
+        >>> said = html(heat_element(Heat("", states, read, steps, False, 0.5, 8)))
+        >>> "<th scope=row>frozen</th><td class=e></td><td class=e data-t=1>=" in said
         True
     """
     rows = zip(_heads(heat), *_columns(heat), strict=True)
     # Without any token, their row is left out.
-    filled = [row for row in rows if set(row[1:]) != {_NOTHING}]
-    table = "".join(f"<tr>{''.join(row)}</tr>" for row in filled)
-    caption = f"{escape(heat.caption, quote=False)}<br><small>{_scale(heat)}</small>"
-    return f"<figure><figcaption>{caption}</figcaption><table class=heat>{table}</table></figure>"
+    filled = [element("tr", *row) for row in rows if set(row[1:]) != {_NOTHING}]
+    caption = heat.caption, element("br"), element("small", _scale(heat))
+    table = element("table", *filled, class_="heat")
+    return element("figure", element("figcaption", *caption), table)
 
 
 def _number(state: float) -> str:
@@ -122,45 +121,49 @@ def _scale(heat: Heat) -> str:
     return f"{count}, {scale}"
 
 
-def _heads(heat: Heat) -> list[str]:
+def _heads(heat: Heat) -> list[Element]:
     shown = min(heat.units, heat.states.shape[1])
     units = [_("unit {number}").format(number=unit) for unit in range(shown)]
     names = [_("token"), *units, _("frozen"), _("moves by"), _("read")]
-    return [_NOTHING, *(f"<th scope=row>{name}</th>" for name in names)]
+    return [_NOTHING, *(element("th", name, scope="row") for name in names)]
 
 
-def _columns(heat: Heat) -> list[list[str]]:
+def _columns(heat: Heat) -> list[list[Element]]:
     moved = moves(heat.states, backwards=heat.backwards)
     last = len(moved) - 1
     return [
-        _column(heat, step, f"data-t={last - step if heat.backwards else step}", float(moved[step]))
+        _column(heat, step, last - step if heat.backwards else step, float(moved[step]))
         for step in range(len(moved))
     ]
 
 
-def _column(heat: Heat, step: int, at: str, moved: float) -> list[str]:
-    still, read = moved == 0, bool(heat.read[step])
-    cells = [f"<th scope=col {at}>{step}</th>", _token(heat.steps[step], read, at)]
+def _column(heat: Heat, step: int, at: int, moved: float) -> list[Element]:
+    still = moved == 0
+    cells = [element("th", str(step), scope="col", data_t=at), _token(heat, step, at)]
     cells += [_state(state, still, at, heat.most) for state in heat.states[step, : heat.units]]
-    cells.append(f"<td class=e {at}>=</td>" if still else "<td class=e></td>")
-    cells.append(f"<td class=d {at}>{escape(distance(moved))}</td>")
-    return [*cells, (_READ if read else _SKIPPED).format(at)]
+    cells.append(element("td", "=", class_="e", data_t=at) if still else element("td", class_="e"))
+    cells.append(element("td", distance(moved), class_="d", data_t=at))
+    if heat.read[step]:
+        return [*cells, element("td", "■", class_="y", data_t=at, aria_label=True)]
+    square = element("s", "□")
+    return [*cells, element("td", square, class_="n", data_t=at, aria_label=False)]
 
 
-def _state(state: float, still: bool, at: str, most: float) -> str:
-    said, kind = _number(state), '"h f"' if still else "h"
-    return f'<td class={kind} {at} style="--v:{_share(state, most)}" title="{said}">{said}</td>'
+def _state(state: float, still: bool, at: int, most: float) -> Element:
+    said, kind = _number(state), "h f" if still else "h"
+    share = f"--v:{_share(state, most)}"
+    return element("td", said, class_=kind, data_t=at, style=share, title=said)
 
 
-def _token(step: Step, read: bool, at: str) -> str:
-    word = escape(step.token, quote=False)
+def _token(heat: Heat, step: int, at: int) -> Element:
+    word, padding = heat.steps[step].token, heat.steps[step].padding
     if not word:
         return _NOTHING
-    if step.padding:
-        return f"<th scope=col class=p {at}>{word}</th>"
-    if not read:
-        return f"<th scope=col class=k {at}><s>{word}</s></th>"
-    return f"<th scope=col {at}>{word}</th>"
+    if padding:
+        return element("th", word, scope="col", class_="p", data_t=at)
+    if not heat.read[step]:
+        return element("th", element("s", word), scope="col", class_="k", data_t=at)
+    return element("th", word, scope="col", data_t=at)
 
 
 def _share(state: float, most: float) -> int:

@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masklens._language import translate as _
+from masklens.drawing.elements import element, html
 from masklens.drawing.picture import (
     MOST_SQUARES,
     batch_table,
     check_tokens,
     framed,
-    mask_strip,
     mask_table,
 )
-from masklens.drawing.table import html_table
+from masklens.drawing.strip import strip_element
+from masklens.drawing.table import table_element
 from masklens.explorers.explorer import Explorer
 from masklens.explorers.grid import Axis, Question, State
 from masklens.explorers.padding_facts import html_facts, padding_facts, padding_summary
@@ -168,21 +169,20 @@ class _Padding:
     def _picture(self, batch: PaddedBatch, mask: Mask | None) -> str:
         if self.small:
             caption = _("padded batch {shape}").format(shape=batch.origin.shape)
-            drawn = html_table(batch_table(batch, self.tokens, caption))
+            drawn = table_element(batch_table(batch, self.tokens, caption))
         else:
             words = _("padded batch {shape}: tokens are filled, padding is empty")
-            drawn, _text = mask_strip(
-                batch.mask, words.format(shape=batch.origin.shape), _MOST_STRIP_ROWS
-            )
+            caption = words.format(shape=batch.origin.shape)
+            drawn = strip_element(batch.mask, caption, _MOST_STRIP_ROWS)
         if mask is None:
             words = _("There is no mask: every timestep is read.")
-            return framed(f"{drawn}<figure><figcaption>{words}</figcaption></figure>")
+            return html(framed(drawn, element("figure", element("figcaption", words))))
         caption = _("mask {shape}: {true} of {all} timesteps are True").format(
             shape=mask.shape, true=int(mask.sum()), all=mask.size
         )
         if self.small:
-            return framed(drawn + html_table(mask_table(mask, None, caption)))
-        return framed(drawn + mask_strip(mask, caption, _MOST_STRIP_ROWS)[0])
+            return html(framed(drawn, table_element(mask_table(mask, None, caption))))
+        return html(framed(drawn, strip_element(mask, caption, _MOST_STRIP_ROWS)))
 
     def _question(self, mask: Mask) -> Question:
         steps = tuple(map(str, range(mask.shape[1])))

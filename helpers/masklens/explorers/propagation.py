@@ -10,6 +10,7 @@ import numpy as np
 
 from masklens._language import get_language
 from masklens._language import translate as _
+from masklens.drawing.elements import html
 from masklens.drawing.trace_picture import draw
 from masklens.drawing.trace_rows import trace_rows
 from masklens.drawing.trace_words import error_words
@@ -239,16 +240,16 @@ def _state(
     fixed: bool = False,
 ) -> State:
     found, error = trace_until_error(model, batch, probe=probe)
-    html = draw(found, error).without_style
+    drawn = html(*draw(found, error).nodes)
     if error is not None:
         stopped = _("The model stopped here")
-        return State(html + more, f"{stopped}: {error_words(error)}")
+        return State(drawn + more, f"{stopped}: {error_words(error)}")
     said = [_say(found)]
     if isinstance(batch, PaddedBatch):
         picture, words = _growth(growth, batch, fixed)
-        html += picture
+        drawn += picture
         said.append(words)
-    return State(html + more, " ".join(said), _question(found.calls))
+    return State(drawn + more, " ".join(said), _question(found.calls))
 
 
 def _say(found: Trace) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from masklens._language import translate as _
+from masklens.drawing.elements import html
 from masklens.drawing.picture import check_tokens, framed
 from masklens.explorers.explorer import Explorer
 from masklens.explorers.grid import Axis, Question, State
-from masklens.explorers.heat import Heat, Step, distance, html_heat
+from masklens.explorers.heat import Heat, Step, distance, heat_element
 from masklens.padding import PaddedBatch
 from masklens.plots.hidden_states import HiddenStates, hidden_states, moves
 from masklens.tracing.calls import Mask
@@ -123,7 +124,7 @@ def _scene(
         for number, by in enumerate(zip(*moved, strict=True))
     ]
     return _Scene(
-        framed("".join(map(html_heat, heats))),
+        html(framed(*map(heat_element, heats))),
         tuple(says[::-1] if part.backwards else says),
         _question(steps, moved[0] == 0),
     )

@@ -47,7 +47,7 @@ body {{ margin: 2rem auto; max-width: 75rem; padding: 0 1rem; font: 1rem system-
 h1 {{ font-size: 1.4rem }}
 @media (prefers-color-scheme: dark) {{
   body {{ background: #111; color: #ddd }}
-  :root [class^=masklens] {{ --m: #56b4e9; --c: #ff8a80 }}
+  :root [class^=masklens] {{ color-scheme: dark; --m: #56b4e9; --c: #ff8a80; --on: #000 }}
 }}
 </style>
 <h1>{title}</h1>

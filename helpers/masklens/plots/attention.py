@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from masklens._keras import mask_of
 from masklens._language import translate as _
 from masklens.drawing.picture import boolean_mask, check_tokens
+from masklens.drawing.theme import BLUE, GREY
 from masklens.plots.panels import (
-    BLUE,
-    GREY,
     bundled_fonts,
     check_row,
     checked_axes,

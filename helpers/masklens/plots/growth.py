@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masklens._language import translate as _
+from masklens.drawing.theme import BLUE, GREY
 from masklens.padding import PaddedBatch, Side, pad
-from masklens.plots.panels import BLUE, GREY, bundled_fonts, check_row
+from masklens.plots.panels import bundled_fonts, check_row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,8 @@ import numpy as np
 
 from masklens._language import translate as _
 from masklens.drawing.picture import boolean_mask, check_tokens
-from masklens.plots.panels import BLUE, GREY, bundled_fonts
+from masklens.drawing.theme import BLUE, GREY
+from masklens.plots.panels import bundled_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

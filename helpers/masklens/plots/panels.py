@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _FONTS = Path(__file__).parent / "fonts"
 # A longer token does not fit below one timestep and is turned.
 _LONG_TOKEN = 5
-BLUE, GREY = "#0072b2", "#767676"
 
 
 def bundled_fonts() -> "AbstractContextManager[None]":

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from masklens._language import mark
 from masklens.drawing.picture import Picture, picture_of
-from masklens.drawing.table import Cell, Table, numbered
+from masklens.drawing.table import Cell, Table, numbered, table_element
 from masklens_course.answer import call, numbers, same
 from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
@@ -297,8 +297,8 @@ class _Padded:
         reads = [list(map(_reads, *row)) for row in right]
         masking = f"Masking(mask_value={self.value:.4g})"
         return picture_of(
-            Table("padded", head, numbered(steps), code=True),
-            Table(masking, head, numbered(reads), code=True),
+            table_element(Table("padded", head, numbered(steps), code=True)),
+            table_element(Table(masking, head, numbered(reads), code=True)),
         )
 
 

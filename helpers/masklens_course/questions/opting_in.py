@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from masklens._language import mark
 from masklens._language import translate as _
 from masklens.drawing.picture import Picture, picture_of
-from masklens.drawing.table import Cell, Table, numbered
+from masklens.drawing.table import Cell, Table, numbered, table_element
 from masklens_course.answer import Raised, numbers, same, trying
 from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
@@ -81,7 +81,8 @@ class _Judged:
         caption = _("{name}: a row per replaced timestep, ■ where the output changes")
         rows = [[Cell("true" if s else "false") for s in row] for row in self.influence[name]]
         head = ("", *map(str, range(len(rows))))
-        return picture_of(Table(caption.format(name=name), head, numbered(rows)))
+        table = Table(caption.format(name=name), head, numbered(rows))
+        return picture_of(table_element(table))
 
 
 def _misjudged(code: str, name: str, sentence: str) -> Mistake:
