@@ -91,7 +91,7 @@ FAULTS = {
     ),
     "no PO file": (
         manifest(KOREAN, KOREAN + '\n[languages.fr]\nname = "Français"\nlocale = "fr_FR"\n'),
-        "languages.fr: no PO file in content/fr: make them: python -m authoring update",
+        "languages.fr: no PO file in content/fr: make them: make catalogs",
     ),
     "malformed repository": (
         manifest('repository = ""', 'repository = "someone"'),
