@@ -263,12 +263,14 @@ def _offer_downloads(root: Path, carried: Path, folder: Path, language: str) -> 
 def _draw_cards(root: Path, folder: Path, language: str) -> None:
     """Draws what social networks show of the landing page, of lessons and of exercises."""
     heading = re.search(r"(?m)^# (.+)$", _landing_text(root, language))
-    course = heading[1] if heading else "MaskLens"
-    card.draw(course, "MaskLens", folder / "index.png")
+    name = heading[1] if heading else "MaskLens"
+    (font,) = (each.font for each in course.read(root).languages if each.code == language)
+    card.draw(name, "MaskLens", folder / "index.png", font)
     for edition in ("notebooks", layout.EXERCISES):
         for path in sorted((root / edition / language).glob("*.ipynb")):
             title = notebook.require(root, path).metadata.title
-            card.draw(title, f"MaskLens · {course}", folder / f"{PAGES[edition]}-{path.stem}.png")
+            file = folder / f"{PAGES[edition]}-{path.stem}.png"
+            card.draw(title, f"MaskLens · {name}", file, font)
 
 
 def _write_bare_pages(root: Path, pages: Path) -> None:

@@ -4,7 +4,7 @@ Each of these environment variables has a default:
 
 | variable | what it sets |
 |---|---|
-| COURSE | the language of the first page: ko where the locale is Korean, else en |
+| COURSE | the language of the first page; that of the locale, if the course has it |
 | MASKLENS_CLASS_FOLDER | where the hub keeps what it knows: /srv/masklens |
 | MASKLENS_CLASS_GROUP | the group of the students: masklens; the teachers' is GROUP-teachers |
 | MASKLENS_CLASS_ADDRESS, MASKLENS_CLASS_PORT | where: everywhere, 8000 and the next two |
@@ -21,10 +21,12 @@ import gettext
 import grp
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from jupyterhub.spawner import LocalProcessSpawner
@@ -78,7 +80,11 @@ folder = Path(setting("CLASS_FOLDER", "/srv/masklens"))
 private = folder / "hub"
 port, idle = number("CLASS_PORT", "8000"), number("CLASS_IDLE", "3600")
 repository = setting("COURSE_REPOSITORY", str(HERE.parent))
-language = os.environ.get("COURSE") or ("ko" if os.environ.get("LANG", "")[:2] == "ko" else "en")
+course = tomllib.loads((HERE.parent / "course.toml").read_text(encoding="utf-8"))
+locale = re.split("[_.]", os.environ.get("LANG", ""))[0]
+known = [*course["languages"]]
+language = os.environ.get("COURSE") or (locale if locale in known else known[0])
+first = next(iter(course["lessons"]))
 beside = Path(sys.prefix, "node_modules", ".bin", "configurable-http-proxy")
 proxy = str(beside) if beside.exists() else shutil.which("configurable-http-proxy")
 
@@ -177,7 +183,7 @@ c.JupyterHub.load_roles = [
 c.JupyterHub.spawner_class = Server
 c.Spawner.cmd = [str(HERE / "server")]
 c.Spawner.disable_user_config = True
-c.Spawner.default_url = f"/lab/tree/masklens/notebooks/{language}/00_start.ipynb"
+c.Spawner.default_url = f"/lab/tree/masklens/notebooks/{language}/{first}.ipynb"
 # A class that comes in at once waits for the processors.
 c.Spawner.start_timeout = 300
 c.Spawner.args = [

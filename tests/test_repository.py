@@ -29,7 +29,7 @@ from packaging.specifiers import SpecifierSet
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
-FONT = ROOT / "helpers" / "masklens" / "fonts" / "masklens-hangul.otf"
+FONT = ROOT / "helpers" / "masklens" / "plots" / "fonts" / "masklens-hangul.otf"
 CONDA_ENTRIES = [entry for entry in ENVIRONMENT["dependencies"] if isinstance(entry, str)]
 (PIP_ENTRIES,) = [entry["pip"] for entry in ENVIRONMENT["dependencies"] if isinstance(entry, dict)]
 

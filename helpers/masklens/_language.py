@@ -16,8 +16,8 @@ def languages() -> tuple[str, ...]:
         Language codes, such as `("en", "ko")`.
 
     Example:
-        >>> languages()
-        ('en', 'ko')
+        >>> languages()[0]
+        'en'
     """
     catalogues = _LOCALE.glob("*/LC_MESSAGES/masklens.mo")
     return ("en", *sorted(path.parent.parent.name for path in catalogues))

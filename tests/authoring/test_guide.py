@@ -10,11 +10,13 @@ from typing import Any
 import nbformat
 import pytest
 
+from authoring import course
+
 ROOT = Path(__file__).parents[2]
 RECORDED = json.loads(
     (ROOT / "tests" / "authoring" / "guide_outputs.json").read_text(encoding="utf-8")
 )
-LANGUAGES = ("en", "ko")
+LANGUAGES = course.codes(ROOT)
 
 
 def arrays(text: str) -> list[Any]:
@@ -112,7 +114,7 @@ EXAMPLES = [
         says_shape(RECORDED["temporal_softmax_output_shape"]),
     ),
 ]
-LESSONS = sorted({path.stem for path in (ROOT / "content" / "lessons").glob("*.py")})
+LESSONS = [lesson.name for lesson in course.read(ROOT).lessons]
 
 
 def cell_of(language: str, lesson: str, identity: str) -> Any:

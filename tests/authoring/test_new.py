@@ -2,12 +2,11 @@
 
 import re
 import shutil
-import string
 from pathlib import Path
 
 import nbformat
 import pytest
-from babel.messages.catalog import Message
+from other_letters import KEPT, in_other_letters
 
 from authoring import build, catalog, contents, layout, lists
 from authoring.__main__ import main
@@ -155,38 +154,17 @@ def test_an_exercise_begins_a_set_and_joins_one(course: Path) -> None:
 
 # --- A language -----------------------------------------------------------------------------------
 
-# A letter that is no letter of English for each that is.
-_LETTERS = str.maketrans(
-    string.ascii_lowercase + string.ascii_uppercase,
-    "αβψδεφγηιξκλμνοπρσςτυθωχζυ" + "ΑΒΨΔΕΦΓΗΙΞΚΛΜΝΟΠΡΣΣΤΥΘΩΧΖΥ",
-)
-# What no translator changes: code, addresses, placeholders, formulas and tags.
-_KEPT = re.compile(
-    r"(`[^`]*`|\]\([^)]*\)|\]\[[^\]]*\]|\{\{\w+\}\}|\{\w*[^{}]*\}|https?://\S+|\$[^$]*\$|<[^>]*>)"
-)
 
-
-def in_greek_letters(english: str) -> str:
-    parts = _KEPT.split(english)
-    return "".join(p if n % 2 else p.translate(_LETTERS) for n, p in enumerate(parts))
-
-
-def translate_all(root: Path, language: str) -> set[Path]:
+def translate_all(root: Path, language: str) -> None:
     """Translates every PO file of a language."""
-    paths = {path for path in root.rglob("*.po") if language in path.parts}
-    for path in paths:
+    for path in [path for path in root.rglob("*.po") if language in path.parts]:
         entries = catalog.read(root, path, language)
         for message in entries:
-            if message.id:
-                message.string = greek(message)
+            if isinstance(message.id, str):
+                message.string = in_other_letters(message.id)
+            elif message.id:
+                message.string = tuple(in_other_letters(message.id[1]) for _ in message.string)
         catalog.write(path, entries, language)
-    return paths
-
-
-def greek(message: Message) -> str | tuple[str, ...]:
-    if isinstance(message.id, str):
-        return in_greek_letters(message.id)
-    return tuple(map(in_greek_letters, message.id))
 
 
 def test_a_translator_adds_a_language_by_po_files_alone(
@@ -213,7 +191,7 @@ def test_a_translator_adds_a_language_by_po_files_alone(
         )
     assert greek["setup"].endswith('ml.set_language("el")')
     for name in ("title", "links"):
-        prose = "".join(_KEPT.split(greek[name])[::2]).replace("English", "")
+        prose = "".join(KEPT.split(greek[name])).replace("English", "")
         assert not re.search("[A-Za-z]", prose), prose
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from authoring import layout, source
+from authoring import course, source
 from masklens_course.questions import all_questions
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def outputs(path: Path) -> Iterator[Any]:
 def test_there_are_as_many_notebooks_in_each_language() -> None:
     languages = {path.parent.name for path in NOTEBOOKS}
     names = {path.parent.parent / path.name for path in NOTEBOOKS}
-    assert {"en", "ko"} <= languages
+    assert set(course.codes(ROOT)) <= languages
     assert len(NOTEBOOKS) == len(languages) * len(names)
 
 
@@ -96,7 +96,7 @@ def test_every_check_was_saved_with_its_verdict(path: Path) -> None:
         assert said == [{"question": name, "verdict": verdict, "code": verdict}]
 
 
-@pytest.mark.parametrize("language", layout.languages(ROOT))
+@pytest.mark.parametrize("language", course.codes(ROOT))
 @pytest.mark.parametrize("edition", VERDICTS)
 def test_every_question_is_asked_in_one_notebook_of_each_kind(edition: str, language: str) -> None:
     asked = [

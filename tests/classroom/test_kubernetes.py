@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 from traitlets import TraitError
 from traitlets.config import Config
 
-from authoring import layout
+from authoring import course
 from tests.classroom.preloaded import preloaded, started_in
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def test_a_hub_does_not_start_before_its_teacher_chose_how_to_log_in() -> None:
 
 def test_a_student_chooses_among_the_languages_of_the_course() -> None:
     profiles = {profile["slug"]: profile for profile in STUDENT["profileList"]}
-    assert set(profiles) == set(layout.languages(ROOT))
+    assert set(profiles) == set(course.codes(ROOT))
     assert len([profile for profile in profiles.values() if profile.get("default")]) == 1
     for language, profile in profiles.items():
         overridden = profile["kubespawner_override"]

@@ -11,13 +11,14 @@ from browser import Shown, Watch
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Page
 
+from authoring import course
 from authoring.slides import main
 
 pytest_plugins = ["browser"]
 
 ROOT = Path(__file__).parents[2]
 LESSONS = sorted(path.stem for path in (ROOT / "content" / "lessons").glob("*.py"))
-LANGUAGES = ("en", "ko")
+LANGUAGES = course.codes(ROOT)
 LONG = "03_propagation"
 MOST = 30
 PHONE = {"width": 390, "height": 844}

@@ -9,6 +9,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from bs4 import BeautifulSoup
 from built_site import OTHER_PAGES, ROOT, copy_course
+from other_letters import in_other_letters
 from playwright.sync_api import Browser, expect
 from static_page import served
 
@@ -21,26 +22,8 @@ MANIFEST = """
 name = "Malti"
 locale = "mt_MT"
 """
-LETTERS = str.maketrans(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    "абвгдежзийклмнопрстуфхцчшщАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩ",
-)
-# What no translator touches: code, formulas, tags, addresses and what is filled in. The place of a
-# heading within a page has the heading's words.
-KEPT = re.compile(
-    r"`[^`]*`|\$\$?[^$]+\$|\$?\{\w*\}|%\(\w+\)s|%s|<[^>]*>|\]\([^#)]*(?=#)|\]\([^)]*\)|&\w+;"
-    r"|\]\(https?:[^)]*\)"
-)
 # What is called the same in every language, and the languages' own names.
 NAMES = {"MaskLens", "Furo", "English", "한국어", "Malti", "GitHub", "Colab"}
-
-
-def in_other_letters(text: str) -> str:
-    pieces, end = [], 0
-    for kept in KEPT.finditer(text):
-        pieces += [text[end : kept.start()].translate(LETTERS), kept[0]]
-        end = kept.end()
-    return "".join([*pieces, text[end:].translate(LETTERS)])
 
 
 def translate(root: Path, po: Path, english: Catalog) -> None:

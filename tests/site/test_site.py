@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import urllib.parse
 from collections import Counter
@@ -426,6 +427,7 @@ def test_the_repository_is_that_of_the_git_remote(
     remote: str | None, expected: str | None, tmp_path: Path
 ) -> None:
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    shutil.copy(ROOT / "course.toml", tmp_path)
     if remote:
         subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
     assert repository(tmp_path, {}) == expected
@@ -433,12 +435,14 @@ def test_the_repository_is_that_of_the_git_remote(
 
 
 def test_without_git_there_is_no_repository(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "course.toml", tmp_path)
     assert repository(tmp_path, {}) is None
     # Nor is that of a folder above it, where it is another project's.
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     above = ["git", "-C", tmp_path, "remote", "add", "origin", "https://github.com/a/b"]
     subprocess.run(above, check=True)
     (tmp_path / "unpacked").mkdir()
+    shutil.copy(ROOT / "course.toml", tmp_path / "unpacked")
     assert repository(tmp_path / "unpacked", {}) is None
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from authoring import course
 from masklens_course.checks import COMMON_MISTAKES
 from masklens_course.questions import all_questions, question
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("teaching", "mistakes", "grading", "hub")
-LANGUAGES = ("en", "ko")
+LANGUAGES = course.codes(ROOT)
 PAGES = [f"{language}/{name}.md" for name in NAMES for language in LANGUAGES]
 PLANS = 5  # one class on its own, and a course of four
 # What a check says of any answer, beside the mistakes that it recognises.

@@ -14,8 +14,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from authoring import course
+
 ROOT = Path(__file__).parents[2]
-LANGUAGES = ("en", "ko")
+LANGUAGES = course.codes(ROOT)
 # The folders of the committed notebooks, and where their pages stand on the site.
 SECTIONS = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutions"}
 OTHER_PAGES = [path.stem for path in sorted((ROOT / "content" / "pages").glob("*.md"))]

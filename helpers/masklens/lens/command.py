@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from masklens._language import get_language, set_language
+from masklens._language import get_language, languages, set_language
 from masklens._language import translate as _
 from masklens.drawing.lines import error_line, printable
 from masklens.lens.files import (
@@ -195,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help=_("import a module that registers the model's own layers; may be repeated"),
     )
-    options.add_argument("--language", metavar="CODE", help=_("en or ko"))
+    options.add_argument("--language", metavar="CODE", help=" | ".join(languages()))
     return parser
 
 

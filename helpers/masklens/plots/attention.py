@@ -11,9 +11,9 @@ from masklens._language import translate as _
 from masklens.drawing.picture import boolean_mask, check_tokens
 from masklens.drawing.theme import BLUE, GREY
 from masklens.plots.panels import (
+    bundled_fonts,
     check_row,
     checked_axes,
-    hangul,
     label_steps,
     new_axes,
     refuse_symbolic,
@@ -102,7 +102,7 @@ def plot_attention(
         )
         for title, pads, orders in _panels(read is not None, causal)
     ]
-    with hangul():
+    with bundled_fonts():
         return _draw_panels(panels, tokens, key_tokens, axes)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from masklens._language import translate as _
 from masklens.drawing.theme import BLUE, GREY
 from masklens.padding import PaddedBatch, Side, pad
-from masklens.plots.panels import check_row, hangul
+from masklens.plots.panels import bundled_fonts, check_row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,7 +92,7 @@ def plot_growth(
         _check_model(name, one)
         growths = measure_growth(one, sequences, known, (padding,), row=row, value=value)
         curves[name] = growths[padding]
-    with hangul():
+    with bundled_fonts():
         if ax is None:
             _figure, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
         _draw(ax, curves)

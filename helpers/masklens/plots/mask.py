@@ -8,7 +8,7 @@ import numpy as np
 from masklens._language import translate as _
 from masklens.drawing.picture import boolean_mask, check_tokens
 from masklens.drawing.theme import BLUE, GREY
-from masklens.plots.panels import hangul
+from masklens.plots.panels import bundled_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def plot_mask(
     batch, time = booleans.shape
     if tokens is not None:
         check_tokens(tokens, [time] * batch)
-    with hangul():
+    with bundled_fonts():
         if ax is None:
             wide = 0.5 if tokens is None else 0.9
             _figure, ax = plt.subplots(figsize=(wide * time + 1.5, 0.5 * batch + 1))

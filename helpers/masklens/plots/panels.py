@@ -1,4 +1,4 @@
-"""What the figures share: colours, Hangul from the bundled font, panels, labels of timesteps."""
+"""What the figures share: colours, letters from bundled fonts, panels, labels of timesteps."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -19,20 +19,20 @@ _FONTS = Path(__file__).parent / "fonts"
 _LONG_TOKEN = 5
 
 
-def hangul() -> "AbstractContextManager[None]":
-    """Draws letters that the font in use lacks with the bundled one, within a `with` block.
+def bundled_fonts() -> "AbstractContextManager[None]":
+    """Draws letters that the font in use lacks with a bundled one, within a `with` block.
 
     Returns:
         A context manager; matplotlib's settings are as before when it is left.
 
     Example:
         >>> import matplotlib.pyplot as plt
-        >>> with hangul():
+        >>> with bundled_fonts():
         ...     text = plt.figure().text(0, 0, "마스크")
     """
     import matplotlib.pyplot as plt
 
-    return plt.rc_context({"font.family": [*plt.rcParams["font.family"], _hangul_family()]})
+    return plt.rc_context({"font.family": [*plt.rcParams["font.family"], *_bundled_families()]})
 
 
 def label_steps(ax: "Axes", steps: int, tokens: Sequence[object] | None, side: str = "x") -> None:
@@ -148,9 +148,10 @@ def refuse_symbolic(inputs: Any) -> None:
 
 
 @cache
-def _hangul_family() -> str:
+def _bundled_families() -> tuple[str, ...]:
     from matplotlib import font_manager
 
-    font = str(next(_FONTS.glob("*.[ot]tf")))
-    font_manager.fontManager.addfont(font)
-    return font_manager.FontProperties(fname=font).get_name()
+    fonts = sorted(map(str, _FONTS.glob("*.[ot]tf")))
+    for font in fonts:
+        font_manager.fontManager.addfont(font)
+    return tuple(font_manager.FontProperties(fname=font).get_name() for font in fonts)

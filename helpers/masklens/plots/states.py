@@ -10,7 +10,7 @@ from masklens._language import translate as _
 from masklens.drawing.picture import check_tokens
 from masklens.drawing.theme import BLUE, GREY
 from masklens.plots.hidden_states import hidden_states
-from masklens.plots.panels import checked_axes, hangul, label_steps, new_axes
+from masklens.plots.panels import bundled_fonts, checked_axes, label_steps, new_axes
 from masklens.tracing.calls import Mask
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def plot_states(
     if tokens is not None:
         check_tokens([tokens], [len(read)])
     pairs = [(part.name, part.masked[0], part.plain[0]) for part in states.directions]
-    with hangul():
+    with bundled_fonts():
         return _draw_pairs(pairs, read, tokens, axes)
 
 
