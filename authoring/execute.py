@@ -26,6 +26,7 @@ QUIET_ENVIRONMENT = {
     "MASKLENS_PROGRESS": "off",
 }
 CELL_TIMEOUT = 120  # seconds
+_ATTEMPTS = 3
 # A module of its own in the kernel, so that the notebook's names stay the notebook's.
 _WATCH = """\
 __import__("sys").modules["kernel_watch"] = __import__("types").ModuleType("kernel_watch")
@@ -61,40 +62,59 @@ def execute(notebook: NotebookNode, folder: Path) -> dict[str, list[str]]:
     Raises:
         CellError: a cell raised, took longer than CELL_TIMEOUT, or ended the kernel.
     """
-    current, used = "", {}
+    for _attempt in range(_ATTEMPTS):
+        run = _Run(notebook, folder)
+        try:
+            return run.execute()
+        except CellExecutionError as error:
+            raise CellError(run.cell, " ".join(f"{error.ename}: {error.evalue}".split())) from error
+        except CellTimeoutError as error:
+            raise CellError(run.cell, f"took longer than {CELL_TIMEOUT} s") from error
+        except RuntimeError as error:
+            # Another kernel that starts at the same moment may have taken its port.
+            if run.cell:
+                raise CellError(run.cell, "the kernel died") from error
+    raise CellError("", "the kernel does not start")
 
-    def remember(cell: NotebookNode, cell_index: int) -> None:
-        nonlocal current
-        current = cell.id
 
-    async def watch(notebook: NotebookNode) -> None:
-        await _ask(client, _WATCH)
+class _Run:
+    """One execution of a notebook.
 
-    async def look(cell: NotebookNode, cell_index: int, execute_reply: object) -> None:
-        used.update(json.loads(await _ask(client, "", "__import__('kernel_watch').seen()")))
+    Attributes:
+        cell: The id of the cell that was begun last; empty before the first.
+    """
 
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT,
-        kernel_name="python3",
-        record_timing=False,
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(folder)}},
-        on_cell_start=remember,
-        on_notebook_start=watch,
-        on_cell_executed=look,
-    )
-    try:
+    def __init__(self, notebook: NotebookNode, folder: Path) -> None:
+        self.cell = ""
+        self._used: dict[str, list[str]] = {}
+        self._client = NotebookClient(
+            notebook,
+            timeout=CELL_TIMEOUT,
+            kernel_name="python3",
+            record_timing=False,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(folder)}},
+            on_cell_start=self._begin,
+            on_notebook_start=self._watch,
+            on_cell_executed=self._look,
+        )
+
+    def execute(self) -> dict[str, list[str]]:
         # A cell's own stderr is saved; what is dropped here is the start-up talk of the kernel and
         # of TensorFlow's C++ code, which no setting silences.
-        client.execute(env={**os.environ, **QUIET_ENVIRONMENT}, stderr=subprocess.DEVNULL)
-    except CellExecutionError as error:
-        raise CellError(current, " ".join(f"{error.ename}: {error.evalue}".split())) from error
-    except CellTimeoutError as error:
-        raise CellError(current, f"took longer than {CELL_TIMEOUT} s") from error
-    except DeadKernelError as error:
-        raise CellError(current, "the kernel died") from error
-    return used
+        environment = {**os.environ, **QUIET_ENVIRONMENT}
+        self._client.execute(env=environment, stderr=subprocess.DEVNULL)
+        return self._used
+
+    def _begin(self, cell: NotebookNode, cell_index: int) -> None:
+        self.cell = cell.id
+
+    async def _watch(self, notebook: NotebookNode) -> None:
+        await _ask(self._client, _WATCH)
+
+    async def _look(self, cell: NotebookNode, cell_index: int, execute_reply: object) -> None:
+        seen = await _ask(self._client, "", "__import__('kernel_watch').seen()")
+        self._used.update(json.loads(seen))
 
 
 async def _ask(client: NotebookClient, code: str, expression: str = "''") -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import po_text
+from nbclient import NotebookClient
 
 from authoring import notebook, source
 from authoring.__main__ import main
@@ -353,3 +354,21 @@ def test_a_cell_runs_in_its_notebooks_folder_and_its_prints_are_one_output(cours
     assert build(course, "--language", "ko") == 0
     printed, _ = cells(course / KOREAN)["mask"].outputs
     assert printed.text == f"{(course / KOREAN).parent}\n1\n"
+
+
+def test_a_kernel_that_does_not_start_is_tried_again_and_then_named(
+    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, failures = NotebookClient.execute, [2]
+
+    def fail_to_start(client: NotebookClient, **options: object) -> object:
+        failures[0] -= 1
+        if failures[0] >= 0:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return start(client, **options)
+
+    monkeypatch.setattr(NotebookClient, "execute", fail_to_start)
+    assert build(course, "--all", "--language", "en") == 0
+    failures[0] = 3
+    assert build(course, "--all", "--language", "en") == 1
+    assert "the kernel does not start" in capsys.readouterr().err
