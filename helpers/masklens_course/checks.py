@@ -20,8 +20,8 @@ from masklens_course.answer import (
     learner_lines,
     short_message,
 )
-from masklens_course.guarded import SECONDS, Outcome, run_guarded
-from masklens_course.solved import record
+from masklens_course.history import remember
+from masklens_course.sandbox import TIME_LIMIT, Outcome, run_in_sandbox
 from masklens_course.verdict import Kind, Verdict, note
 
 _SOLUTIONS = Path(__file__).parent / "questions" / "solutions"
@@ -237,8 +237,8 @@ def judge(question: Question, answer: Any) -> Verdict:
         return give("blank", "blank", _BLANK)
     if code := _another_kind(question.kind, answer):
         return give("wrong", code, COMMON_MISTAKES[code])
-    outcome = run_guarded(lambda: question.observe(answer))
-    if outcome.late or outcome.error:
+    outcome = run_in_sandbox(lambda: question.observe(answer))
+    if outcome.timed_out or outcome.error:
         verdict = _stopped(give, outcome)
     else:
         verdict = _by_conditions(give, question, outcome)
@@ -279,7 +279,7 @@ def _stopped(give: Callable[..., Verdict], outcome: Outcome) -> Verdict:
     error, printed = outcome.error, outcome.printed
     if error is None:
         late = _("It took longer than {seconds} seconds and was stopped. Does a loop end?")
-        return give("broken", "too-slow", late.format(seconds=SECONDS), printed=printed)
+        return give("broken", "too-slow", late.format(seconds=TIME_LIMIT), printed=printed)
     if isinstance(error, DiagnosedError):
         return give("wrong", error.code, COMMON_MISTAKES[error.code], printed=printed)
     lines = learner_lines(error)
@@ -310,7 +310,7 @@ def _another_kind(kind: str, answer: Any) -> str:
 
 
 def _remembered(verdict: Verdict) -> Verdict:
-    return replace(verdict, note=record(verdict.question, verdict.kind))
+    return replace(verdict, note=remember(verdict.question, verdict.kind))
 
 
 @cache

@@ -12,7 +12,7 @@ from masklens.drawing.table import Cell, Kind, Table, numbered, table_element
 _MOST_ROWS, _MOST_STEPS = 8, 16
 
 
-def beside(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
+def side_by_side(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
     """Shows what a learner's code gave beside what is right, if it can be drawn as a table.
 
     Args:
@@ -25,7 +25,7 @@ def beside(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
         another rank or is larger than 8 by 16.
 
     Example:
-        >>> beside([[True, True]], [[True, False]])
+        >>> side_by_side([[True, True]], [[True, False]])
         yours (✕ differs)
            0   1
         0  ■  ■✕

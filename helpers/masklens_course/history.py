@@ -22,7 +22,7 @@ _memory: dict[str, _State] = {}
 _unwritable: set[Path] = set()
 
 
-def record(question: str, verdict: str) -> str:
+def remember(question: str, verdict: str) -> str:
     """Remembers that a question was tried or solved; nothing that goes wrong here is raised.
 
     It appends one line to the file, in one write, so that two notebooks can do so at once. The file
@@ -37,7 +37,7 @@ def record(question: str, verdict: str) -> str:
         What the learner should know, such as that nothing can be saved here; mostly empty.
 
     Example:
-        >>> record("pad-by-hand", "wrong")
+        >>> remember("pad-by-hand", "wrong")
         ''
     """
     state: _State = "solved" if verdict == "right" else "tried"
@@ -59,7 +59,7 @@ def record(question: str, verdict: str) -> str:
     return note
 
 
-def history() -> tuple[dict[str, _State], str]:
+def recall() -> tuple[dict[str, _State], str]:
     """Reads what is solved and tried, from the file and from memory.
 
     A file that cannot be read in full is kept aside under a name that says so, and what could be
@@ -69,7 +69,7 @@ def history() -> tuple[dict[str, _State], str]:
         The state of each question that was tried, and what the learner should know.
 
     Example:
-        >>> history()[0].get("no-such-question")
+        >>> recall()[0].get("no-such-question")
     """
     saved, note = _saved()
     return _best(_memory, saved), note

@@ -21,8 +21,8 @@ from masklens_course.answer import (
     short_message,
     trying,
 )
-from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake
+from masklens_course.comparison import side_by_side
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Masked:
 
 
 @dataclass(frozen=True)
-class Ran:
+class LayerRuns:
     """What a learner's layer gave in three situations, and what is right in the first.
 
     Attributes:
@@ -61,14 +61,14 @@ class Ran:
     bare: tuple[Masked, ...] | Raised
     in_model: tuple[Masked, ...] | Raised
 
-    def mask_beside(self) -> Picture | None:
+    def wrong_mask_picture(self) -> Picture | None:
         """Shows the first mask that is not right beside the right one."""
         pairs = zip(self.outputs, self.right, strict=False)
         wrong = [(ours.mask, theirs.mask) for ours, theirs in pairs if not _agree(ours, theirs)]
-        return beside(*wrong[0]) if wrong else None
+        return side_by_side(*wrong[0]) if wrong else None
 
 
-def run(layer: Any, right: tuple[Masked, ...], *inputs: Masked) -> Ran:
+def run(layer: Any, right: tuple[Masked, ...], *inputs: Masked) -> LayerRuns:
     """Runs a learner's layer in the three situations.
 
     Args:
@@ -80,7 +80,7 @@ def run(layer: Any, right: tuple[Masked, ...], *inputs: Masked) -> Ran:
         What it gave. An exception on arrays with masks is the learner's own, and is not caught.
     """
     bare = [Masked(given.values) for given in inputs]
-    return Ran(
+    return LayerRuns(
         outputs=on_arrays(layer, *inputs),
         right=right,
         bare=trying(on_arrays, layer, *bare),
@@ -162,17 +162,17 @@ def in_model(layer: Any, *inputs: Masked) -> tuple[Masked, ...]:
     )
 
 
-def first_values(seen: Ran) -> NDArray[Any]:
+def first_values(seen: LayerRuns) -> NDArray[Any]:
     """Gives the values of the first output on arrays."""
     return seen.outputs[0].values
 
 
-def first_mask(seen: Ran) -> NDArray[Any] | None:
+def first_mask(seen: LayerRuns) -> NDArray[Any] | None:
     """Gives the mask of the first output on arrays, or None."""
     return seen.outputs[0].mask
 
 
-def values_agree(seen: Ran) -> bool:
+def values_agree(seen: LayerRuns) -> bool:
     """Says whether the outputs on arrays are as many as they should be, with the right values."""
     pairs = list(zip(seen.outputs, seen.right, strict=False))
     return len(seen.outputs) == len(seen.right) and all(same(o.values, r.values) for o, r in pairs)

@@ -8,8 +8,8 @@ from masklens._language import translate as _
 from masklens.drawing.elements import Element, element, terminal_width
 from masklens.drawing.picture import Picture
 from masklens_course.checks import Question
+from masklens_course.history import recall
 from masklens_course.questions import all_questions
-from masklens_course.solved import history
 
 _SHEET = Path(__file__).with_name("progress.css")
 
@@ -30,7 +30,7 @@ def progress() -> Picture:
         >>> progress().text.splitlines()[0][-16:]
         'exercises solved'
     """
-    states, note = history()
+    states, note = recall()
     shown = [(question, states.get(question.name, "open")) for question in all_questions()]
     solved = sum(state == "solved" for _question, state in shown)
     caption = _("{solved} of {all} exercises solved").format(solved=solved, all=len(shown))

@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from masklens._language import translate as _
-from masklens.drawing.progress_bar import Progress
+from masklens.drawing.progress_bar import ProgressBar
 
-SECONDS = 10  # that code may take before it is stopped
+TIME_LIMIT = 10  # that code may take before it is stopped
 MOST_PRINTED = 1000  # characters that are kept of what it prints
 
 
@@ -29,16 +29,16 @@ class Outcome:
         value: What it returned.
         error: What it raised, or None; `SystemExit` where it wanted to end Python.
         printed: The beginning of what it printed.
-        late: Whether it was stopped because its time was up.
+        timed_out: Whether it was stopped because its time was up.
     """
 
     value: Any = None
     error: BaseException | None = None
     printed: str = ""
-    late: bool = False
+    timed_out: bool = False
 
 
-def run_guarded(function: Callable[[], Any], seconds: float = SECONDS) -> Outcome:
+def run_in_sandbox(function: Callable[[], Any], seconds: float = TIME_LIMIT) -> Outcome:
     """Runs a function so that nothing it does stops, floods or ends the notebook.
 
     It runs in a thread of its own, so that it can be left behind if it cannot be stopped: code
@@ -54,9 +54,9 @@ def run_guarded(function: Callable[[], Any], seconds: float = SECONDS) -> Outcom
         What became of it.
 
     Example:
-        >>> run_guarded(lambda: print("read") or 3)
-        Outcome(value=3, error=None, printed='read\\n', late=False)
-        >>> run_guarded(lambda: sys.exit()).error
+        >>> run_in_sandbox(lambda: print("read") or 3)
+        Outcome(value=3, error=None, printed='read\\n', timed_out=False)
+        >>> run_in_sandbox(lambda: sys.exit()).error
         SystemExit()
     """
     printed = _Printed()
@@ -80,7 +80,7 @@ def run_guarded(function: Callable[[], Any], seconds: float = SECONDS) -> Outcom
             if not ended.is_set():
                 _stop(thread, ended)
     if not done or isinstance(done[0].error, _Stopped):
-        return Outcome(printed=printed.text, late=True)
+        return Outcome(printed=printed.text, timed_out=True)
     return Outcome(done[0].value, done[0].error, printed.text)
 
 
@@ -108,7 +108,7 @@ class _Printed(io.TextIOBase):
 # Both wait for the event: Python takes a thread for ended once an interrupt hits its `join`.
 def _wait(ended: threading.Event, seconds: float) -> None:
     steps = max(1, round(seconds * 5))
-    with Progress(steps, _("Waiting for your code")) as progress:
+    with ProgressBar(steps, _("Waiting for your code")) as progress:
         for _step in range(steps):
             if ended.wait(seconds / steps):
                 return

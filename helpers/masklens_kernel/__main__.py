@@ -81,8 +81,8 @@ def _parent(ready: int, lock: int) -> int:
     os.write(ready, b"ready")
     for held in (ready, lock):
         os.close(held)
-    if birth := parent.serve():
-        run_kernel(birth)
+    if start := parent.serve():
+        run_kernel(start)
     return 0
 
 

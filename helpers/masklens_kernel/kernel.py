@@ -14,53 +14,53 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from masklens_kernel import wire
-from masklens_kernel.parent import Birth
+from masklens_kernel import messages
+from masklens_kernel.parent import KernelStart
 from masklens_kernel.settings import MEMORY
 
 
-def run_kernel(birth: Birth) -> None:
+def run_kernel(start: KernelStart) -> None:
     """Runs the kernel until Jupyter shuts it down.
 
     Args:
-        birth: what it is born with.
+        start: what it is born with.
     """
-    request = birth.request
+    request = start.request
     os.setsid()
-    for stream, of_launcher in zip(wire.STREAMS, birth.streams, strict=True):
-        os.dup2(of_launcher, stream)
-        os.close(of_launcher)
+    for stream, inherited in zip(messages.STANDARD_STREAMS, start.streams, strict=True):
+        os.dup2(inherited, stream)
+        os.close(inherited)
     os.environ.clear()
     os.environ.update(request.environment)
     os.umask(request.umask)
     os.chdir(request.folder)
     sys.path[:] = request.path
     _set_limits(request.limits)
-    _end_with(birth.launcher)
-    _expect_to_be_ended_first()
-    _draw_other_numbers()
-    wire.tell(birth.launcher, kernel=os.getpid())
+    _end_when_launcher_ends(start.launcher)
+    _prefer_to_be_killed_when_memory_runs_out()
+    _seed_numpy()
+    messages.send(start.launcher, kernel=os.getpid())
     _serve(request.connection_file)
 
 
 def _serve(connection_file: str) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
-    from masklens_kernel.late_settings import explain_memory, watch_settings
+    from masklens_kernel.notices import explain_memory, watch_settings
 
     plain = importlib.import_module("ipykernel_launcher")
     sys.argv = [str(plain.__file__), "-f", connection_file]
     # 1 stands for a parent that never dies: the launcher is watched instead of what forked it.
     app: Any = IPKernelApp.instance(parent_handle=1)
     app.initialize(sys.argv[1:])
-    _let_tensorflow_choose_its_log()
+    _reset_tensorflow_logger()
     _limit_memory(MEMORY.read(os.environ))
     watch_settings(app.shell)
     explain_memory(app.shell)
     app.start()
 
 
-def _let_tensorflow_choose_its_log() -> None:
+def _reset_tensorflow_logger() -> None:
     """Has TensorFlow's warnings shown below a cell: it chose their stream when it was imported."""
     from tensorflow.python.platform import tf_logging
 
@@ -69,7 +69,7 @@ def _let_tensorflow_choose_its_log() -> None:
     tf_logging.get_logger()
 
 
-def _end_with(launcher: socket.socket) -> None:
+def _end_when_launcher_ends(launcher: socket.socket) -> None:
     """Ends the kernel when its launcher is killed; the parent would, but it may be dead."""
 
     def wait() -> None:
@@ -84,7 +84,7 @@ def _end_with(launcher: socket.socket) -> None:
     threading.Thread(target=wait, name="launcher", daemon=True).start()
 
 
-def _expect_to_be_ended_first() -> None:
+def _prefer_to_be_killed_when_memory_runs_out() -> None:
     """Where memory runs out, a kernel is to be ended, and not the parent that all others need."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
@@ -110,7 +110,7 @@ def _limit_memory(mebibytes: int | None) -> None:
         print(f"masklens_kernel: {MEMORY.name} cannot be set here: {error}", file=sys.stderr)
 
 
-def _draw_other_numbers() -> None:
+def _seed_numpy() -> None:
     """Gives NumPy a seed of this kernel's own; Python's `random` sees to itself."""
     import numpy as np
 

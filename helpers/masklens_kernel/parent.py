@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from masklens_kernel import wire
+from masklens_kernel import messages
 from masklens_kernel.address import Address
 from masklens_kernel.settings import IDLE, keras_json
 
@@ -33,7 +33,7 @@ class RefusalError(Exception):
 
 
 @dataclass(frozen=True)
-class Birth:
+class KernelStart:
     """What a kernel is born with.
 
     Args:
@@ -42,7 +42,7 @@ class Birth:
         launcher: open as long as the launcher lives.
     """
 
-    request: wire.Request
+    request: messages.Request
     streams: list[int]
     launcher: socket.socket
 
@@ -89,18 +89,18 @@ class Parent:
         self._waiting: set[socket.socket] = set()  # have connected, and not yet asked
         self._idle_after = IDLE.read(os.environ)
         # Whoever has started it is about to connect.
-        self._last_used = time.monotonic() + wire.PATIENCE
-        self._loaded = _loaded_files()
+        self._last_used = time.monotonic() + messages.TIMEOUT
+        self._imported_files = _modification_times()
         self._selector = selectors.DefaultSelector()
-        self._deaths, self._death = socket.socketpair()
-        for end in (self._deaths, self._death):
+        self._child_signals, self._wakeup = socket.socketpair()
+        for end in (self._child_signals, self._wakeup):
             end.setblocking(False)
         self._listener: socket.socket | None = self._listen()
-        self._selector.register(self._deaths, selectors.EVENT_READ)
+        self._selector.register(self._child_signals, selectors.EVENT_READ)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._death.fileno())
+        signal.set_wakeup_fd(self._wakeup.fileno())
 
-    def serve(self) -> Birth | None:
+    def serve(self) -> KernelStart | None:
         """Serves launchers.
 
         Returns:
@@ -109,15 +109,15 @@ class Parent:
         """
         while self._is_needed():
             in_use = self._launchers or self._waiting
-            left = None if in_use else max(0.0, self._idle_after - self._idle_for())
-            for key, _ in self._selector.select(left):
-                if key.fileobj is self._deaths:
-                    self._bury()
+            seconds_left = None if in_use else max(0.0, self._idle_after - self._idle_for())
+            for key, _ in self._selector.select(seconds_left):
+                if key.fileobj is self._child_signals:
+                    self._report_ended_kernels()
                 elif key.fileobj is self._listener:
                     self._accept()
                 elif key.fileobj in self._waiting:
-                    if birth := self._answer(key.fileobj):
-                        return birth
+                    if start := self._answer(key.fileobj):
+                        return start
                 else:
                     self._end_kernel(key.data)
         self._stop_listening()
@@ -159,19 +159,19 @@ class Parent:
         self._last_used = time.monotonic()
         with suppress(OSError):  # it has changed its mind
             launcher, _ = self._listener.accept()
-            launcher.settimeout(wire.PATIENCE)
-            if wire.is_of_this_user(launcher):
+            launcher.settimeout(messages.TIMEOUT)
+            if messages.is_of_this_user(launcher):
                 self._waiting.add(launcher)
                 self._selector.register(launcher, selectors.EVENT_READ)
             else:
                 launcher.close()
 
-    def _answer(self, launcher: socket.socket) -> Birth | None:
+    def _answer(self, launcher: socket.socket) -> KernelStart | None:
         self._waiting.remove(launcher)
         self._selector.unregister(launcher)
         heard = None
         with suppress(OSError, ValueError, TypeError):  # it has left, or is none of ours
-            heard = None if self._is_outdated() else wire.hear_request(launcher)
+            heard = None if self._is_outdated() else messages.receive_request(launcher)
         if not heard:
             launcher.close()
             return None
@@ -179,8 +179,8 @@ class Parent:
         self._idle_after = IDLE.read(request.environment)
         kernel = self._fork(launcher)
         if kernel == 0:
-            self._leave_to_parent()
-            return Birth(request, streams, launcher)
+            self._close_what_belongs_to_parent()
+            return KernelStart(request, streams, launcher)
         for stream in streams:
             os.close(stream)
         if kernel:
@@ -192,7 +192,7 @@ class Parent:
 
     def _is_outdated(self) -> bool:
         """Whether another masklens or Keras was installed than is imported here."""
-        if _loaded_files(self._loaded) == self._loaded:
+        if _modification_times(self._imported_files) == self._imported_files:
             return False
         self._stop_listening()
         return True
@@ -202,28 +202,28 @@ class Parent:
             return os.fork()
         except OSError as error:
             with suppress(OSError):
-                wire.tell(launcher, refused=f"the system makes no new process: {error}")
+                messages.send(launcher, refused=f"the system makes no new process: {error}")
             return None
 
-    def _leave_to_parent(self) -> None:
+    def _close_what_belongs_to_parent(self) -> None:
         """Closes, in a kernel, what is the parent's."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._selector.close()
         others = (*self._launchers.values(), *self._waiting)
-        for end in (self._listener, self._deaths, self._death, *others):
+        for end in (self._listener, self._child_signals, self._wakeup, *others):
             if end:
                 end.close()
 
-    def _bury(self) -> None:
+    def _report_ended_kernels(self) -> None:
         """Tells launchers whose kernel has ended how it did."""
         with suppress(BlockingIOError):
-            while self._deaths.recv(1024):
+            while self._child_signals.recv(1024):
                 pass
         for kernel in tuple(self._launchers):
             dead, status = os.waitpid(kernel, os.WNOHANG)
             if dead:
-                self._forget(kernel, status)
+                self._report_end(kernel, status)
 
     def _end_kernel(self, kernel: int) -> None:
         """Ends a kernel whose launcher was killed, and what it has started."""
@@ -233,18 +233,18 @@ class Parent:
             with suppress(ProcessLookupError):
                 kill(kernel, signal.SIGKILL)
         # Jupyter restarts a kernel at the same ports: they must be free before another is forked.
-        self._forget(*os.waitpid(kernel, 0))
+        self._report_end(*os.waitpid(kernel, 0))
 
-    def _forget(self, kernel: int, status: int) -> None:
+    def _report_end(self, kernel: int, status: int) -> None:
         self._last_used = time.monotonic()
         launcher = self._launchers.pop(kernel)
         self._selector.unregister(launcher)
         with suppress(OSError):
-            wire.tell(launcher, ended=os.waitstatus_to_exitcode(status))
+            messages.send(launcher, ended=os.waitstatus_to_exitcode(status))
         launcher.close()
 
 
-def _loaded_files(names: _Files | None = None) -> _Files:
+def _modification_times(names: _Files | None = None) -> _Files:
     """When the files that decide what is imported were changed, in nanoseconds.
 
     Installing a package changes the folder that it is installed into. Those who work on masklens

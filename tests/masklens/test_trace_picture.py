@@ -19,7 +19,7 @@ from hypothesis.extra.numpy import arrays
 import masklens as ml
 from masklens.drawing.elements import terminal_width
 from masklens.drawing.picture import Picture
-from masklens.drawing.rail import SIGNS, Joint, lay_rail
+from masklens.drawing.threads import SIGNS, Joint, lay_rail
 from masklens.drawing.trace_picture import draw
 from masklens.drawing.trace_rows import trace_rows
 from masklens.drawing.trace_words import figure, sign_words

@@ -12,7 +12,7 @@ from masklens._keras import mask_of
 from masklens._language import get_language
 from masklens._language import translate as _
 from masklens.drawing.elements import Element, element, html, text
-from masklens.drawing.strip import strip_element
+from masklens.drawing.large_mask import strip_element
 from masklens.drawing.table import Cell, Legend, Table, numbered, table_element
 from masklens.drawing.theme import PICTURE, style
 from masklens.padding import PaddedBatch

@@ -11,7 +11,7 @@ _PATIENCE = 2.0  # seconds without a word
 _PAUSE = 0.2  # seconds from one drawing to the next
 
 
-class Progress:
+class ProgressBar:
     """Counts steps, and shows how many are done once that takes long; in the end it is gone.
 
     In a notebook the bar is an output of the cell. When it goes, what the cell had put out before
@@ -19,7 +19,7 @@ class Progress:
     executes notebooks sees no bar: some, as nbval, know nothing of clearing.
 
     Example:
-        >>> with Progress(2, "computing") as progress:
+        >>> with ProgressBar(2, "computing") as progress:
         ...     progress.step()
         ...     progress.step()
     """
@@ -37,7 +37,7 @@ class Progress:
         self._handle: Any = None
         self._drawn = False
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressBar":
         """Begins to count."""
         return self
 

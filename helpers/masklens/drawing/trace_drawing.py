@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from masklens.drawing.rail import SIGNS, Sign, Stretch, lay_rail, row_sign
+from masklens.drawing.threads import SIGNS, Sign, Stretch, lay_rail, row_sign
 from masklens.drawing.trace_rows import Row, trace_rows
 from masklens.drawing.trace_tree import call_label, same_mask
 from masklens.tracing.calls import LayerCall, Mask

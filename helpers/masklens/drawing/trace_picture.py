@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from masklens._language import get_language
 from masklens._language import translate as _
 from masklens.drawing.elements import Element, element, joined, with_code
+from masklens.drawing.large_mask import small_square, small_strip
 from masklens.drawing.picture import Picture
-from masklens.drawing.rail import SIGNS, Joint, Sign, Stretch
-from masklens.drawing.strip import small_square, small_strip
 from masklens.drawing.theme import TRACE
+from masklens.drawing.threads import SIGNS, Joint, Sign, Stretch
 from masklens.drawing.trace_answer import headline, questions, remarks, score_words
 from masklens.drawing.trace_drawing import Drawing, DrawnMask
 from masklens.drawing.trace_rows import Row

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from masklens._language import translate as _
 from masklens.drawing.elements import terminal_width
 from masklens.drawing.lines import printable
-from masklens.drawing.rail import SIGNS, Joint, Stretch
+from masklens.drawing.threads import SIGNS, Joint, Stretch
 from masklens.drawing.trace_drawing import Drawing, DrawnMask
 from masklens.drawing.trace_rows import Row
 from masklens.drawing.trace_words import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from masklens._language import translate as _
-from masklens.drawing.rail import Sign, Stretch, row_sign
+from masklens.drawing.threads import Sign, Stretch, row_sign
 from masklens.drawing.trace_rows import Row
 from masklens.tracing.calls import LayerCall, Mask, Shape
 

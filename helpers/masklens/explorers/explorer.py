@@ -14,7 +14,7 @@ import traitlets
 from masklens._language import get_language
 from masklens._language import translate as _
 from masklens.drawing.theme import PICTURE, TRACE, style
-from masklens.explorers.grid import Axis, State, build_grid, compute_states, write_grid
+from masklens.explorers.precomputed import Axis, State, build_grid, compute_states, write_grid
 from masklens.explorers.widget import Widget, missing, named_layout
 
 FRONT_END = Path(__file__).with_name("front_end")
@@ -44,7 +44,7 @@ class Explorer(Widget):
     page, without a kernel. Shown without scripts it is a picture of the state chosen at first.
 
     Attributes:
-        grid: The states, as `masklens.explorers.grid.build_grid` writes them.
+        grid: The states, as `masklens.explorers.precomputed.build_grid` writes them.
         selection: For each control, the index of the option that is chosen.
     """
 

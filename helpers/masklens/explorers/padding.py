@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from masklens._language import translate as _
 from masklens.drawing.elements import element, html
+from masklens.drawing.large_mask import strip_element
 from masklens.drawing.picture import (
     MOST_SQUARES,
     batch_table,
@@ -20,11 +21,10 @@ from masklens.drawing.picture import (
     framed,
     mask_table,
 )
-from masklens.drawing.strip import strip_element
 from masklens.drawing.table import table_element
 from masklens.explorers.explorer import Explorer
-from masklens.explorers.grid import Axis, Question, State
 from masklens.explorers.padding_facts import html_facts, padding_facts, padding_summary
+from masklens.explorers.precomputed import Axis, Question, State
 from masklens.padding import PaddedBatch, pad
 from masklens.tracing.calls import Mask
 

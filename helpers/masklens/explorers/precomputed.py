@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from masklens._language import get_language
 from masklens._language import translate as _
-from masklens.drawing.progress_bar import Progress
+from masklens.drawing.progress_bar import ProgressBar
 from masklens.explorers.nodes import Node, Pool, read_nodes
 
 _Control = Literal["choice", "menu", "slider", "switch", "steps"]
@@ -100,7 +100,7 @@ def compute_states(
         )
     states: list[State] = []
     errors = []
-    with Progress(math.prod(counts), _("computing states")) as progress:
+    with ProgressBar(math.prod(counts), _("computing states")) as progress:
         for options in itertools.product(*(axis.options for axis in axes)):
             names = (axis.name for axis in axes)
             values = dict(zip(names, (value for value, _label in options), strict=True))

@@ -14,9 +14,9 @@ from masklens.drawing.elements import html
 from masklens.drawing.trace_picture import draw
 from masklens.drawing.trace_rows import trace_rows
 from masklens.drawing.trace_words import error_words
+from masklens.explorers.example_models import MIDDLES, Middle, build_middle, middle_code
 from masklens.explorers.explorer import Explorer
-from masklens.explorers.grid import Axis, Question, State, Value
-from masklens.explorers.middles import MIDDLES, Middle, build_middle, middle_code
+from masklens.explorers.precomputed import Axis, Question, State, Value
 from masklens.lens.trace import Trace, check_model, trace_until_error
 from masklens.padding import PaddedBatch, Side, pad
 from masklens.plots.growth import Growth, measure_growth

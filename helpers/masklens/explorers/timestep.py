@@ -12,8 +12,8 @@ from masklens._language import translate as _
 from masklens.drawing.elements import html
 from masklens.drawing.picture import check_tokens, framed
 from masklens.explorers.explorer import Explorer
-from masklens.explorers.grid import Axis, Question, State
-from masklens.explorers.heat import Heat, Step, distance, heat_element
+from masklens.explorers.precomputed import Axis, Question, State
+from masklens.explorers.state_table import Heat, Step, distance, heat_element
 from masklens.padding import PaddedBatch
 from masklens.plots.hidden_states import HiddenStates, hidden_states, moves
 from masklens.tracing.calls import Mask

@@ -12,7 +12,7 @@ from masklens.tracing.findings import Findings
 from masklens.tracing.hooks import watching
 from masklens.tracing.inputs import concrete, inputs_of, pair_hint
 from masklens.tracing.measurement import measure_padding
-from masklens.tracing.record import Recorder
+from masklens.tracing.recorder import Recorder
 from masklens.tracing.runs import Player, put_back
 from masklens.tracing.scores import check_compiled, measure_scores
 

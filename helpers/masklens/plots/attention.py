@@ -10,7 +10,7 @@ from masklens._keras import mask_of
 from masklens._language import translate as _
 from masklens.drawing.picture import boolean_mask, check_tokens
 from masklens.drawing.theme import BLUE, GREY
-from masklens.plots.panels import (
+from masklens.plots.axes import (
     check_row,
     checked_axes,
     hangul,

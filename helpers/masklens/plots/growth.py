@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from masklens._language import translate as _
 from masklens.drawing.theme import BLUE, GREY
 from masklens.padding import PaddedBatch, Side, pad
-from masklens.plots.panels import check_row, hangul
+from masklens.plots.axes import check_row, hangul
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from masklens._keras import mask_of
 from masklens._language import translate as _
 from masklens.drawing.picture import boolean_mask
 from masklens.padding import PaddedBatch
-from masklens.plots.panels import check_row, refuse_symbolic
+from masklens.plots.axes import check_row, refuse_symbolic
 from masklens.tracing.calls import Mask
 
 States = NDArray[np.float32]

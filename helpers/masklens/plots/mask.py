@@ -8,7 +8,7 @@ import numpy as np
 from masklens._language import translate as _
 from masklens.drawing.picture import boolean_mask, check_tokens
 from masklens.drawing.theme import BLUE, GREY
-from masklens.plots.panels import hangul
+from masklens.plots.axes import hangul
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

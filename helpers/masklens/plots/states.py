@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from masklens._language import translate as _
 from masklens.drawing.picture import check_tokens
 from masklens.drawing.theme import BLUE, GREY
+from masklens.plots.axes import checked_axes, hangul, label_steps, new_axes
 from masklens.plots.hidden_states import hidden_states
-from masklens.plots.panels import checked_axes, hangul, label_steps, new_axes
 from masklens.tracing.calls import Mask
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 from masklens._keras import is_keras_layer
 from masklens._language import translate as _
 from masklens.tracing.calls import Effect, LayerCall, Mask, Shape
-from masklens.tracing.record import RawCall, Recorder
+from masklens.tracing.recorder import RawCall, Recorder
 
 
 def layer_calls(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from masklens.tracing.calls import Array, Mask
-from masklens.tracing.record import is_array
+from masklens.tracing.recorder import is_array
 from masklens.tracing.runs import Node, Run
 from masklens.tracing.sequences import Input
 

@@ -9,7 +9,7 @@ from masklens.tracing.calls import LayerCall
 from masklens.tracing.comparison import TOLERANCES, Question
 from masklens.tracing.effects import layer_calls
 from masklens.tracing.measurement import QUESTIONS, Measurement
-from masklens.tracing.record import Recorder
+from masklens.tracing.recorder import Recorder
 from masklens.tracing.sequences import KnownFrom
 from masklens.tracing.verdict import Verdict
 

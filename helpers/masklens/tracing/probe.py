@@ -10,7 +10,7 @@ import numpy as np
 
 from masklens._keras import attach_mask, attached_mask
 from masklens.tracing.calls import Array, Mask
-from masklens.tracing.record import is_array, is_mask_argument, named_arguments
+from masklens.tracing.recorder import is_array, is_mask_argument, named_arguments
 
 
 def depends_on_mask(

@@ -10,7 +10,7 @@ from masklens._language import translate as _
 from masklens.tracing.calls import Mask, Reason
 from masklens.tracing.leaks import Leak
 from masklens.tracing.measurement import Measurement
-from masklens.tracing.record import RawCall, is_array
+from masklens.tracing.recorder import RawCall, is_array
 from masklens.tracing.runs import Node
 
 # In the code of a way out, `x` is what the layer takes, `mask` is (batch, time) and True where a

@@ -60,7 +60,7 @@ class RawCall:
 
 
 class Recorder:
-    """Watches calls (see `hooks.Watcher`) and keeps what it saw of them in `calls`.
+    """Watches calls (see `hooks._Watcher`) and keeps what it saw of them in `calls`.
 
     Args:
         probe: Is asked, right after a call that met a mask, whether its values depend on it:

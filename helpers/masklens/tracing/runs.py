@@ -18,7 +18,7 @@ from masklens._keras import (
 )
 from masklens.tracing.calls import Array, Mask
 from masklens.tracing.hooks import watching
-from masklens.tracing.record import (
+from masklens.tracing.recorder import (
     Recorder,
     is_array,
     is_mask_argument,
@@ -53,7 +53,7 @@ class Node:
 
 
 class Run:
-    """Watches the calls of one run (see `hooks.Watcher`), and keeps every tensor.
+    """Watches the calls of one run (see `hooks._Watcher`), and keeps every tensor.
 
     Args:
         recorder: Is told of the calls, too; None for nobody.

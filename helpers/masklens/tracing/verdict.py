@@ -7,7 +7,7 @@ from masklens.tracing.calls import LayerCall
 from masklens.tracing.leaks import Leak
 from masklens.tracing.measurement import Measurement
 from masklens.tracing.reasons import explain
-from masklens.tracing.record import RawCall
+from masklens.tracing.recorder import RawCall
 from masklens.tracing.runs import Node
 
 
