@@ -1,4 +1,4 @@
-"""What was measured, written to the calls of a trace: figures, leaks, reasons, causes."""
+"""Assigning a measurement to the calls of a trace: figures, leaks, reasons and causes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from masklens.tracing.runs import Node
 
 
 class Verdict:
-    """What was measured, by call.
+    """The measured fields of each call, and the leaks.
 
     Args:
         found: The measurement.
@@ -28,21 +28,21 @@ class Verdict:
         }
         self._hidden = set(hidden) if not found.hidden else set(leaks)
         self._leaks = dict(sorted({**leaks, **hidden}.items()))
-        self._explained = {place: explain(leak, found) for place, leak in self._leaks.items()}
+        self._explanations = {place: explain(leak, found) for place, leak in self._leaks.items()}
 
     def fields(self) -> dict[int, dict[str, Any]]:
-        """The fields of `LayerCall` that were measured, by the place of the recorded call."""
+        """Returns the measured fields of `LayerCall`, by the place of the recorded call."""
         fields: dict[int, dict[str, Any]] = {}
         for node in self._found.run.nodes:
             if node.raw is not None and node.raw.place >= 0:
                 fields[node.raw.place] = self._fields_of(node)
-        for explained in self._explained.values():
-            if explained.cause is not None and explained.cause.place in fields:
-                fields[explained.cause.place]["costs_a_mask"] = True
+        for explanation in self._explanations.values():
+            if explanation.cause is not None and explanation.cause.place in fields:
+                fields[explanation.cause.place]["costs_a_mask"] = True
         return fields
 
     def leaks(self, calls: Mapping[int, LayerCall]) -> tuple[LayerCall, ...]:
-        """The calls at which padding gets in; that of the model, where no call inside did it.
+        """Returns the calls at which padding gets in, among them the model's own if need be.
 
         Args:
             calls: The calls of the trace, by the place of the recorded call.
@@ -62,7 +62,7 @@ class Verdict:
             fields |= {
                 "gets_in": True,
                 "hidden": node.place in self._hidden,
-                "reason": self._explained[node.place].reason,
+                "reason": self._explanations[node.place].reason,
                 "between": self._between(leak),
             }
         return fields
