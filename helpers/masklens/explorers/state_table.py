@@ -1,4 +1,4 @@
-"""A table of hidden states over timesteps as HTML: units down, time to the right."""
+"""A table of hidden states over timesteps: units down, time to the right."""
 
 from dataclasses import dataclass
 
@@ -6,19 +6,19 @@ import numpy as np
 
 from masklens._language import translate as _
 from masklens.drawing.elements import Element, element
-from masklens.plots.hidden_states import States, moves
+from masklens.plots.hidden_states import States, state_changes
 from masklens.tracing.calls import Mask
 
-_NOTHING = element("td")
+_EMPTY_CELL = element("td")
 
 
 @dataclass(frozen=True)
-class Step:
-    """What stands at one timestep of a sequence.
+class Timestep:
+    """One timestep of a sequence.
 
     Attributes:
-        token: The token; empty if only the number of the timestep is known.
-        padding: Whether it is padding.
+        token: The token; empty if it is not known.
+        padding: Whether the timestep is padding.
     """
 
     token: str = ""
@@ -26,65 +26,58 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Heat:
-    """The hidden states of one sequence, to be drawn.
+class StateTable:
+    """The hidden states of one sequence, with all that the table shows.
 
     Attributes:
-        caption: What they are.
+        caption: The words above the table.
         states: (time, units), the state just after each timestep.
         read: (time,) booleans: True where the layer reads, False where it skips.
-        steps: What stands at each timestep.
-        backwards: Whether the last timestep is read first.
-        most: The largest state of all pictures; it is drawn darkest, and minus it lightest.
-        units: How many units to show at most.
+        steps: The timesteps.
+        backwards: Whether the layer reads the last timestep first.
+        most: The largest state of all tables, which is drawn darkest; its negative is lightest.
+        units: The largest number of units to show.
     """
 
     caption: str
     states: States
     read: Mask
-    steps: tuple[Step, ...]
+    steps: tuple[Timestep, ...]
     backwards: bool
     most: float
     units: int
 
 
-def heat_element(heat: Heat) -> Element:
-    """Draws hidden states, where they stand still, how far they move, and which steps are read.
+def state_table_element(state_table: StateTable) -> Element:
+    """Draws hidden states, how far they move at each timestep, and which timesteps are read.
 
-    What belongs to a timestep carries `data-t`: as which one the layer reads it, from 0 on.
+    The cells of a timestep carry `data-t`, its number in the order of reading, from 0.
 
     Args:
-        heat: The states.
+        state_table: The states.
 
     Returns:
-        A `<figure>` with a caption and a `<table>`. Every state stands in it as a number, for a
-        screen reader and where style sheets are stripped. The state "moves by" the largest change
-        of a unit.
+        A `<figure>` with a caption and a `<table>`, which holds every state as a number for screen
+        readers and without style sheets. A state "moves by" the largest change of a unit.
 
     Example:
-        >>> steps = Step("Hello"), Step("pad", padding=True)
+        >>> steps = Timestep("Hello"), Timestep("pad", padding=True)
         >>> states, read = np.array([[0.5], [0.5]], "float32"), np.array([True, False])
         >>> from masklens.drawing.elements import html
-        >>> said = html(heat_element(Heat("", states, read, steps, False, 0.5, 8)))
+        >>> said = html(state_table_element(StateTable("", states, read, steps, False, 0.5, 8)))
         >>> "<th scope=row>frozen</th><td class=e></td><td class=e data-t=1>=" in said
         True
     """
-    rows = zip(_heads(heat), *_columns(heat), strict=True)
-    # Without any token, their row is left out.
-    filled = [element("tr", *row) for row in rows if set(row[1:]) != {_NOTHING}]
-    caption = heat.caption, element("br"), element("small", _scale(heat))
+    rows = zip(_heads(state_table), *_columns(state_table), strict=True)
+    # Leave out the row of tokens if none is known.
+    filled = [element("tr", *row) for row in rows if set(row[1:]) != {_EMPTY_CELL}]
+    caption = state_table.caption, element("br"), element("small", _scale(state_table))
     table = element("table", *filled, class_="heat")
     return element("figure", element("figcaption", *caption), table)
 
 
 def _number(state: float) -> str:
-    """Writes a state as it is shown, with three decimals.
-
-    Args:
-        state: One number of a hidden state.
-
-    Returns:
-        The number; zero never has a sign.
+    """Writes a state with three decimals; zero has no sign.
 
     Example:
         >>> _number(-0.1234), _number(-0.0001)
@@ -94,13 +87,13 @@ def _number(state: float) -> str:
 
 
 def distance(moved: float) -> str:
-    """Writes how far a state moves, so that 0.000 means that it does not move at all.
+    """Writes how far a state moves; 0.000 means that it does not move at all.
 
     Args:
-        moved: A distance, not negative.
+        moved: A distance, at least 0.
 
     Returns:
-        Three decimals, or that it is less.
+        Three decimals, or `"<0.001"`.
 
     Example:
         >>> distance(0.0342), distance(0.0001), distance(0.0)
@@ -109,64 +102,71 @@ def distance(moved: float) -> str:
     return "<0.001" if 0 < moved < 0.0005 else _number(moved)
 
 
-def _scale(heat: Heat) -> str:
-    units = heat.states.shape[1]
-    if units > heat.units:
-        count = _("{shown} of {all} units").format(shown=heat.units, all=units)
+def _scale(state_table: StateTable) -> str:
+    units = state_table.states.shape[1]
+    if units > state_table.units:
+        count = _("{shown} of {all} units").format(shown=state_table.units, all=units)
     else:
         count = _("{all} units").format(all=units)
     scale = _("from {least} to {most}, the darker the larger").format(
-        least=_number(-heat.most), most=_number(heat.most)
+        least=_number(-state_table.most), most=_number(state_table.most)
     )
     return f"{count}, {scale}"
 
 
-def _heads(heat: Heat) -> list[Element]:
-    shown = min(heat.units, heat.states.shape[1])
+def _heads(state_table: StateTable) -> list[Element]:
+    shown = min(state_table.units, state_table.states.shape[1])
     units = [_("unit {number}").format(number=unit) for unit in range(shown)]
     names = [_("token"), *units, _("frozen"), _("moves by"), _("read")]
-    return [_NOTHING, *(element("th", name, scope="row") for name in names)]
+    return [_EMPTY_CELL, *(element("th", name, scope="row") for name in names)]
 
 
-def _columns(heat: Heat) -> list[list[Element]]:
-    moved = moves(heat.states, backwards=heat.backwards)
+def _columns(state_table: StateTable) -> list[list[Element]]:
+    moved = state_changes(state_table.states, backwards=state_table.backwards)
     last = len(moved) - 1
     return [
-        _column(heat, step, last - step if heat.backwards else step, float(moved[step]))
+        _column(
+            state_table, step, last - step if state_table.backwards else step, float(moved[step])
+        )
         for step in range(len(moved))
     ]
 
 
-def _column(heat: Heat, step: int, at: int, moved: float) -> list[Element]:
+def _column(state_table: StateTable, step: int, order: int, moved: float) -> list[Element]:
     still = moved == 0
-    cells = [element("th", str(step), scope="col", data_t=at), _token(heat, step, at)]
-    cells += [_state(state, still, at, heat.most) for state in heat.states[step, : heat.units]]
-    cells.append(element("td", "=", class_="e", data_t=at) if still else element("td", class_="e"))
-    cells.append(element("td", distance(moved), class_="d", data_t=at))
-    if heat.read[step]:
-        return [*cells, element("td", "■", class_="y", data_t=at, aria_label=True)]
+    cells = [element("th", str(step), scope="col", data_t=order), _token(state_table, step, order)]
+    cells += [
+        _state(state, still, order, state_table.most)
+        for state in state_table.states[step, : state_table.units]
+    ]
+    cells.append(
+        element("td", "=", class_="e", data_t=order) if still else element("td", class_="e")
+    )
+    cells.append(element("td", distance(moved), class_="d", data_t=order))
+    if state_table.read[step]:
+        return [*cells, element("td", "■", class_="y", data_t=order, aria_label=True)]
     square = element("s", "□")
-    return [*cells, element("td", square, class_="n", data_t=at, aria_label=False)]
+    return [*cells, element("td", square, class_="n", data_t=order, aria_label=False)]
 
 
-def _state(state: float, still: bool, at: int, most: float) -> Element:
+def _state(state: float, still: bool, order: int, most: float) -> Element:
     said, kind = _number(state), "h f" if still else "h"
     share = f"--v:{_share(state, most)}"
-    return element("td", said, class_=kind, data_t=at, style=share, title=said)
+    return element("td", said, class_=kind, data_t=order, style=share, title=said)
 
 
-def _token(heat: Heat, step: int, at: int) -> Element:
-    word, padding = heat.steps[step].token, heat.steps[step].padding
+def _token(state_table: StateTable, step: int, order: int) -> Element:
+    word, padding = state_table.steps[step].token, state_table.steps[step].padding
     if not word:
-        return _NOTHING
+        return _EMPTY_CELL
     if padding:
-        return element("th", word, scope="col", class_="p", data_t=at)
-    if not heat.read[step]:
-        return element("th", element("s", word), scope="col", class_="k", data_t=at)
-    return element("th", word, scope="col", data_t=at)
+        return element("th", word, scope="col", class_="p", data_t=order)
+    if not state_table.read[step]:
+        return element("th", element("s", word), scope="col", class_="k", data_t=order)
+    return element("th", word, scope="col", data_t=order)
 
 
 def _share(state: float, most: float) -> int:
-    """The state in percent of the largest; what has overflowed is drawn as that, NaN as zero."""
+    """Returns the state in percent of the largest; 100 for infinity, 0 for NaN."""
     share = 100 * float(np.nan_to_num(state / most, nan=0, posinf=1, neginf=-1)) if most else 0
     return round(share)

@@ -243,7 +243,8 @@ def with_noise_at_padding(values: Array, valid: Mask, random: np.random.Generato
 
     Example:
         >>> values = np.ones((1, 2, 1))
-        >>> other = other_content(values, np.array([[True, False]]), np.random.default_rng(0))
+        >>> random = np.random.default_rng(0)
+        >>> other = with_noise_at_padding(values, np.array([[True, False]]), random)
         >>> (other == values)[..., 0]
         array([[ True, False]])
     """
