@@ -1,4 +1,4 @@
-"""A picture of what a learner has solved, tried, and still before them."""
+"""A picture of a learner's progress: which questions are solved, tried, or open."""
 
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +13,7 @@ from masklens_course.questions import all_questions
 
 _SHEET = Path(__file__).with_name("progress.css")
 
-# Each state has a sign and a word, so that colour alone says nothing.
+# Each state has a sign and a word, so that nobody needs colours.
 _SIGNS = {"solved": "✓", "tried": "~", "open": "○"}
 _WORDS = {"solved": mark("solved"), "tried": mark("tried"), "open": mark("not yet")}
 _COMBINED = "99"
@@ -24,7 +24,7 @@ def progress() -> Picture:
     """Shows which exercises are solved, tried, and not yet begun, lesson by lesson.
 
     Returns:
-        The picture. It is kept up by `check`, in a small file beside the notebooks.
+        The picture of what `check` has written to a small file beside the notebooks.
 
     Example:
         >>> progress().text.splitlines()[0][-16:]

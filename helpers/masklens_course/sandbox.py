@@ -1,4 +1,4 @@
-"""Runs a learner's code: for a limited time, its printing cut short, its exits caught."""
+"""Running a learner's code in a sandbox: with a time limit, cut output, and caught exits."""
 
 import ctypes
 import io
@@ -17,19 +17,19 @@ import numpy as np
 from masklens._language import translate as _
 from masklens.drawing.progress_bar import ProgressBar
 
-TIME_LIMIT = 10  # that code may take before it is stopped
-MOST_PRINTED = 1000  # characters that are kept of what it prints
+TIME_LIMIT = 10  # seconds
+MOST_PRINTED = 1000  # characters of output to keep
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of code that ran guarded.
+    """The outcome of code that ran in the sandbox.
 
     Attributes:
-        value: What it returned.
-        error: What it raised, or None; `SystemExit` where it wanted to end Python.
-        printed: The beginning of what it printed.
-        timed_out: Whether it was stopped because its time was up.
+        value: Its result.
+        error: The exception that it raised, or None; `SystemExit` if it tried to end Python.
+        printed: The beginning of its output.
+        timed_out: Whether it was stopped at the time limit.
     """
 
     value: Any = None
@@ -39,19 +39,18 @@ class Outcome:
 
 
 def run_in_sandbox(function: Callable[[], Any], seconds: float = TIME_LIMIT) -> Outcome:
-    """Runs a function so that nothing it does stops, floods or ends the notebook.
+    """Runs a function so that it cannot block, flood or end the notebook.
 
-    It runs in a thread of its own, so that it can be left behind if it cannot be stopped: code
-    that catches every exception, or waits outside Python. Only code that keeps Python's lock for
-    itself, such as one huge computation with whole numbers, holds the notebook up. The global
-    random states are the same afterwards.
+    The function runs in a thread of its own, which is abandoned if it cannot be stopped because it
+    catches every exception or waits outside Python. Only code that holds Python's global lock, such
+    as one huge integer computation, blocks the notebook. Restores the global random states.
 
     Args:
-        function: What to run, without arguments.
-        seconds: How long it may take.
+        function: The function, without arguments.
+        seconds: The time limit.
 
     Returns:
-        What became of it.
+        The outcome.
 
     Example:
         >>> run_in_sandbox(lambda: print("read") or 3)
@@ -85,11 +84,11 @@ def run_in_sandbox(function: Callable[[], Any], seconds: float = TIME_LIMIT) -> 
 
 
 class _Stopped(BaseException):
-    """Raised in the code whose time is up; `except Exception` does not catch it."""
+    """Raised in code that reaches the time limit; `except Exception` does not catch it."""
 
 
 class _Printed(io.TextIOBase):
-    """Takes what is printed, and keeps the beginning."""
+    """A stream that keeps the beginning of the output."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -105,7 +104,7 @@ class _Printed(io.TextIOBase):
         return len(text)
 
 
-# Both wait for the event: Python takes a thread for ended once an interrupt hits its `join`.
+# These wait for the event, since after an interrupted `join` Python considers the thread ended.
 def _wait(ended: threading.Event, seconds: float) -> None:
     steps = max(1, round(seconds * 5))
     with ProgressBar(steps, _("Waiting for your code")) as progress:
@@ -116,7 +115,7 @@ def _wait(ended: threading.Event, seconds: float) -> None:
 
 
 def _stop(thread: threading.Thread, ended: threading.Event) -> None:
-    """Raises in the thread, again and again for a second: a bare `except` may catch the first."""
+    """Raises in the thread, repeatedly for a second, since a bare `except` may catch the first."""
     for _attempt in range(20):
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_Stopped)
@@ -134,7 +133,7 @@ def _quiet(printed: _Printed) -> Iterator[None]:
 
 @contextmanager
 def _no_exit() -> Iterator[None]:
-    """Makes every way out of Python an exception, the notebook's own `exit()` included."""
+    """Turns every way to end Python into an exception, including the notebook's `exit()`."""
 
     def refuse(status: int = 0) -> NoReturn:
         raise SystemExit

@@ -1,4 +1,4 @@
-"""The kernel: makes a process that was just forked the kernel of one notebook."""
+"""The kernel: turns a process that was just forked into the kernel of one notebook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run_kernel(start: KernelStart) -> None:
     """Runs the kernel until Jupyter shuts it down.
 
     Args:
-        start: what it is born with.
+        start: the request, the streams and the launcher of the kernel.
     """
     request = start.request
     os.setsid()
@@ -50,7 +50,7 @@ def _serve(connection_file: str) -> None:
 
     plain = importlib.import_module("ipykernel_launcher")
     sys.argv = [str(plain.__file__), "-f", connection_file]
-    # 1 stands for a parent that never dies: the launcher is watched instead of what forked it.
+    # 1 is a process that never ends: the kernel watches its launcher instead of its parent.
     app: Any = IPKernelApp.instance(parent_handle=1)
     app.initialize(sys.argv[1:])
     _reset_tensorflow_logger()
@@ -61,7 +61,7 @@ def _serve(connection_file: str) -> None:
 
 
 def _reset_tensorflow_logger() -> None:
-    """Has TensorFlow's warnings shown below a cell: it chose their stream when it was imported."""
+    """Shows TensorFlow's warnings below cells; it had chosen a stream when it was imported."""
     from tensorflow.python.platform import tf_logging
 
     logging.getLogger("tensorflow").handlers.clear()
@@ -70,35 +70,35 @@ def _reset_tensorflow_logger() -> None:
 
 
 def _end_when_launcher_ends(launcher: socket.socket) -> None:
-    """Ends the kernel when its launcher is killed; the parent would, but it may be dead."""
+    """Ends the kernel when its launcher is killed, in case the parent is not there to do so."""
 
     def wait() -> None:
         with suppress(OSError):
             launcher.settimeout(None)
             launcher.recv(1)
-        # With what the notebook has started.
+        # Also ends the processes that the notebook has started.
         os.killpg(os.getpid(), signal.SIGKILL)
 
-    # Where the parent is dead, this connection alone tells the launcher whether the kernel lives.
+    # Child processes must not hold this connection, by which the launcher notices the end.
     os.register_at_fork(after_in_child=launcher.close)
     threading.Thread(target=wait, name="launcher", daemon=True).start()
 
 
 def _prefer_to_be_killed_when_memory_runs_out() -> None:
-    """Where memory runs out, a kernel is to be ended, and not the parent that all others need."""
+    """Makes the system kill this kernel before the parent, which all other kernels need."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _set_limits(limits: dict[str, tuple[int, int]]) -> None:
-    """Gives the kernel its launcher's limits, as far as the parent's hard ones let it."""
+    """Sets the resource limits of the launcher, as far as the parent's hard limits allow."""
     for name, (soft, hard) in limits.items():
         with suppress(OSError, ValueError):
             resource.setrlimit(getattr(resource, name), (soft, hard))
 
 
 def _limit_memory(mebibytes: int | None) -> None:
-    """Sets how much memory a notebook may take besides what the kernel has now."""
+    """Limits the memory that a notebook may take on top of the kernel's own."""
     if mebibytes is None:
         return
     try:
@@ -111,7 +111,7 @@ def _limit_memory(mebibytes: int | None) -> None:
 
 
 def _seed_numpy() -> None:
-    """Gives NumPy a seed of this kernel's own; Python's `random` sees to itself."""
+    """Gives NumPy a new seed, since all kernels fork from one state; `random` reseeds itself."""
     import numpy as np
 
     np.random.seed()

@@ -1,4 +1,4 @@
-"""The launcher: what Jupyter starts, and takes for the kernel that the parent forks."""
+"""The launcher: the process that Jupyter starts and takes for the kernel."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from masklens_kernel.address import Address, UnsafeFolderError, find_address
 from masklens_kernel.settings import IDLE, MEMORY, backend
 from masklens_kernel.spec import PLAIN_OPTIONS, PYTHON_OPTIONS
 
-# Seconds for the parent to be there. Jupyter gives a kernel 60; a plain one must be ready by then.
+# Seconds to wait for the parent. Jupyter waits 60 for a kernel, which must suffice for a plain one.
 _START_TIMEOUT = 45
 _TRIES = 3
 _FORWARDED_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 
 class NoKernelError(Exception):
-    """Raised where the parent cannot be started, or gives no kernel; the message says why."""
+    """Raised if the parent cannot be started or gives no kernel; the message says why."""
 
 
 def launch(connection_file: str) -> int:
-    """Has a kernel forked, and stays until it ends; becomes a plain kernel where there is none.
+    """Gets a kernel from the parent and runs until it ends; else becomes a plain kernel itself.
 
     Args:
         connection_file: Jupyter's file with the ports and the key of the kernel.
 
     Returns:
-        The exit status of the kernel. One that was ended by a signal ends the launcher likewise.
+        The exit status of the kernel. If a signal ended the kernel, the launcher ends likewise.
     """
     jupyter = os.getppid() if os.environ.get("JPY_PARENT_PID") else None
-    # An interrupt is for what runs in a kernel, and there is none yet. A plain kernel, and the
-    # parent, begin without this.
+    # Ignore interrupts until there is a kernel. A plain kernel and the parent start without this
+    # handler.
     signal.signal(signal.SIGINT, lambda *_: None)
     for setting in (IDLE, MEMORY):
         if fault := setting.fault(os.environ):
@@ -59,11 +59,11 @@ def launch(connection_file: str) -> int:
 
 
 def warm() -> None:
-    """Starts the parent ahead of need; returns when it can fork kernels.
+    """Starts the parent in advance, and returns when it can fork kernels.
 
     Raises:
         NoKernelError: it cannot be started.
-        UnsafeFolderError: the folder of the sockets is not its user's alone.
+        UnsafeFolderError: the folder of the sockets does not belong to the user alone.
         OSError: the folder or a file in it cannot be written.
     """
     _check_system()
@@ -99,7 +99,7 @@ def _request_kernel(connection_file: str) -> tuple[socket.socket, int]:
         parent.close()
         if "refused" in reply:
             raise NoKernelError(reply["refused"])
-        # It was about to leave, or has died, or what it has imported is outdated.
+        # The parent was about to end, has died, or its imported modules are outdated.
     raise NoKernelError(f"the parent ended {_TRIES} times before there was a kernel: {address.log}")
 
 
@@ -116,7 +116,7 @@ def _connect_or_start(address: Address) -> socket.socket:
         return _connect(address)
     deadline = time.monotonic() + _START_TIMEOUT
     with _locked(address.lock, deadline) as lock:
-        # While this launcher waited, another may have started it.
+        # Another launcher may have started it in the meantime.
         with suppress(OSError):
             return _connect(address)
         _start_parent(address, lock, deadline)
@@ -154,13 +154,13 @@ def _locked(path: Path, deadline: float) -> Iterator[int]:
 
 
 def _start_parent(address: Address, lock: int, deadline: float) -> None:
-    """Starts the parent, which holds the lock until it serves, however long that takes."""
+    """Starts the parent, which holds the lock until it is ready, however long that takes."""
     ready, write_end = os.pipe()
     held = (str(write_end), str(lock))
     command = [sys.executable, *PYTHON_OPTIONS, "-m", "masklens_kernel", "parent", *held]
     try:
         with address.log.open("w") as log:
-            # A session of its own: no signal for the notebook's kernel is meant for all of them.
+            # A session of its own keeps signals for this notebook away from the parent.
             parent = subprocess.Popen(
                 command,
                 pass_fds=[write_end, lock],
@@ -182,14 +182,14 @@ def _start_parent(address: Address, lock: int, deadline: float) -> None:
 
 
 def _run_until_kernel_ends(parent: socket.socket, kernel: int, jupyter: int | None) -> int:
-    """Passes signals on, and ends as the kernel does."""
-    # If this launcher has started the parent, nobody waits for it: it must not stay as a zombie.
+    """Passes signals on to the kernel, and ends as it does."""
+    # Nobody waits for the parent if this launcher started it, so it must not become a zombie.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     forwarded: set[int] = set()
 
     def forward(number: int, _: object) -> None:
         forwarded.add(number)
-        # To what the notebook has started, too, as a terminal would.
+        # Also to the processes that the notebook has started, as a terminal does.
         with suppress(ProcessLookupError):
             os.killpg(kernel, number)
 
@@ -211,10 +211,10 @@ def _run_until_kernel_ends(parent: socket.socket, kernel: int, jupyter: int | No
 
 
 def _wait_for_end(parent: socket.socket, jupyter: int | None) -> int:
-    """The status with which the kernel ended; 1 if the parent died before it."""
+    """Returns the exit status of the kernel; 1 if the parent died before it."""
     parent.settimeout(messages.TIMEOUT)
     while not select.select([parent], [], [], 1)[0]:
-        # As a plain kernel does: without Jupyter nobody could reach it again.
+        # End with Jupyter, as a plain kernel does, since nobody could reach the kernel again.
         if jupyter is not None and os.getppid() != jupyter:
             return 1
     try:

@@ -1,4 +1,4 @@
-"""What a launcher and a parent say to each other over a socket: JSON, and open files."""
+"""Messages between launcher and parent over a socket: JSON, and open files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import tempfile
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
-STANDARD_STREAMS = (0, 1, 2)  # what a kernel reads from and writes to
+STANDARD_STREAMS = (0, 1, 2)
 _LENGTH = struct.Struct(">I")  # of the message that follows, in bytes
-TIMEOUT = 10  # seconds for a message to arrive; both sides are processes of one machine
+TIMEOUT = 10  # seconds for a message to arrive from another process of this machine
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Request:
 
 
 def is_of_this_user(connection: socket.socket) -> bool:
-    """Whether the other side runs as the same user; where that cannot be known, the folder says."""
+    """Returns whether the other side runs as the same user, if the system can tell."""
     if not hasattr(socket, "SO_PEERCRED"):
-        return True
+        return True  # then only the permissions of the folder protect the socket
     peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return bool(struct.unpack("3i", peer)[1] == os.getuid())
 
@@ -53,11 +53,10 @@ def send_request(connection: socket.socket, request: Request) -> None:
 
 
 def receive_request(connection: socket.socket) -> tuple[Request, list[int]] | None:
-    """Receives a request and the kernel's streams; never waits, as all of it comes at once.
+    """Receives a request with the kernel's streams, which come in one piece, so it never waits.
 
     Returns:
-        The request and three open files, or None if the other side only looked whether somebody is
-        there.
+        The request and three open files; None if the other side only tested the connection.
     """
     _, files, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS) + 1)
     if len(files) <= len(STANDARD_STREAMS):
@@ -71,7 +70,7 @@ def receive_request(connection: socket.socket) -> tuple[Request, list[int]] | No
 
 
 def _unnamed_file() -> IO[bytes]:
-    if hasattr(os, "memfd_create"):  # needs no room on a disk, but there is none on macOS
+    if hasattr(os, "memfd_create"):  # needs no disk space, but macOS does not have it
         return os.fdopen(os.memfd_create("request"), "wb")
     return tempfile.TemporaryFile()
 
@@ -83,14 +82,14 @@ def send(connection: socket.socket, **message: Any) -> None:
 
 
 def receive(connection: socket.socket) -> dict[str, Any] | None:
-    """Receives the next message, or None when the other side has left."""
+    """Receives the next message; None if the other side has left."""
     head = _receive_exactly(connection, _LENGTH.size)
     body = _receive_exactly(connection, *_LENGTH.unpack(head)) if head else b""
     return dict(json.loads(body)) if body else None
 
 
 def _receive_exactly(connection: socket.socket, size: int) -> bytes:
-    """So many bytes, or none if the other side left before it had sent them."""
+    """Receives so many bytes; none if the other side leaves before."""
     received = bytearray()
     while len(received) < size:
         part = connection.recv(size - len(received))

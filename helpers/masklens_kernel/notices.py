@@ -1,4 +1,4 @@
-"""What a notebook is told that makes a setting after Keras was imported, or runs out of memory."""
+"""Notices below a cell: for settings made after Keras was imported, and when memory runs out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from masklens._language import translate as _
 
-# Read when Keras or a library below it is imported; what is set later has no effect, and nobody
-# says so.
+# Variables that Keras or a library below it reads when it is imported; later changes are silently
+# ignored.
 _READ_AT_IMPORT = (
     "KERAS_BACKEND",
     "KERAS_HOME",
@@ -25,16 +25,16 @@ _MOST_RESERVES = 4
 
 
 def watch_settings(shell: Any) -> None:
-    """Tells a notebook, below the cell that made it, of a setting that comes too late.
+    """Prints a notice below a cell that makes a setting too late.
 
-    Where Keras is imported before the first cell runs, `os.environ["KERAS_BACKEND"] = "jax"` in it
-    changes nothing.
+    If Keras is imported before the first cell runs, `os.environ["KERAS_BACKEND"] = "jax"` in that
+    cell has no effect.
 
     Args:
         shell: IPython's shell, which runs the cells.
     """
     in_force = {name: os.environ.get(name) for name in _READ_AT_IMPORT}
-    # What Keras took when nothing was set; to name it changes nothing.
+    # The default of Keras; setting it explicitly needs no notice.
     in_force["KERAS_BACKEND"] = in_force["KERAS_BACKEND"] or "tensorflow"
     told: set[tuple[str, str]] = set()
 
@@ -49,7 +49,7 @@ def watch_settings(shell: Any) -> None:
 
 
 def explain_memory(shell: Any) -> None:
-    """Tells a notebook, below the cell, that it has run out of memory.
+    """Prints a notice below a cell that runs out of memory.
 
     Args:
         shell: IPython's shell, which runs the cells.
@@ -65,7 +65,7 @@ def explain_memory(shell: Any) -> None:
     ) -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
         if soft != resource.RLIM_INFINITY:
-            # To show an error takes some memory, too.
+            # Showing an error takes some memory, too.
             resource.setrlimit(resource.RLIMIT_DATA, (min(soft + _RESERVE, most), hard))
         shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
         print(_memory_notice(os.environ.get("MASKLENS_KERNEL_MEMORY")), file=sys.stderr)
