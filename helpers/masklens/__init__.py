@@ -57,7 +57,7 @@ _EXPLORERS = {
 }
 # Imported on first use: tracing needs neither widgets nor the course, and the callback needs Keras,
 # which is slow to import.
-_LATE = {
+_LAZY = {
     **_EXPLORERS,
     "PaddingCheck": "masklens.lens.callback",
     "progress": "masklens_course.progress",
@@ -66,12 +66,12 @@ _LATE = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATE:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
     try:
-        return getattr(import_module(_LATE[name]), name)
+        return getattr(import_module(_LAZY[name]), name)
     except ModuleNotFoundError as error:
         if error.name not in ("anywidget", "ipywidgets", "traitlets"):
             raise

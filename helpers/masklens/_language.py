@@ -35,7 +35,7 @@ def set_language(language: str) -> None:
     Example:
         >>> set_language("en")
     """
-    _chosen[:] = [_known(language)]
+    _chosen[:] = [_checked_code(language)]
 
 
 def get_language() -> str:
@@ -50,7 +50,7 @@ def get_language() -> str:
         >>> get_language()
         'en'
     """
-    return _chosen[0] if _chosen else _known(os.environ.get("MASKLENS_LANGUAGE") or "en")
+    return _chosen[0] if _chosen else _checked_code(os.environ.get("MASKLENS_LANGUAGE") or "en")
 
 
 def translate(message: str) -> str:
@@ -81,7 +81,7 @@ def mark(message: str) -> str:
     return message
 
 
-def _known(language: str) -> str:
+def _checked_code(language: str) -> str:
     code = str(language).replace("_", "-").split("-")[0].lower()
     if code not in languages():
         known = ", ".join(repr(name) for name in languages())

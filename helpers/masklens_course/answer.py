@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from masklens._language import translate as _
 
 # Folders of code that no learner wrote: this library, installed packages, Python itself.
-_NOT_THE_LEARNERS = tuple(
+_LIBRARY_FOLDERS = tuple(
     str(Path(folder).resolve())
     for folder in (
         str(Path(__file__).parents[1]),
@@ -32,7 +32,7 @@ _MOST_CHARACTERS = 300
 # Terminal colours, and the devices that TensorFlow names at the beginning of an error.
 _NOISE = re.compile(r"\x1b\[[0-9;]*m|\{\{.*?\}\}")
 # A function that does nothing loads None and returns it, in one step or in two.
-_IDLE = {"RESUME", "NOP", "RETURN_VALUE"}
+_NO_OPERATIONS = {"RESUME", "NOP", "RETURN_VALUE"}
 _DEPTH = 4  # levels of nested lists that are searched for blanks
 
 
@@ -212,7 +212,7 @@ def learner_lines(error: BaseException) -> tuple[str, ...]:
     traceback: TracebackType | None = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if _is_the_learners(traceback.tb_frame):
+        if _is_learners_code(traceback.tb_frame):
             line = linecache.getline(code.co_filename, traceback.tb_lineno).strip()
             place = _("line {number} in {function}").format(
                 number=traceback.tb_lineno, function=code.co_name
@@ -222,9 +222,9 @@ def learner_lines(error: BaseException) -> tuple[str, ...]:
     return tuple(found[-_MOST_LINES:])
 
 
-def _is_the_learners(frame: FrameType) -> bool:
+def _is_learners_code(frame: FrameType) -> bool:
     package = str(frame.f_globals.get("__name__")).split(".")[0]
-    installed = str(Path(frame.f_code.co_filename).resolve()).startswith(_NOT_THE_LEARNERS)
+    installed = str(Path(frame.f_code.co_filename).resolve()).startswith(_LIBRARY_FOLDERS)
     return not installed and package not in _LIBRARIES
 
 
@@ -261,7 +261,7 @@ def _differs(before: Any, after: Any) -> bool:
 def _does_nothing(function: Any) -> bool:
     if not isinstance(function, FunctionType):
         return False
-    done = [step for step in dis.get_instructions(function) if step.opname not in _IDLE]
+    done = [step for step in dis.get_instructions(function) if step.opname not in _NO_OPERATIONS]
     return len(done) <= 1 and all(step.argval is None for step in done)
 
 

@@ -236,11 +236,11 @@ def judge(question: Question, answer: Any) -> Verdict:
     give = partial(_verdict, question)
     if is_blank(answer):
         return give("blank", "blank", _BLANK)
-    if code := _another_kind(question.kind, answer):
+    if code := _kind_mistake(question.kind, answer):
         return give("wrong", code, COMMON_MISTAKES[code])
     outcome = run_in_sandbox(lambda: question.observe(answer))
     if outcome.timed_out or outcome.error:
-        verdict = _stopped(give, outcome)
+        verdict = _failed_verdict(give, outcome)
     else:
         verdict = _by_conditions(give, question, outcome)
     if verdict.kind != "right" and has_blanks(answer):
@@ -275,7 +275,7 @@ _UNUSABLE = mark(
 )
 
 
-def _stopped(give: Callable[..., Verdict], outcome: Outcome) -> Verdict:
+def _failed_verdict(give: Callable[..., Verdict], outcome: Outcome) -> Verdict:
     """Makes the verdict on code that did not run to its end."""
     error, printed = outcome.error, outcome.printed
     if error is None:
@@ -295,7 +295,7 @@ _EXITS = mark("It ends Python, as `exit()` does. Return a value instead.")
 _BROKEN = mark("Your code raised an exception. The last line says which, those above it say where.")
 
 
-def _another_kind(kind: str, answer: Any) -> str:
+def _kind_mistake(kind: str, answer: Any) -> str:
     """Returns the code of the mistake for another kind of answer; empty if the kind is right."""
     import keras  # also so that the slow import does not count towards the learner's time
 

@@ -42,7 +42,7 @@ def remember(question: str, verdict: str) -> str:
     """
     state: _State = "solved" if verdict == "right" else "tried"
     saved, note = _saved()
-    _memory.update(_best(_memory, {question: state}))
+    _memory.update(_merged(_memory, {question: state}))
     path = _path()
     if path is None or path in _unwritable or saved.get(question) in ("solved", state):
         return note
@@ -55,7 +55,7 @@ def remember(question: str, verdict: str) -> str:
     try:
         _append(path, [line])
     except OSError as error:
-        return f"{note} {_says_unwritable(path, error)}".strip()
+        return f"{note} {_unwritable_note(path, error)}".strip()
     return note
 
 
@@ -71,10 +71,10 @@ def recall() -> tuple[dict[str, _State], str]:
         >>> recall()[0].get("no-such-question")
     """
     saved, note = _saved()
-    return _best(_memory, saved), note
+    return _merged(_memory, saved), note
 
 
-def _best(*known: Mapping[str, _State]) -> dict[str, _State]:
+def _merged(*known: Mapping[str, _State]) -> dict[str, _State]:
     best: dict[str, _State] = {}
     for states in known:
         best |= {name: state for name, state in states.items() if best.get(name) != "solved"}
@@ -92,7 +92,7 @@ def _path() -> Path | None:
         return path
 
 
-def _says_unwritable(path: Path, error: OSError) -> str:
+def _unwritable_note(path: Path, error: OSError) -> str:
     if path in _unwritable:
         return ""
     _unwritable.add(path)
@@ -116,15 +116,15 @@ def _saved() -> tuple[dict[str, _State], str]:
                 "is carried over."
             ).format(file=path.name, aside=aside.name)
             # Another notebook may have written more in the meantime.
-            lines = _once(lines + _read(aside)[0])
+            lines = _without_repetition(lines + _read(aside)[0])
             _append(path, lines)
     except FileNotFoundError:
         pass  # there is no file yet, or another notebook is renaming it
     except OSError as error:
         # The file may have been renamed already, so keep in memory what was read.
-        _memory.update(_best(_memory, *map(_state, lines)))
-        note = f"{note} {_says_unwritable(path, error)}".strip()
-    return _best(*map(_state, lines)), note
+        _memory.update(_merged(_memory, *map(_state, lines)))
+        note = f"{note} {_unwritable_note(path, error)}".strip()
+    return _merged(*map(_state, lines)), note
 
 
 def _state(line: dict[str, str]) -> dict[str, _State]:
@@ -138,27 +138,27 @@ def _read(path: Path) -> tuple[list[dict[str, str]], bool]:
         raise OSError(errno.EINVAL, _("it is not a file"))
     with path.open("rb") as file:
         *lines, last = file.read(_MOST_BYTES).split(b"\n")
-    read = list(_parsed(lines))
+    read = list(_valid_entries(lines))
     others = len(read) < sum(1 for line in lines if line.strip())
     # A last line without a line break was not written to its end.
-    return read + list(_parsed([last])), others or about.st_size > _MOST_BYTES
+    return read + list(_valid_entries([last])), others or about.st_size > _MOST_BYTES
 
 
-def _parsed(lines: list[bytes]) -> Iterator[dict[str, str]]:
+def _valid_entries(lines: list[bytes]) -> Iterator[dict[str, str]]:
     for line in lines:
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):  # the latter for thousands of nested brackets
             continue
-        if isinstance(entry, dict) and entry.get("version") == _VERSION and _complete(entry):
+        if isinstance(entry, dict) and entry.get("version") == _VERSION and _is_complete(entry):
             yield entry
 
 
-def _complete(entry: dict[str, object]) -> bool:
+def _is_complete(entry: dict[str, object]) -> bool:
     return all(isinstance(entry.get(key), str) for key in ("question", "state"))
 
 
-def _once(lines: list[dict[str, str]]) -> list[dict[str, str]]:
+def _without_repetition(lines: list[dict[str, str]]) -> list[dict[str, str]]:
     return list({(line["question"], line["state"]): line for line in lines}.values())
 
 

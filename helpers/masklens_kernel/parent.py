@@ -34,7 +34,7 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True)
 class KernelStart:
-    """What a new kernel starts with.
+    """The request, the streams and the launcher of a new kernel.
 
     Args:
         request: the request of its launcher.
@@ -104,8 +104,8 @@ class Parent:
         """Serves launchers.
 
         Returns:
-            In a kernel just forked, what it starts with. None in the parent, after it has been idle
-            for the time that `MASKLENS_KERNEL_IDLE` sets.
+            In a kernel just forked, its start. None in the parent, after it has been idle for the
+            time that `MASKLENS_KERNEL_IDLE` sets.
         """
         while self._is_needed():
             in_use = self._launchers or self._waiting

@@ -114,7 +114,7 @@ def boolean_mask(mask: Any) -> Mask:
         >>> boolean_mask([[True, False]])
         array([[ True, False]])
     """
-    carried = None if isinstance(mask, np.ndarray | list | tuple) else _carried(mask)
+    carried = None if isinstance(mask, np.ndarray | list | tuple) else _mask_carried_by(mask)
     array = np.asarray(mask if carried is None else carried)
     if array.dtype != bool:
         raise TypeError(
@@ -134,7 +134,7 @@ def boolean_mask(mask: Any) -> Mask:
     return array
 
 
-def _carried(tensor: Any) -> Mask | None:
+def _mask_carried_by(tensor: Any) -> Mask | None:
     try:
         mask: Mask | None = mask_of(tensor)
     except TypeError:

@@ -73,7 +73,7 @@ def trace_rows(calls: Sequence[LayerCall], leaks: Sequence[LayerCall] = ()) -> l
     """
     tree = call_tree(calls, leaks)
     folding = _Folding(tree.top, fold=len(calls) > _MOST_UNFOLDED)
-    return _Sources(tree, folding.same_as, calls).added_to(folding.rows)
+    return _Sources(tree, folding.same_as, calls).add_to(folding.rows)
 
 
 class _Folding:
@@ -162,7 +162,7 @@ class _Sources:
         self._enclosing, self._same_as, self._calls = tree.enclosing, same_as, calls
         self._paths = {call.path for call in calls}
 
-    def added_to(self, rows: Sequence[Row]) -> list[Row]:
+    def add_to(self, rows: Sequence[Row]) -> list[Row]:
         above: list[Row] = []
         before: Row | None = None
         result = []

@@ -77,7 +77,7 @@ def _sentence(found: Trace, model: str) -> str:
             "Padding gets into the answer of {model}: with other padding, valid values are no "
             "longer numbers."
         ).format(**names)
-    largest = max(found.moves_by, key=lambda question: found.moves_by[question] or 0.0)
+    largest = max(found.moves_by, key=lambda change: found.moves_by[change] or 0.0)
     return {
         "content": _(
             "Padding gets into the answer of {model}: when what stands at padded timesteps "

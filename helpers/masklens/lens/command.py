@@ -202,15 +202,15 @@ def _parser() -> argparse.ArgumentParser:
 def _trace(options: argparse.Namespace) -> int:
     arrays = read_arrays(options.batch)
     check_model_file(options.model)
-    _tell(_("loading Keras ..."))
+    _show_step(_("loading Keras ..."))
     from masklens.lens.trace import trace
 
     for module in options.modules:
         _import(module)
-    _tell(_("loading {file} ...").format(file=printable(options.model)))
+    _show_step(_("loading {file} ...").format(file=printable(options.model)))
     model = _load(options.model)
     inputs, mask = _inputs(model, arrays)
-    _tell(_("tracing ..."))
+    _show_step(_("tracing ..."))
     try:
         found = trace(model, inputs, mask, measure=not options.no_measure, probe=options.probe)
     except Exception as error:
@@ -233,7 +233,7 @@ def _print(found: Trace) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _tell(message: str) -> None:
+def _show_step(message: str) -> None:
     """Prints the current step to stderr if it is a terminal."""
     if sys.stderr.isatty():
         print(message, file=sys.stderr, flush=True)

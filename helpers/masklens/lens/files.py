@@ -19,7 +19,7 @@ Arrays = dict[str, NDArray[Any]]
 # A batch is small, but a small file can unpack to more than the memory holds.
 _MOST_BYTES = 1024**3
 # Keras stores weights uncompressed, so a file that unpacks to much more is suspect.
-_MOST_TIMES = 20
+_MOST_EXPANSION = 20
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -105,7 +105,9 @@ def check_model_file(path: Path) -> None:
             ).format(file=printable(path))
         )
     with zipfile.ZipFile(path) as archive:
-        _check_size(path, archive.infolist(), max(_MOST_BYTES, _MOST_TIMES * path.stat().st_size))
+        _check_size(
+            path, archive.infolist(), max(_MOST_BYTES, _MOST_EXPANSION * path.stat().st_size)
+        )
 
 
 def _check_size(path: Path, members: list[zipfile.ZipInfo], most: int) -> None:

@@ -194,10 +194,10 @@ def _weights(
     else:
         _output, scores = layer(query, value, value_mask=known, **asked)
     weights = keras.ops.convert_to_numpy(scores).astype("float32")[0]
-    return _of_heads(weights, layer, head)
+    return _head_weights(weights, layer, head)
 
 
-def _of_heads(weights: NDArray[Any], layer: Any, head: int | None) -> NDArray[Any]:
+def _head_weights(weights: NDArray[Any], layer: Any, head: int | None) -> NDArray[Any]:
     heads = len(weights) if weights.ndim == 3 else 0
     if head is not None and head not in range(heads):
         raise ValueError(

@@ -93,7 +93,7 @@ def hidden_states(
 
     recurrent = _recurrent_layer(layer)
     refuse_symbolic(inputs)
-    features, carried = _before(recurrent, layer, inputs)
+    features, carried = _recurrent_input(recurrent, layer, inputs)
     known = _checked_mask(carried if mask is None else mask, features.shape)
     chosen = list(range(len(features)) if rows is None else rows)
     for row in chosen:
@@ -111,7 +111,7 @@ def hidden_states(
                 _run(part, some, read),
                 _run(part, some, np.ones_like(read)),
             )
-            for part in _parts(recurrent)
+            for part in _directions(recurrent)
         )
     return HiddenStates(recurrent.name, known, tuple(map(int, chosen)), directions)
 
@@ -158,7 +158,7 @@ def _recurrent_layer(layer: Any) -> Any:
     return found[-1]
 
 
-def _before(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]:
+def _recurrent_input(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]:
     """Computes the (batch, time, features) array that reaches the recurrent layer, and its mask."""
     import keras
 
@@ -172,7 +172,7 @@ def _before(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]
                 tensor = earlier(tensor)
         elif isinstance(layer, keras.Model):
             # A model with one output returns the tensor itself, not a list.
-            tensor, *masks = keras.tree.flatten(_part_before(recurrent, layer)(tensor))
+            tensor, *masks = keras.tree.flatten(_model_before(recurrent, layer)(tensor))
             mask = masks[0] if masks else None
     if mask is None and keras.ops.is_tensor(tensor):
         mask = mask_of(tensor)
@@ -187,7 +187,7 @@ def _before(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]
     return features, None if mask is None else keras.ops.convert_to_numpy(mask)
 
 
-def _part_before(recurrent: Any, model: Any) -> Any:
+def _model_before(recurrent: Any, model: Any) -> Any:
     """Builds the part of a Functional model that computes the recurrent layer's input and mask."""
     import keras
 
@@ -241,7 +241,7 @@ def _check_size(layer: str, rows: int, time: int, most: tuple[int, int] | None) 
         )
 
 
-def _parts(recurrent: Any) -> list[Any]:
+def _directions(recurrent: Any) -> list[Any]:
     import keras
 
     if isinstance(recurrent, keras.layers.Bidirectional):

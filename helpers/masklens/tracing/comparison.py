@@ -10,7 +10,7 @@ from masklens.tracing.calls import Array, Mask
 from masklens.tracing.runs import Run
 from masklens.tracing.sequences import Sequences
 
-Question = Literal["content", "amount", "rows"]
+Change = Literal["content", "amount", "rows"]
 
 # Differences up to these, relative to the largest valid value, count as rounding.
 TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "bfloat16": 5e-2, "float16": 5e-3}
@@ -67,7 +67,7 @@ class Comparison:
         self._axes_by_tensor: dict[int, _Axes] = {}
 
     def moves(
-        self, number: int, other: Run, other_number: int, question: Question, kept: Mask | None
+        self, number: int, other: Run, other_number: int, change: Change, kept: Mask | None
     ) -> float | None:
         """Measures how far the valid values of a tensor move.
 
@@ -75,7 +75,7 @@ class Comparison:
             number: The number of the tensor in the base run.
             other: The run with the change.
             other_number: The number of the tensor in `other`.
-            question: The change.
+            change: The kind of change: `"content"`, `"amount"` or `"rows"`.
             kept: (batch,) booleans: the rows to compare; None for all.
 
         Returns:
@@ -86,7 +86,7 @@ class Comparison:
         if one is two:
             return 0.0
         masks = self._base.mask(number), other.mask(other_number)
-        pair = self._valid_values(number, one, two, masks, question, kept)
+        pair = self._valid_values(number, one, two, masks, change, kept)
         return None if pair is None else _relative_difference(*pair)
 
     def is_uncertain(self, number: int) -> bool:
@@ -110,23 +110,23 @@ class Comparison:
         one: Array,
         two: Array,
         masks: tuple[Mask | None, Mask | None],
-        question: Question,
+        change: Change,
         kept: Mask | None,
     ) -> tuple[Array, Array] | None:
         axes = self._axes(number)
         if not axes.batch:
             # A table of positions, say, or a tensor with batch and time folded into one axis.
-            return (one, two) if question == "content" and one.shape == two.shape else None
+            return (one, two) if change == "content" and one.shape == two.shape else None
         rows = (
             self._rows_with_tokens if kept is None else self._rows_with_tokens & kept[: self._rows]
         )
         if kept is not None:
             two = two[: self._rows]
         if axes.changed:
-            return self._pair_of_changed_length(one, two, masks, question, rows)
+            return self._pair_of_changed_length(one, two, masks, change, rows)
         if not axes.time and axes.nested is None:
             return (one[rows], two[rows]) if one.shape == two.shape else None
-        tokens = self._longer_masks if question == "amount" else self._masks
+        tokens = self._longer_masks if change == "amount" else self._masks
         if axes.nested is not None:
             before, after = self._masks[axes.nested], tokens[axes.nested]
             return _gather_nested(one, before, rows), _gather_nested(two, after, rows)
@@ -139,7 +139,7 @@ class Comparison:
         one: Array,
         two: Array,
         masks: tuple[Mask | None, Mask | None],
-        question: Question,
+        change: Change,
         rows: Mask,
     ) -> tuple[Array, Array] | None:
         """Pairs the values of a time axis of another length: by its mask, or as a whole."""
@@ -155,7 +155,7 @@ class Comparison:
             return np.zeros(1), np.ones(1)
         if one.shape == two.shape:
             return one[rows], two[rows]
-        if one.ndim != two.ndim or question != "amount":
+        if one.ndim != two.ndim or change != "amount":
             return None
         sizes = [min(a, b) for a, b in zip(one.shape, two.shape, strict=True)]
         # Padding was added at one end, so compare from the other.

@@ -8,7 +8,7 @@ from typing import Any
 from masklens._keras import is_keras_layer
 from masklens._language import translate as _
 from masklens.tracing.calls import Effect, LayerCall, Mask, Shape
-from masklens.tracing.recorder import RawCall, Recorder
+from masklens.tracing.recorder import RecordedCall, Recorder
 
 
 def layer_calls(
@@ -50,8 +50,8 @@ def layer_calls(
 
 
 def _without_mask_arithmetic(
-    recorder: Recorder, calls: list[RawCall], leaks: Collection[int]
-) -> list[RawCall]:
+    recorder: Recorder, calls: list[RecordedCall], leaks: Collection[int]
+) -> list[RecordedCall]:
     """Leaves out operations whose result no layer takes as an input.
 
     A Functional model also holds the operations that compute its masks; their results go into mask
@@ -72,14 +72,14 @@ class _Effects:
     def __init__(
         self,
         recorder: Recorder,
-        calls: Sequence[RawCall],
-        left_out: RawCall | None,
+        calls: Sequence[RecordedCall],
+        left_out: RecordedCall | None,
         guesses: bool,
     ) -> None:
         self._calls, self._left_out, self._guesses = calls, left_out, guesses
         self._index = {call.place: index for index, call in enumerate(calls)}
         self._consumers = self._find_consumers(recorder)
-        self._siblings: dict[int, list[RawCall]] = defaultdict(list)
+        self._siblings: dict[int, list[RecordedCall]] = defaultdict(list)
         for call in calls:
             self._siblings[call.parent.place if call.parent else -1].append(call)
         self._effects = {call.place: self._effect(call) for call in calls}
@@ -87,7 +87,7 @@ class _Effects:
         for call in calls:
             self._find_affected(call)
 
-    def of(self, call: RawCall) -> LayerCall:
+    def of(self, call: RecordedCall) -> LayerCall:
         ancestors = self._ancestors(call)
         return LayerCall(
             name=call.name,
@@ -112,23 +112,23 @@ class _Effects:
             lost_to=self._lost_to.get(call.place, ()),
         )
 
-    def _ancestors(self, call: RawCall) -> list[RawCall]:
+    def _ancestors(self, call: RecordedCall) -> list[RecordedCall]:
         outer, ancestors = call.parent, []
         while outer is not None and outer is not self._left_out:
             ancestors.append(outer)
             outer = outer.parent
         return ancestors[::-1]
 
-    def _descendants(self, call: RawCall) -> Iterable[RawCall]:
+    def _descendants(self, call: RecordedCall) -> Iterable[RecordedCall]:
         first = self._index[call.place] + 1
         for inner in self._calls[first:]:
             if inner.place > call.last_inside:
                 break
             yield inner
 
-    def _find_consumers(self, recorder: Recorder) -> dict[int, list[RawCall]]:
+    def _find_consumers(self, recorder: Recorder) -> dict[int, list[RecordedCall]]:
         """Maps the number of each tensor to the calls that take it without a mask."""
-        consumers: dict[int, list[RawCall]] = defaultdict(list)
+        consumers: dict[int, list[RecordedCall]] = defaultdict(list)
         for call in self._calls:
             for number, mask in zip(call.inputs, call.masks_in, strict=True):
                 if mask is None:
@@ -136,7 +136,7 @@ class _Effects:
                         consumers[origin].append(call)
         return consumers
 
-    def _effect(self, call: RawCall) -> Effect:
+    def _effect(self, call: RecordedCall) -> Effect:
         if not call.ended:
             return "none"
         incoming = [mask for mask in call.masks_in if mask is not None]
@@ -155,13 +155,13 @@ class _Effects:
         used = call.receives_mask or bool(call.uses_mask)
         return "ends" if used or self._received_inside(call, incoming) else "drops"
 
-    def _received_inside(self, call: RawCall, incoming: list[Mask]) -> bool:
+    def _received_inside(self, call: RecordedCall, incoming: list[Mask]) -> bool:
         return any(
             inner.receives_mask and any(mask is one for mask in inner.masks_in for one in incoming)
             for inner in self._descendants(call)
         )
 
-    def _find_affected(self, call: RawCall) -> None:
+    def _find_affected(self, call: RecordedCall) -> None:
         if not call.ended or call.symbolic:
             return
         affected = set(self._affected(call, call.cleared - call.cleared_inside))
@@ -171,7 +171,7 @@ class _Effects:
         if affected:
             self._lost_to[call.place] = tuple(sorted(affected))
 
-    def _affected(self, call: RawCall, numbers: Iterable[int]) -> list[int]:
+    def _affected(self, call: RecordedCall, numbers: Iterable[int]) -> list[int]:
         """Returns the outermost later calls that take one of these tensors without its mask."""
         places = {
             consumer.place
@@ -187,7 +187,7 @@ class _Effects:
             )
         )
 
-    def _notes(self, call: RawCall) -> Iterable[str]:
+    def _notes(self, call: RecordedCall) -> Iterable[str]:
         if call.error is not None:
             yield _("The call raised {error}.").format(error=type(call.error).__name__)
         if call.symbolic or not call.ended:
@@ -201,7 +201,7 @@ class _Effects:
         if self._guesses:
             yield from self._guessed_notes(call)
 
-    def _guessed_notes(self, call: RawCall) -> Iterable[str]:
+    def _guessed_notes(self, call: RecordedCall) -> Iterable[str]:
         """Yields notes on what may let padding in, for traces without a measurement."""
         if call.cleared - call.cleared_inside:
             affected = self._affected(call, call.cleared - call.cleared_inside)
@@ -224,7 +224,7 @@ class _Effects:
                 "between layers lose the mask."
             )
 
-    def _runs_wrapped_layer_unseen(self, call: RawCall) -> bool:
+    def _runs_wrapped_layer_unseen(self, call: RecordedCall) -> bool:
         """Whether a wrapper ran its layer's code directly, so that no call was recorded."""
         import keras
 
@@ -233,7 +233,7 @@ class _Effects:
             inner.layer is wrapped for inner in self._descendants(call)
         )
 
-    def _made_between(self, call: RawCall) -> bool:
+    def _made_between(self, call: RecordedCall) -> bool:
         """Whether an unmasked input was made by code between layers that lost its mask."""
         if call.parent is not None and _has_graph(call.parent.layer):
             # The operators between the layers of a graph are calls of their own.
@@ -254,7 +254,7 @@ class _Effects:
         )
 
 
-def _keeps_time(call: RawCall) -> bool:
+def _keeps_time(call: RecordedCall) -> bool:
     """Whether an output has the timesteps of a masked input, so that the mask would fit it.
 
     Outputs of rank 2 do not count: an LSTM's (batch, units) may be as long as (batch, time).
@@ -278,7 +278,7 @@ def _has_graph(layer: Any) -> bool:
     return isinstance(layer, keras.Sequential) or hasattr(layer, "operations")
 
 
-def _wrong_shape_notes(call: RawCall) -> Iterable[str]:
+def _wrong_shape_notes(call: RecordedCall) -> Iterable[str]:
     for shape, mask in zip(call.shapes_out, call.masks_out, strict=True):
         if mask is not None and not _fits(mask.shape, shape):
             yield _(

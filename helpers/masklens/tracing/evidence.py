@@ -36,7 +36,7 @@ def mask_makers(run: Run) -> list[Node]:
     return [
         node
         for node in run.nodes
-        if node.raw is not None
+        if node.recorded is not None
         and not any(run.mask(number) is not None for number in node.inputs)
         # Otherwise a call within this one made the mask.
         and not any(

@@ -6,12 +6,12 @@ from typing import Any
 
 from masklens._language import translate as _
 from masklens.tracing.calls import LayerCall
-from masklens.tracing.comparison import TOLERANCES, Question
+from masklens.tracing.comparison import TOLERANCES, Change
 from masklens.tracing.effects import layer_calls
-from masklens.tracing.measurement import QUESTIONS, Measurement
+from masklens.tracing.measurement import CHANGES, Measurement
 from masklens.tracing.recorder import Recorder
 from masklens.tracing.sequences import KnownFrom
-from masklens.tracing.verdict import Verdict
+from masklens.tracing.verdict import CallVerdicts
 
 
 class Findings:
@@ -23,7 +23,7 @@ class Findings:
         self._root, self._symbolic = root, symbolic
         self._finished: tuple[LayerCall, ...] = ()
         self._error: BaseException | None = None
-        self.moves_by: dict[Question, float | None] = dict.fromkeys(QUESTIONS)
+        self.moves_by: dict[Change, float | None] = dict.fromkeys(CHANGES)
         self.tolerance = TOLERANCES["float32"]
         self.leaks: tuple[LayerCall, ...] = ()
         self.known_from: KnownFrom | None = None
@@ -109,12 +109,12 @@ class Findings:
         self._not_a_number = found.not_a_number
         if found.sequences:
             self.known_from = "added" if found.added else found.sequences[0].known_from
-        verdict = Verdict(found, self._root)
-        fields = {} if found.why_none else verdict.fields()
+        verdicts = CallVerdicts(found, self._root)
+        fields = {} if found.why_none else verdicts.fields()
         calls = layer_calls(recorder, self._root, symbolic=False, measured=fields)
         self._finished, self._recorder = tuple(call for _place, call in calls), None
         if not found.why_none:
-            self.leaks = verdict.leaks(dict(calls))
+            self.leaks = verdicts.leaks(dict(calls))
 
 
 def _unknown_layer_message(name: object, calls: tuple[LayerCall, ...]) -> str:

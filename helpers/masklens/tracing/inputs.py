@@ -81,11 +81,11 @@ def concrete(inputs: Any) -> Any:
                 "Pass a batch, such as the one that you would pass to predict."
             ).format(inputs=getattr(inputs, "name", inputs))
         )
-    _refuse_what_is_no_array(inputs)
+    _refuse_other_types(inputs)
     return _array(keras.ops.convert_to_numpy(inputs))
 
 
-def _refuse_what_is_no_array(inputs: Any) -> None:
+def _refuse_other_types(inputs: Any) -> None:
     kinds = {base.__name__ for base in type(inputs).__mro__}
     if "RaggedTensor" in kinds:
         raise TypeError(

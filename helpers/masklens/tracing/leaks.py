@@ -7,7 +7,7 @@ import numpy as np
 
 from masklens._keras import is_keras_layer
 from masklens.tracing.calls import Mask
-from masklens.tracing.comparison import Comparison, Question
+from masklens.tracing.comparison import Change, Comparison
 from masklens.tracing.runs import Node, Run
 
 
@@ -33,7 +33,7 @@ class Movement:
         comparison: Compares the tensors of other runs with those of `base`.
         base: The run without the change.
         other: The run with the change.
-        question: The change.
+        change: The kind of change: `"content"`, `"amount"` or `"rows"`.
         kept: (batch,) booleans: the rows to compare; None for all.
         tolerance: The largest figure that counts as rounding.
     """
@@ -43,14 +43,14 @@ class Movement:
         comparison: Comparison,
         base: Run,
         other: Run,
-        question: Question,
+        change: Change,
         kept: Mask | None,
         tolerance: float,
     ) -> None:
         """Pairs the tensors of the two runs; `figure` compares them."""
         self._comparison, self._other = comparison, other
         self._kept, self._tolerance = kept, tolerance
-        self.question = question
+        self.change = change
         self._figures: dict[int, float | None] = {}
         # If the runs make different calls, only their answers can be compared.
         self.same_calls = other.has_same_calls_as(base)
@@ -64,7 +64,7 @@ class Movement:
         if number not in self._figures:
             other_number = self._other_numbers.get(number, number)
             moved = self._comparison.moves(
-                number, self._other, other_number, self.question, self._kept
+                number, self._other, other_number, self.change, self._kept
             )
             # NaN compares as False, so it counts as a movement.
             small = moved is not None and moved <= self._tolerance

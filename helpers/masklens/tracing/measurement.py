@@ -9,7 +9,7 @@ import numpy as np
 from masklens._keras import attach_mask, attached_mask
 from masklens._language import translate as _
 from masklens.tracing.calls import Array, Mask
-from masklens.tracing.comparison import TOLERANCES, Comparison, Question
+from masklens.tracing.comparison import TOLERANCES, Change, Comparison
 from masklens.tracing.evidence import made_masks, mask_makers, with_usage
 from masklens.tracing.leaks import Leak, Movement, OpaqueTypes, find_leaks, first_not_a_number
 from masklens.tracing.runs import Node, Run, Runner
@@ -23,7 +23,7 @@ from masklens.tracing.sequences import (
     with_other_rows,
 )
 
-QUESTIONS: tuple[Question, ...] = ("content", "amount", "rows")
+CHANGES: tuple[Change, ...] = ("content", "amount", "rows")
 # Timesteps to add. 5 is more than most strides, so that they make another window; 1 is for short
 # tables of positions, the others for models that take only multiples of a number.
 _AMOUNTS = 5, 1, 2, 3, 8, 12
@@ -38,11 +38,11 @@ class Measurement:
     Attributes:
         run: The run without any change; its recorder holds the calls.
         sequences: The valid timesteps of the inputs.
-        moves: For each question, how far the answer moves; None where it could not be asked.
+        moves: For each kind of change, how far the answer moves; None if it could not be made.
         leaks: The places where padding first gets in.
         hidden: Whether padding gets in only with other values for weights that are all 0 or 1.
         hidden_leaks: The leaks that show only with such other values.
-        figures: How far each tensor moves, for each question that was asked.
+        figures: How far each tensor moves, for each change that was made.
         tolerance: The largest movement that counts as rounding.
         why_none: Why there is no verdict; empty if there is one.
         added: How many timesteps of padding were added to a batch that had none.
@@ -51,7 +51,7 @@ class Measurement:
 
     run: Run
     sequences: list[Sequences] = field(default_factory=list)
-    moves: dict[Question, float | None] = field(default_factory=lambda: dict.fromkeys(QUESTIONS))
+    moves: dict[Change, float | None] = field(default_factory=lambda: dict.fromkeys(CHANGES))
     leaks: list[Leak] = field(default_factory=list)
     hidden: bool = False
     hidden_leaks: list[Leak] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Measurement:
 
     @property
     def largest(self) -> float | None:
-        """The largest of the three figures; None if no question could be asked."""
+        """The largest of the three figures; None if no change could be made."""
         if self.not_a_number:
             return float("nan")
         return max((figure for figure in self.moves.values() if figure is not None), default=None)
@@ -145,11 +145,8 @@ class _Examination:
         if not np.logical_and.reduce([one.per_step.any(1) for one in found.sequences]).any():
             found.why_none = _("The batch is padding throughout: pass one that has some tokens.")
         if not found.why_none:
-            self._put_questions(found)
+            self._measure_changes(found)
         return found
-
-    def _run(self, arrays: Sequence[Array], **how: Any) -> Run:
-        return self._runner.run(self._pack(arrays), **how)
 
     def _add_padding(self, found: Measurement) -> None:
         """Adds padding to a batch that has none; the padded batch becomes the base."""
@@ -170,37 +167,37 @@ class _Examination:
             "pass a batch with some padding."
         )
 
-    def _run_or_none(self, arrays: Sequence[Array], **how: Any) -> Run | None:
+    def _run_or_none(self, arrays: Sequence[Array], **options: Any) -> Run | None:
         try:
-            return self._run(arrays, **how)
+            return self._runner.run(self._pack(arrays), **options)
         except Exception:
-            # A model may raise anything on another length or batch; the question cannot be asked.
+            # A model may raise anything on another length or batch; then the change cannot be made.
             return None
 
-    def _put_questions(self, found: Measurement) -> None:
+    def _measure_changes(self, found: Measurement) -> None:
         base = found.run
         random = np.random.default_rng(0)
         content_only = base.draws_random_numbers or self._runner.training
-        longer_run, longer = (None, []) if content_only else self._longer(found)
+        longer_run, longer = (None, []) if content_only else self._run_with_more_padding(found)
         comparison = Comparison(base, found.sequences, longer_run, longer)
         root = base.nodes[0]
         broken = first_not_a_number(root, comparison)
         if broken:
             found.leaks, found.not_a_number = broken, True
             return
-        content, tested = self._other_content(found, random)
-        runs: list[tuple[Question, Run | None, Mask | None]] = [("amount", longer_run, None)]
+        content, tested = self._run_with_other_content(found, random)
+        runs: list[tuple[Change, Run | None, Mask | None]] = [("amount", longer_run, None)]
         runs += [("content", run, None) for run in content]
         if not content_only:
-            runs += [("rows", run, kept) for run, kept in self._other_rows(found, random)]
-        for question, run, kept in runs:
+            runs += [("rows", run, kept) for run, kept in self._run_with_other_rows(found, random)]
+        for change, run, kept in runs:
             if run is None:
                 continue
-            moves = Movement(comparison, base, run, question, kept, found.tolerance)
+            moves = Movement(comparison, base, run, change, kept, found.tolerance)
             figure = moves.largest(root.outputs)
             if figure is None:
                 continue
-            found.moves[question] = max(figure, found.moves[question] or 0.0)
+            found.moves[change] = max(figure, found.moves[change] or 0.0)
             found.figures.append(moves)
             if figure:
                 leaks = find_leaks(root, moves, self._opaque)
@@ -218,19 +215,19 @@ class _Examination:
         """Withdraws a verdict if some padding was never changed, or if the model is random."""
         untested = [one for one in found.sequences if one not in tested and not one.valid.all()]
         if not found.largest and untested and not self._is_ignored(untested, found, comparison):
-            found.moves = dict.fromkeys(QUESTIONS)
+            found.moves = dict.fromkeys(CHANGES)
             found.why_none = _(
                 "No question could be put to the model: it takes no other length, "
                 "no other rows, and nothing makes vectors of ids whose padding could be changed."
             )
         elif found.largest and self._differs_from_itself(found, comparison):
-            found.moves = dict.fromkeys(QUESTIONS)
+            found.moves = dict.fromkeys(CHANGES)
             found.leaks = []
             found.why_none = _(
                 "The model is random: two runs on the same batch give different answers."
             )
 
-    def _longer(self, found: Measurement) -> tuple[Run | None, list[Sequences]]:
+    def _run_with_more_padding(self, found: Measurement) -> tuple[Run | None, list[Sequences]]:
         """Runs with more padding, by a different amount for each of the sequences if possible."""
         if any(sequences.side is None for sequences in found.sequences):
             return None, []
@@ -241,19 +238,19 @@ class _Examination:
                 return run, longer
         return None, []
 
-    def _other_content(
+    def _run_with_other_content(
         self, found: Measurement, random: np.random.Generator
     ) -> tuple[list[Run], list[Sequences]]:
         """Runs with other content in all sequences, or else in one at a time; lists the changed."""
-        runs, changed = self._other_content_of(found.sequences, found, random)
+        runs, changed = self._run_with_other_content_in(found.sequences, found, random)
         if runs:
             return runs, changed
         for one in found.sequences if len(found.sequences) > 1 else ():
-            alone, where = self._other_content_of([one], found, random)
+            alone, where = self._run_with_other_content_in([one], found, random)
             runs, changed = runs + alone, changed + where
         return runs, changed
 
-    def _other_content_of(
+    def _run_with_other_content_in(
         self, sequences: Sequence[Sequences], found: Measurement, random: np.random.Generator
     ) -> tuple[list[Run], list[Sequences]]:
         arrays = with_other_content(self._inputs, sequences, random)
@@ -305,7 +302,7 @@ class _Examination:
             found.moves["content"] = 0.0
         return ignored
 
-    def _other_rows(
+    def _run_with_other_rows(
         self, found: Measurement, random: np.random.Generator
     ) -> Iterator[tuple[Run | None, Mask]]:
         """Runs with other tokens in every second row, as ids and as noise in their vectors."""

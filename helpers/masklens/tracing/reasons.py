@@ -10,7 +10,7 @@ from masklens._language import translate as _
 from masklens.tracing.calls import Mask, Reason
 from masklens.tracing.leaks import Leak
 from masklens.tracing.measurement import Measurement
-from masklens.tracing.recorder import RawCall, is_array
+from masklens.tracing.recorder import RecordedCall, is_array
 from masklens.tracing.runs import Node
 
 # In the code of a way out, `x` is the input of the layer, and `mask` is (batch, time), True at
@@ -61,7 +61,7 @@ class _Explanation:
     """A reason, and the call that cost the mask, if one did."""
 
     reason: Reason
-    cause: RawCall | None = None
+    cause: RecordedCall | None = None
 
 
 def explain(leak: Leak, found: Measurement) -> _Explanation:
@@ -80,11 +80,9 @@ def explain(leak: Leak, found: Measurement) -> _Explanation:
 class _Case:
     def __init__(self, leak: Leak, found: Measurement) -> None:
         self.leak, self.found, self.run = leak, found, found.run
-        self.node, self.raw = leak.node, leak.node.raw
+        self.node, self.recorded = leak.node, leak.node.recorded
         self.name = self.node.layer.name
-        self.questions = {
-            moves.question for moves in found.figures if moves.moved(self.node.outputs)
-        }
+        self.changes = {moves.change for moves in found.figures if moves.moved(self.node.outputs)}
 
     def explain(self) -> _Explanation:
         for check in (
@@ -102,7 +100,7 @@ class _Case:
         return self._explanation("unknown", _("Padding gets into what {layer} gives out."), "")
 
     def _explanation(
-        self, kind: str, why: str, way_out: str, culprit: RawCall | None = None, **names: Any
+        self, kind: str, why: str, way_out: str, culprit: RecordedCall | None = None, **names: Any
     ) -> _Explanation:
         names = {"layer": self.name, "culprit": culprit.name if culprit else "", **names}
         code = WAYS_OUT[way_out].format(**names) if way_out else ""
@@ -141,7 +139,7 @@ class _Case:
                     name == "attention_mask"
                     and mask.shape == valid.shape
                     and valid.shape[0] == valid.shape[1]
-                    and "rows" in self.questions
+                    and "rows" in self.changes
                 ):
                     why = _(
                         "`{argument}` has the shape (batch, time) and is taken for (query, key), "
@@ -151,7 +149,7 @@ class _Case:
         return None
 
     def _rows(self) -> _Explanation | None:
-        if self.questions != {"rows"}:
+        if self.changes != {"rows"}:
             return None
         why = _("{layer} mixes the rows of the batch, so one row's answer depends on the others.")
         normalizes = type(self.node.layer).__name__ == "BatchNormalization"
@@ -159,7 +157,7 @@ class _Case:
 
     def _positions(self) -> _Explanation | None:
         left = any(sequences.side == "pre" for sequences in self.found.sequences)
-        if not left or self.questions != {"amount"}:
+        if not left or self.changes != {"amount"}:
             return None
         layer = type(self.node.layer).__name__
         adds = self.leak.between is not None or layer == "Add"
@@ -201,14 +199,14 @@ class _Case:
         tensors = [
             (number, mask)
             for number in self.node.inputs
-            if (mask := self._mask_in(number)) is not None
+            if (mask := self._input_mask(number)) is not None
         ]
         if not tensors or len(tensors) < len(self._padded_inputs()):
             return None
         number, mask = tensors[0]
         if self._reads_padding(number, mask):
             return self._wrong_mask(number)
-        if self.raw is not None and not self.raw.receives_mask and self._takes_mask():
+        if self.recorded is not None and not self.recorded.receives_mask and self._takes_mask():
             why = _(
                 "Keras fills in no `mask` for a call with several tensors, so {layer} gets none, "
                 "though its input has one."
@@ -241,7 +239,7 @@ class _Case:
 
     def _mixes(self) -> _Explanation:
         """Explains a layer that mixes timesteps in spite of the mask."""
-        if self.raw is not None and self.raw.receives_mask:
+        if self.recorded is not None and self.recorded.receives_mask:
             why = _("{layer} takes the mask and does not keep padding out with it.")
         else:
             why = _("{layer} mixes timesteps and does not use the mask.")
@@ -252,9 +250,9 @@ class _Case:
 
     def _mask_missing(self) -> _Explanation | None:
         """Explains a leak where the input carries no mask: it was lost, or never made."""
-        unmasked = [number for number in self._padded_inputs() if self._mask_in(number) is None]
+        unmasked = [number for number in self._padded_inputs() if self._input_mask(number) is None]
         for number in unmasked:
-            how, cause = self._lost_at(number)
+            how, cause = self._how_mask_was_lost(number)
             if cause is not None and how == "cleared":
                 why = _(
                     "{culprit} takes the mask off its own input, so {layer} reads padding as data."
@@ -287,7 +285,7 @@ class _Case:
             else self._way_out_without_mask_argument()
         )
 
-    def _mask_by_hand_after(self, kind: str, why: str, cause: RawCall) -> _Explanation:
+    def _mask_by_hand_after(self, kind: str, why: str, cause: RecordedCall) -> _Explanation:
         """Advises to pass the mask by hand, fitted to the timesteps that `cause` gives out."""
         way_out = self._by_hand()
         if way_out != "mask_by_hand":
@@ -341,9 +339,9 @@ class _Case:
         }
         return next((name for name, made in reductions.items() if np.allclose(made, y)), "")
 
-    def _value_at_padding(self, producer: RawCall | None) -> float | None:
+    def _value_at_padding(self, producer: RecordedCall | None) -> float | None:
         """Returns the number that stands at all padded timesteps of a mask maker's input."""
-        nodes = [node for node in self.run.nodes if node.raw is producer]
+        nodes = [node for node in self.run.nodes if node.recorded is producer]
         for number in nodes[0].inputs if nodes else ():
             valid = self._valid_for(number)
             padding = self.run.value(number)[~valid] if valid is not None else np.zeros(0)
@@ -371,10 +369,10 @@ class _Case:
     def _mask_arguments(self) -> list[tuple[str, Any]]:
         return [(name, value) for name, value in self.node.masks if is_array(value)]
 
-    def _mask_in(self, number: int) -> Mask | None:
+    def _input_mask(self, number: int) -> Mask | None:
         at = self.node.inputs.index(number)
-        if self.raw is not None and at < len(self.raw.masks_in):
-            mask: Mask | None = self.raw.masks_in[at]
+        if self.recorded is not None and at < len(self.recorded.masks_in):
+            mask: Mask | None = self.recorded.masks_in[at]
             return mask
         return self.run.mask(number)
 
@@ -399,7 +397,7 @@ class _Case:
         producers = [node for node in self.run.nodes if number in node.outputs]
         return producers[-1] if producers else None
 
-    def _mask_producer(self, number: int) -> RawCall | None:
+    def _mask_producer(self, number: int) -> RecordedCall | None:
         """Returns the call that made a tensor's mask, or was the last to change it."""
         seen: set[int] = set()
         mask = self.run.mask(number)
@@ -416,14 +414,14 @@ class _Case:
                 and np.array_equal(other, mask)
             ]
             if not same:
-                raw: RawCall | None = producer.raw
-                return raw
+                recorded: RecordedCall | None = producer.recorded
+                return recorded
             number = same[0]
         return None
 
-    def _lost_at(
+    def _how_mask_was_lost(
         self, number: int
-    ) -> tuple[Literal["", "operator", "cleared", "lost"], RawCall | None]:
+    ) -> tuple[Literal["", "operator", "cleared", "lost"], RecordedCall | None]:
         """Returns how a mask was lost on the way to a tensor, and the call that lost it."""
         seen: set[int] = set()
         waiting = [number]
@@ -440,22 +438,24 @@ class _Case:
             cleared = self._cleared_by(producer)
             if cleared is not None:
                 return "cleared", cleared
-            if producer.raw is not None and any(mask is not None for mask in producer.raw.masks_in):
-                return "lost", producer.raw
+            if producer.recorded is not None and any(
+                mask is not None for mask in producer.recorded.masks_in
+            ):
+                return "lost", producer.recorded
             waiting += producer.inputs
         cleared = self._cleared_by(self.node)
         return ("cleared", cleared) if cleared is not None else ("", None)
 
-    def _cleared_by(self, node: Node) -> RawCall | None:
+    def _cleared_by(self, node: Node) -> RecordedCall | None:
         """Returns the earlier call that cleared the mask of one of this call's inputs."""
-        if node.raw is None:
+        if node.recorded is None:
             return None
         for other in self.run.nodes:
-            if other.place < node.place and other.raw is not None:
-                cleared = other.raw.cleared - other.raw.cleared_inside
-                if cleared & set(node.raw.inputs):
-                    raw: RawCall = other.raw
-                    return raw
+            if other.place < node.place and other.recorded is not None:
+                cleared = other.recorded.cleared - other.recorded.cleared_inside
+                if cleared & set(node.recorded.inputs):
+                    recorded: RecordedCall = other.recorded
+                    return recorded
         return None
 
     def _mask_was_made(self) -> bool:

@@ -18,7 +18,7 @@ _SYMBOLIC_MASK.flags.writeable = False
 
 
 @dataclass(eq=False, slots=True)
-class RawCall:
+class RecordedCall:
     """A call as it was recorded, before its effect is worked out.
 
     Attributes:
@@ -40,7 +40,7 @@ class RawCall:
     """
 
     place: int
-    parent: "RawCall | None"
+    parent: "RecordedCall | None"
     name: str
     layer_type: str
     layer: Any
@@ -48,7 +48,7 @@ class RawCall:
     last_inside: int
     shapes_in: tuple[Shape, ...] = ()
     inputs: tuple[int, ...] = ()
-    sources: "tuple[RawCall | None, ...]" = ()
+    sources: "tuple[RecordedCall | None, ...]" = ()
     masks_in: list[Mask | None] = field(default_factory=list)
     shapes_out: tuple[Shape, ...] = ()
     outputs: tuple[int, ...] = ()
@@ -82,19 +82,23 @@ class Recorder:
         """Starts with no calls."""
         import keras
 
-        self.calls: list[RawCall] = []
+        self.calls: list[RecordedCall] = []
         self.paused = False
         self._keras = keras
         self._probe = probe
-        self._open: list[tuple[RawCall, list[Any], list[Any], tuple[Any, ...], dict[str, Any]]] = []
+        self._open: list[
+            tuple[RecordedCall, list[Any], list[Any], tuple[Any, ...], dict[str, Any]]
+        ] = []
         self._numbers = _TensorNumbers()
         self._masks = _MaskReader(keras)
-        self._producers: dict[int, RawCall] = {}
+        self._producers: dict[int, RecordedCall] = {}
         # From a tensor's number to that of the tensor it was made from by a cast on its way into a
         # layer, or by an operation without a mask, which is not shown as a call.
         self._same_tensor: dict[int, int] = {}
 
-    def begin(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RawCall | None:
+    def begin(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> RecordedCall | None:
         """Records the inputs, with a copy of each mask, since the call may clear masks."""
         parent = self._open[-1][0] if self._open else None
         is_operation = not isinstance(layer, self._keras.Layer)
@@ -105,11 +109,13 @@ class Recorder:
             parent is not None and (parent.symbolic or not parent.entered)
         )
         if is_operation and symbolic:
-            call = RawCall(-1, parent, "", "", None, symbolic, -1, is_operation=True, entered=True)
+            call = RecordedCall(
+                -1, parent, "", "", None, symbolic, -1, is_operation=True, entered=True
+            )
             call.inputs = tuple(map(self._numbers.of, leaves))
             self._open.append((call, leaves, attached, args, kwargs))
             return call
-        call = RawCall(
+        call = RecordedCall(
             place=len(self.calls),
             parent=parent,
             name=layer.name,
@@ -160,12 +166,12 @@ class Recorder:
         self.paused = isinstance(layer, run_as_one)
         return True
 
-    def end(self, call: RawCall, outputs: Any) -> Any:
+    def end(self, call: RecordedCall, outputs: Any) -> Any:
         """Records the outputs, and returns them unchanged."""
         self._end(call, outputs)
         return outputs
 
-    def _end(self, call: RawCall, outputs: Any) -> None:
+    def _end(self, call: RecordedCall, outputs: Any) -> None:
         _, leaves, attached, args, kwargs = self._open.pop()
         self.paused = False
         results = [leaf for leaf in self._flat(outputs) if is_array(leaf)]
@@ -195,7 +201,7 @@ class Recorder:
         if self._probe is not None and met_a_mask and not call.symbolic and not call.is_operation:
             self._probe_call(call, leaves, attached, args, kwargs)
 
-    def fail(self, call: RawCall, error: BaseException) -> None:
+    def fail(self, call: RecordedCall, error: BaseException) -> None:
         """Records the error."""
         self._open.pop()
         self.paused = False
@@ -204,7 +210,7 @@ class Recorder:
 
     def _probe_call(
         self,
-        call: RawCall,
+        call: RecordedCall,
         leaves: list[Any],
         attached: list[Any],
         args: tuple[Any, ...],
@@ -224,7 +230,7 @@ class Recorder:
     def _flat(self, value: Any) -> list[Any]:
         return [value] if is_array(value) else list(self._keras.tree.flatten(value))
 
-    def _producer(self, number: int) -> RawCall | None:
+    def _producer(self, number: int) -> RecordedCall | None:
         while number not in self._producers and number in self._same_tensor:
             number = self._same_tensor[number]
         return self._producers.get(number)
@@ -237,7 +243,7 @@ class Recorder:
             yield number
 
     def _place_masks(
-        self, call: RawCall, name: str, masks: list[Any], inside: list[tuple[str, Any]]
+        self, call: RecordedCall, name: str, masks: list[Any], inside: list[tuple[str, Any]]
     ) -> None:
         """Assigns the masks of one mask argument to the tensors that they belong to."""
         names = [argument for argument, _ in inside]

@@ -34,7 +34,7 @@ class Node:
         place: The index of the call in the run, in the order in which calls begin.
         parent: The call that made this one; None for the call of the model.
         layer: The layer or operation.
-        raw: The recorder's `RawCall`; None without a recorder.
+        recorded: The recorder's `RecordedCall`; None without a recorder.
         inputs: The numbers of the tensors that came in, without masks.
         masks: The mask arguments from the caller or from Keras, each with its name.
         outputs: The numbers of the tensors that came out.
@@ -44,7 +44,7 @@ class Node:
     place: int
     parent: "Node | None"
     layer: Any
-    raw: Any = None
+    recorded: Any = None
     inputs: tuple[int, ...] = ()
     masks: tuple[tuple[str, Any], ...] = ()
     outputs: tuple[int, ...] = ()
@@ -84,10 +84,10 @@ class Run:
 
     def begin(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Node | None:
         """Keeps the inputs."""
-        raw = self.recorder.begin(layer, args, kwargs) if self.recorder else None
+        recorded = self.recorder.begin(layer, args, kwargs) if self.recorder else None
         parent = self._open[-1][0] if self._open else None
         leaves = [leaf for leaf in self._leaves(layer, args, kwargs) if not is_symbolic(leaf)]
-        node = Node(len(self.nodes), parent, layer, raw)
+        node = Node(len(self.nodes), parent, layer, recorded)
         node.inputs = tuple(map(self._number, leaves))
         self.nodes.append(node)
         if parent is not None:
@@ -117,7 +117,7 @@ class Run:
             # A probe runs the call again; these runs are not calls of the model.
             self.paused = True
             try:
-                self.recorder.end(node.raw, outputs)
+                self.recorder.end(node.recorded, outputs)
             finally:
                 self.paused = False
         results = [leaf for leaf in self._flat(outputs) if is_array(leaf) and not is_symbolic(leaf)]
@@ -133,7 +133,7 @@ class Run:
         self._open.pop()
         self.paused = False
         if self.recorder:
-            self.recorder.fail(node.raw, error)
+            self.recorder.fail(node.recorded, error)
 
     def value(self, number: int) -> Array:
         """Reads a tensor as an array."""

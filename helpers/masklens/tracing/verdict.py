@@ -7,11 +7,11 @@ from masklens.tracing.calls import LayerCall
 from masklens.tracing.leaks import Leak
 from masklens.tracing.measurement import Measurement
 from masklens.tracing.reasons import explain
-from masklens.tracing.recorder import RawCall
+from masklens.tracing.recorder import RecordedCall
 from masklens.tracing.runs import Node
 
 
-class Verdict:
+class CallVerdicts:
     """The measured fields of each call, and the leaks.
 
     Args:
@@ -34,8 +34,8 @@ class Verdict:
         """Returns the measured fields of `LayerCall`, by the place of the recorded call."""
         fields: dict[int, dict[str, Any]] = {}
         for node in self._found.run.nodes:
-            if node.raw is not None and node.raw.place >= 0:
-                fields[node.raw.place] = self._fields_of(node)
+            if node.recorded is not None and node.recorded.place >= 0:
+                fields[node.recorded.place] = self._fields_of(node)
         for explanation in self._explanations.values():
             if explanation.cause is not None and explanation.cause.place in fields:
                 fields[explanation.cause.place]["costs_a_mask"] = True
@@ -48,7 +48,7 @@ class Verdict:
             calls: The calls of the trace, by the place of the recorded call.
         """
         nodes = [leak.node for leak in self._leaks.values()]
-        return tuple(calls.get(node.raw.place) or self._call_of_root(node) for node in nodes)
+        return tuple(calls.get(node.recorded.place) or self._call_of_root(node) for node in nodes)
 
     def _fields_of(self, node: Node) -> dict[str, Any]:
         figures = [
@@ -81,17 +81,17 @@ class Verdict:
         return "/".join(reversed(names))
 
     def _call_of_root(self, node: Node) -> LayerCall:
-        raw: RawCall = node.raw
+        recorded: RecordedCall = node.recorded
         return LayerCall(
-            name=raw.name,
-            path=raw.name,
-            layer_type=raw.layer_type,
+            name=recorded.name,
+            path=recorded.name,
+            layer_type=recorded.layer_type,
             depth=0,
-            shapes_in=raw.shapes_in,
-            shapes_out=raw.shapes_out,
-            masks_in=tuple(raw.masks_in),
-            masks_out=raw.masks_out,
-            receives_mask=raw.receives_mask,
+            shapes_in=recorded.shapes_in,
+            shapes_out=recorded.shapes_out,
+            masks_in=tuple(recorded.masks_in),
+            masks_out=recorded.masks_out,
+            receives_mask=recorded.receives_mask,
             effect="none",
             **self._fields_of(node),
         )
