@@ -55,9 +55,9 @@ _EXPLORERS = {
     "PropagationExplorer": "masklens.explorers.propagation",
     "TimestepExplorer": "masklens.explorers.timestep",
 }
-# Imported when they are first asked for: who traces a model may have no widgets and takes no
-# course, and the callback is one of Keras's, whose import takes its time.
-_LATE = {
+# Imported on first use: tracing needs neither widgets nor the course, and the callback needs Keras,
+# which is slow to import.
+_LAZY = {
     **_EXPLORERS,
     "PaddingCheck": "masklens.lens.callback",
     "progress": "masklens_course.progress",
@@ -66,12 +66,12 @@ _LATE = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATE:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
     try:
-        return getattr(import_module(_LATE[name]), name)
+        return getattr(import_module(_LAZY[name]), name)
     except ModuleNotFoundError as error:
         if error.name not in ("anywidget", "ipywidgets", "traitlets"):
             raise
@@ -84,7 +84,7 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from importlib.util import find_spec
 
-    # help() asks for each name in turn, and would end at one that cannot be had.
+    # help() reads each name in turn, and would stop at one that cannot be imported.
     left_out = set() if find_spec("traitlets") else set(_EXPLORERS)
     if not any(map(find_spec, ("tensorflow", "jax", "torch"))):
         left_out.add("PaddingCheck")

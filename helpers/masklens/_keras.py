@@ -1,4 +1,4 @@
-"""The one door to what Keras and TensorFlow keep private: masks on tensors, seeds, eager mode."""
+"""The only module that uses private parts of Keras and TensorFlow: masks, seeds, eager mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,19 +13,20 @@ from masklens._language import translate as _
 def mask_of(tensor: Any) -> Any:
     """Reads the mask that Keras has attached to a tensor.
 
-    A Keras layer hands its mask on beside the tensor, where no public function reads it. This
-    one asks `keras.src.backend.get_keras_mask`, as Keras's own layers do on every backend.
+    A Keras layer attaches its mask to the output tensor, where no public function of Keras reads
+    it. This function uses `keras.src.backend.get_keras_mask`, as Keras's own layers do on every
+    backend.
 
     Args:
         tensor: A tensor of the Keras backend in use, or a symbolic `keras.KerasTensor`.
 
     Returns:
-        The mask as a boolean array, for most layers of shape (batch, time); True marks a
-        timestep to read. None if the tensor carries no mask. For a symbolic tensor, the
-        symbolic mask.
+        The mask as a boolean array, for most layers of shape (batch, time), in which True marks a
+        timestep to read. None if the tensor carries no mask. For a symbolic tensor, the symbolic
+        mask.
 
     Raises:
-        TypeError: If `tensor` is no tensor.
+        TypeError: If `tensor` is not a tensor.
 
     Example:
         >>> import keras, numpy as np
@@ -53,26 +54,25 @@ def mask_of(tensor: Any) -> Any:
 
 
 def attached_mask(tensor: Any) -> Any:
-    """Reads the mask as it hangs on a tensor, in whatever form; None if there is none.
+    """Returns the mask that Keras has attached to a tensor, without converting or copying it.
 
     Args:
-        tensor: Anything; only what Keras has attached a mask to has one.
+        tensor: Any object.
 
     Returns:
-        The mask itself, for most layers a tensor of shape (batch, time); not a copy.
+        The mask, for most layers a tensor of shape (batch, time); None if there is none.
     """
-    # Imported here because it is Keras's own, unlike everything else that masklens uses.
     from keras.src.backend import get_keras_mask
 
     return get_keras_mask(tensor)
 
 
 def attach_mask(tensor: Any, mask: Any) -> None:
-    """Attaches a mask to a tensor, in place of the one that it carries.
+    """Attaches a mask to a tensor, replacing the one that it carries.
 
     Args:
         tensor: A tensor of the Keras backend in use.
-        mask: A boolean tensor, for most layers of shape (batch, time); None to take it away.
+        mask: A boolean tensor, for most layers of shape (batch, time); None to remove the mask.
     """
     from keras.src.backend import set_keras_mask
 
@@ -80,35 +80,35 @@ def attach_mask(tensor: Any, mask: Any) -> None:
 
 
 def is_symbolic(tensor: Any) -> bool:
-    """Says whether a tensor stands for values that do not exist yet."""
+    """Returns whether a tensor is symbolic: its values do not exist yet."""
     return _symbolic_type(type(tensor).__mro__) or getattr(tensor, "is_meta", False)
 
 
 @lru_cache(maxsize=256)
 def _symbolic_type(bases: tuple[type, ...]) -> bool:
-    """Goes by the name of the type, as the backends' own checks would have them imported."""
+    """Judges by the names of types, since checking with a backend would import it."""
     # KerasTensor; TensorFlow's SymbolicTensor, in a graph; JAX's Tracer, while it compiles.
     names = {base.__name__ for base in bases}
     return not names.isdisjoint({"KerasTensor", "SymbolicTensor", "Tracer"})
 
 
 def global_seeds() -> list[Any]:
-    """The variable that counts Keras's random numbers that come of no layer's seeds, if any did."""
+    """Returns the state of Keras's global seed generator, if one exists."""
     from keras.src.backend.common.global_state import get_global_attribute
 
-    # To ask Keras for it would make it, with a number from Python's.
+    # Keras's own accessor would create the generator, with a seed from Python's `random`.
     generator = get_global_attribute("global_seed_generator")
     return [] if generator is None else [generator.state]
 
 
 def all_layers(model: Any) -> list[Any]:
-    """Lists a model and all layers in it."""
+    """Returns a model and all layers in it, at any depth."""
     return list(model._flatten_layers())
 
 
 @contextmanager
 def functions_as_python() -> Iterator[None]:
-    """Runs what `tf.function` has compiled as plain Python, so that calls of layers are seen."""
+    """Runs functions compiled with `tf.function` as plain Python, so that layer calls are seen."""
     import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -117,7 +117,7 @@ def functions_as_python() -> Iterator[None]:
     import tensorflow as tf
     from tensorflow.python.eager import context
 
-    # Where a seed is set, this gives one to each operation that draws.
+    # With a global seed, this generator seeds each random operation.
     seeds = getattr(context.context(), "_rng", None)
     drawn = seeds.getstate() if seeds is not None else None
     before = tf.config.functions_run_eagerly()
@@ -131,6 +131,6 @@ def functions_as_python() -> Iterator[None]:
 
 
 def is_keras_layer(layer_type: type) -> bool:
-    """Whether a class is a layer that Keras ships, rather than somebody's own or the bare base."""
+    """Returns whether a class is one of Keras's own layers; the base class does not count."""
     module = layer_type.__module__
     return module.startswith("keras.src.layers.") and module != "keras.src.layers.layer"

@@ -1,4 +1,4 @@
-"""The language in which masklens speaks: choosing it, and translating a message into it."""
+"""Choosing the language of messages, and translating a message into it."""
 
 import gettext as _gettext
 import os
@@ -10,7 +10,7 @@ _chosen: list[str] = []
 
 
 def languages() -> tuple[str, ...]:
-    """Lists the languages that masklens speaks, English first.
+    """Lists the available languages, English first.
 
     Returns:
         Language codes, such as `("en", "ko")`.
@@ -24,55 +24,55 @@ def languages() -> tuple[str, ...]:
 
 
 def set_language(language: str) -> None:
-    """Sets the language of labels, pictures, warnings and errors, from here on.
+    """Sets the language of labels, pictures, warnings and errors.
 
     Args:
         language: A code from `languages()`; a region is ignored, so `"ko_KR"` is `"ko"`.
 
     Raises:
-        ValueError: If masklens does not speak that language; the message names those it does.
+        ValueError: If the language is not available; the message lists those that are.
 
     Example:
         >>> set_language("en")
     """
-    _chosen[:] = [_known(language)]
+    _chosen[:] = [_checked_code(language)]
 
 
 def get_language() -> str:
-    """Returns the language in force.
+    """Returns the current language.
 
     Returns:
-        What `set_language` set, else what the environment variable `MASKLENS_LANGUAGE` names,
-        else `"en"`.
+        The language from `set_language`, or else from the environment variable
+        `MASKLENS_LANGUAGE`, or else `"en"`.
 
     Example:
         >>> set_language("en")
         >>> get_language()
         'en'
     """
-    return _chosen[0] if _chosen else _known(os.environ.get("MASKLENS_LANGUAGE") or "en")
+    return _chosen[0] if _chosen else _checked_code(os.environ.get("MASKLENS_LANGUAGE") or "en")
 
 
 def translate(message: str) -> str:
-    """Translates a message into the language in force; imported as `_` where it is used.
+    """Translates a message into the current language; other modules import it as `_`.
 
     Args:
-        message: The English message, as it stands in the catalogue.
+        message: The English message, as in the catalogue.
 
     Returns:
-        The translation; the message itself in English.
+        The translation; in English, the message itself.
     """
     return _catalogue(get_language()).gettext(message)
 
 
 def mark(message: str) -> str:
-    """Marks a message for the catalogue, where it is written down before it is to be shown.
+    """Marks a message for the catalogue without translating it yet.
 
     Args:
         message: The English message.
 
     Returns:
-        The same message; `translate` it when it is shown, in the language that is in force then.
+        The same message, to be passed to `translate` when it is shown.
 
     Example:
         >>> mark("Not answered yet")
@@ -81,7 +81,7 @@ def mark(message: str) -> str:
     return message
 
 
-def _known(language: str) -> str:
+def _checked_code(language: str) -> str:
     code = str(language).replace("_", "-").split("-")[0].lower()
     if code not in languages():
         known = ", ".join(repr(name) for name in languages())

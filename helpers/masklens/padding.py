@@ -1,4 +1,4 @@
-"""Padding sequences to one length, and remembering which token came from where."""
+"""Padding sequences to one length, and keeping track of where each token came from."""
 
 import difflib
 import math
@@ -23,13 +23,14 @@ class PaddedBatch:
     """Sequences padded to one length, as `pad` returns them.
 
     Attributes:
-        ids: What Keras's `pad_sequences` gives: (batch, time), or (batch, time, features).
-        origin: (batch, time) integers: which token of its sequence stands here, -1 for padding.
-        sequences: The sequences as they came, one array each.
-        padding: The side on which padding stands, `"pre"` or `"post"`.
-        truncating: The side from which tokens too many were cut.
-        maxlen: The length that was asked for, or None for that of the longest sequence.
-        value: What stands at a padded timestep.
+        ids: The padded array, as from Keras's `pad_sequences`: (batch, time), or
+            (batch, time, features).
+        origin: (batch, time) integers: the index of each token in its sequence, -1 for padding.
+        sequences: The original sequences, one array each.
+        padding: The side of the padding, `"pre"` or `"post"`.
+        truncating: The side from which excess tokens were cut.
+        maxlen: The requested length, or None for that of the longest sequence.
+        value: The value at padded timesteps.
     """
 
     ids: NDArray[Any]
@@ -42,7 +43,7 @@ class PaddedBatch:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """(batch, time) booleans: True where a token stands, False where padding stands."""
+        """(batch, time) booleans: True at tokens, False at padding."""
         return self.origin >= 0
 
     @property
@@ -61,10 +62,10 @@ class PaddedBatch:
         """Lists the tokens of one sequence that truncation removed.
 
         Args:
-            row: Which sequence of the batch.
+            row: The index of the sequence in the batch.
 
         Returns:
-            Their places in the sequence, in order.
+            The indices of these tokens in the sequence, in order.
 
         Example:
             >>> pad([[5, 6, 7]], maxlen=2, truncating="pre").cut(0)
@@ -88,17 +89,17 @@ def pad(
 ) -> PaddedBatch:
     """Pads sequences to one length, as `keras.utils.pad_sequences` does with the same arguments.
 
-    Unlike Keras it also remembers where each token came from, warns of what will hurt later,
-    and says in words what is wrong with its input.
+    Unlike Keras it also keeps track of where each token came from, warns of empty sequences and of
+    tokens that equal the padding value, and explains what is wrong with its input.
 
     Args:
         sequences: One list of ids, or of feature vectors, per row of the batch.
-        maxlen: The number of timesteps; None for that of the longest sequence.
-        dtype: The type of the result, one of real numbers. Integers cut fractions off: 0.6
+        maxlen: The number of timesteps; None for the length of the longest sequence.
+        dtype: The dtype of the result, one of real numbers. Integers cut fractions off: 0.6
             becomes 0.
         padding: Pads before (`"pre"`, Keras's default) or after (`"post"`) the tokens.
-        truncating: Cuts tokens too many from the beginning (`"pre"`) or the end (`"post"`).
-        value: What to write at padded timesteps. `mask_zero=True` of an Embedding masks 0 only.
+        truncating: Cuts excess tokens from the beginning (`"pre"`) or the end (`"post"`).
+        value: The value at padded timesteps. An Embedding with `mask_zero=True` masks 0 only.
 
     Returns:
         The padded batch; its `ids` equal what Keras returns.
@@ -106,7 +107,7 @@ def pad(
     Raises:
         ValueError: If there are no sequences, a value, a type or a mode is not valid, ids and
             vectors are mixed, or a number does not fit `dtype`.
-        TypeError: If sequences hold something else than numbers.
+        TypeError: If sequences hold anything but numbers.
         MemoryError: If the batch is too large.
 
     Example:
@@ -145,7 +146,7 @@ def _filled(shape: tuple[int, ...], value: float, dtype: np.dtype[Any]) -> NDArr
     try:
         return np.full(shape, value, dtype)
     except (ValueError, OverflowError, MemoryError) as error:
-        # NumPy's own words differ with the size; the cause is one.
+        # NumPy raises different errors for different sizes.
         raise MemoryError(
             _(
                 "{rows} sequences of {length} timesteps do not fit into memory; "
@@ -220,7 +221,7 @@ def _checked_row(place: int, row: Any) -> NDArray[Any]:
                 "pad takes a list of sequences, such as [[711, 632], [73]]."
             ).format(place=place, row=row)
         )
-    # An array of objects shows what it holds once it is a list.
+    # As a list, an array of objects gets the dtype of its items.
     plain = isinstance(row, np.ndarray) and row.dtype.kind != "O"
     tokens: Any = row if plain else list(row)
     if len(tokens) == 0:
@@ -253,14 +254,14 @@ def _holds_numbers(array: NDArray[Any]) -> bool:
 
 
 def _is_real(dtype: np.dtype[Any]) -> bool:
-    # bfloat16 has no letter of its own in NumPy.
+    # bfloat16 has no kind of its own in NumPy.
     return dtype.kind in "biuf" or "float" in dtype.name
 
 
 def _as_array(tokens: Any) -> NDArray[Any]:
     array = np.asarray(tokens)
     if array.dtype.kind == "f" and array.size and array.max() >= 2**63:
-        # Of integers with and without a 64th bit, NumPy makes floats, which are no ids.
+        # NumPy turns a mix of integers with and without a 64th bit into floats, which are inexact.
         exact = np.array(tokens, dtype=object)
         if all(isinstance(token, numbers.Integral) for token in exact.flat):
             return exact
@@ -268,7 +269,7 @@ def _as_array(tokens: Any) -> NDArray[Any]:
 
 
 def _without_objects(array: NDArray[Any], name: str) -> NDArray[Any]:
-    """Turns numbers that NumPy keeps as objects, such as large integers, into a type of its own."""
+    """Converts numbers that NumPy keeps as objects, such as large integers, to a numeric dtype."""
     if array.dtype.kind != "O":
         return array
     with suppress(OverflowError):
@@ -284,7 +285,7 @@ def _without_objects(array: NDArray[Any], name: str) -> NDArray[Any]:
 
 
 def _checked_dtype(dtype: Any) -> np.dtype[Any]:
-    # Once it is imported, as Keras does, NumPy knows "bfloat16".
+    # Importing it, as Keras does, makes "bfloat16" known to NumPy.
     import_module("ml_dtypes")
     try:
         kind: np.dtype[Any] = np.dtype(dtype)
@@ -307,7 +308,7 @@ def _checked_value(value: Any) -> float:
 
 
 def _as_code(value: float) -> str:
-    """Writes a number so that Python reads the very same one."""
+    """Writes a number as Python code that evaluates to exactly the same number."""
     if not math.isfinite(value):
         return f'float("{value}")'
     short = abs(value) < 2**53 and value == int(value) and str(value) != "-0.0"
@@ -335,17 +336,17 @@ def _check_numbers(rows: list[NDArray[Any]], value: float, dtype: np.dtype[Any])
 
 
 def _fits(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[np.bool_]:
-    """Says of each number whether a type can hold it, apart from fractions and rounding."""
+    """Returns for each number whether a dtype can hold it, apart from fractions and rounding."""
     if dtype.kind == "b":
         return np.asarray((array == 0) | (array == 1))
     if dtype.kind not in "iu":
         with np.errstate(all="ignore"):
             stored = array.astype(dtype)
         return np.asarray(np.isfinite(stored) | ~np.isfinite(array))
-    # NumPy compares no boolean with a bound of 64 bits, and a short float cannot hold the bounds.
+    # NumPy cannot compare booleans with 64-bit bounds, and short floats cannot hold the bounds.
     wide = {"b": "int64", "f": "float64", "V": "float64"}.get(array.dtype.kind, array.dtype)
     array, bounds = array.astype(wide), np.iinfo(dtype)
-    # Written so that NaN, which compares as False with everything, does not fit either.
+    # NaN compares as False, so in this form it does not fit.
     return np.asarray((array >= bounds.min) & (array < int(bounds.max) + 1))
 
 

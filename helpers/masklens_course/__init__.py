@@ -1,1 +1,1 @@
-"""The course: the questions of its exercises, what judges an answer, and a learner's progress."""
+"""The course: the questions of its exercises, judging an answer, and a learner's progress."""

@@ -1,4 +1,4 @@
-"""Looks at a learner's answer: is it blank, what does it return, on which of its lines it fails."""
+"""Examining a learner's answer: blanks, results, and the lines on which it fails."""
 
 import copy
 import dis
@@ -17,31 +17,31 @@ from numpy.typing import NDArray
 
 from masklens._language import translate as _
 
-# Where code stands that no learner wrote: this library, what was installed, Python itself.
-_NOT_THE_LEARNERS = tuple(
+# Folders of code that no learner wrote: this library, installed packages, Python itself.
+_LIBRARY_FOLDERS = tuple(
     str(Path(folder).resolve())
     for folder in (
         str(Path(__file__).parents[1]),
         *(sysconfig.get_paths()[name] for name in ("purelib", "platlib", "stdlib")),
     )
 )
-# These may stand elsewhere, where somebody tries another version of them.
+# These packages may be in other folders, for example in a checkout.
 _LIBRARIES = {"keras", "masklens", "masklens_course", "numpy", "tensorflow"}
 _MOST_LINES = 3
 _MOST_CHARACTERS = 300
-# The colours of a terminal, and the devices that TensorFlow names before it says what is wrong.
+# Terminal colours, and the devices that TensorFlow names at the beginning of an error.
 _NOISE = re.compile(r"\x1b\[[0-9;]*m|\{\{.*?\}\}")
 # A function that does nothing loads None and returns it, in one step or in two.
-_IDLE = {"RESUME", "NOP", "RETURN_VALUE"}
-_DEPTH = 4  # how far down a nested list is searched for what is left blank
+_NO_OPERATIONS = {"RESUME", "NOP", "RETURN_VALUE"}
+_DEPTH = 4  # levels of nested lists that are searched for blanks
 
 
 @dataclass
 class DiagnosedError(Exception):
-    """Raised where an answer is wrong in a way that is the same for every question.
+    """Raised for a mistake that is the same for every question.
 
     Attributes:
-        code: Which: a key of `masklens_course.checks.COMMON_MISTAKES`.
+        code: The mistake, a key of `masklens_course.checks.COMMON_MISTAKES`.
     """
 
     code: str
@@ -49,28 +49,28 @@ class DiagnosedError(Exception):
 
 @dataclass(frozen=True)
 class Raised:
-    """Stands for a result that there is not, because the code raised.
+    """Takes the place of a result if the code raised.
 
     Attributes:
-        error: What it raised.
+        error: The exception.
     """
 
     error: Exception
 
 
 def call(answer: Callable[..., Any], *inputs: Any) -> Any:
-    """Calls what a learner wrote with copies of the inputs.
+    """Calls a learner's answer with copies of the inputs.
 
     Args:
         answer: The function, layer or class.
-        inputs: What to call it with; arrays and lists are copied, tensors cannot change.
+        inputs: The arguments; arrays and lists are copied, tensors cannot change.
 
     Returns:
-        What it returned.
+        The result.
 
     Raises:
-        DiagnosedError: If it takes other arguments (`wrong-arguments`), or changes the arrays and
-            lists that it was given (`changes-its-input`).
+        DiagnosedError: If the answer takes other arguments (`wrong-arguments`), or changes an array
+            or list among them (`changes-its-input`).
 
     Example:
         >>> call(sorted, [3, 1])
@@ -84,7 +84,7 @@ def call(answer: Callable[..., Any], *inputs: Any) -> Any:
     except TypeError as error:
         raise DiagnosedError("wrong-arguments") from error
     except ValueError:
-        pass  # some functions written in C have no signature to look at
+        pass  # some functions written in C have no signature
     given = [_copy(value) for value in inputs]
     result = answer(*given)
     if any(_differs(before, after) for before, after in zip(inputs, given, strict=True)):
@@ -93,15 +93,15 @@ def call(answer: Callable[..., Any], *inputs: Any) -> Any:
 
 
 def trying(function: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
-    """Calls a function whose failure is something to diagnose.
+    """Calls a function, and returns its exception as a result to be diagnosed.
 
     Args:
         function: The function.
-        inputs: What to call it with.
+        inputs: Its positional arguments.
         named: Its named arguments.
 
     Returns:
-        Its result; `Raised` where it raised an exception other than `DiagnosedError`.
+        The result, or `Raised` for any exception but `DiagnosedError`.
 
     Example:
         >>> trying(int, "3"), trying(int, "three")
@@ -116,16 +116,17 @@ def trying(function: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
 
 
 def numbers(result: Any) -> NDArray[Any]:
-    """Takes the numbers or booleans out of what a learner returned or wrote down.
+    """Converts a learner's result to an array of numbers or booleans.
 
     Args:
         result: An array, a tensor, a number, or lists of these.
 
     Returns:
-        An array of numbers or booleans, of whatever shape.
+        An array of numbers or booleans, of any shape.
 
     Raises:
-        DiagnosedError: If there is nothing (`returns-nothing`), or no numbers (`not-numbers`).
+        DiagnosedError: If the result is None (`returns-nothing`) or cannot be converted
+            (`not-numbers`).
 
     Example:
         >>> numbers([[True, False]])
@@ -146,15 +147,12 @@ def numbers(result: Any) -> NDArray[Any]:
 
 
 def same(result: Any, expected: Any, tolerance: float = 1e-4) -> bool:
-    """Says whether a result has the shape and the values that are expected; it never raises.
+    """Returns whether a result has the expected shape and values; never raises.
 
     Args:
-        result: An array, or anything else.
-        expected: The right array; NaN in it is expected to be NaN.
-        tolerance: By how much each number may differ.
-
-    Returns:
-        Whether the two agree.
+        result: An array, or any other object.
+        expected: The right array; NaN equals NaN.
+        tolerance: The largest difference allowed for each number.
 
     Example:
         >>> same([1, 2], [1, 2.00001]), same([[1, 2]], [1, 2]), same(None, [1])
@@ -165,18 +163,15 @@ def same(result: Any, expected: Any, tolerance: float = 1e-4) -> bool:
         return ours.shape == theirs.shape and bool(
             np.allclose(ours, theirs, rtol=0, atol=tolerance, equal_nan=True)
         )
-    except Exception:  # whatever it is, it is not the same
+    except Exception:  # an object that cannot be compared is not the same
         return False
 
 
 def is_blank(answer: Any) -> bool:
-    """Says whether an answer is still the stub: `...`, or a function or class that does nothing.
+    """Returns whether an answer is still the stub: `...`, or a function or class without code.
 
     Args:
-        answer: Whatever was handed in.
-
-    Returns:
-        Whether there is nothing to judge.
+        answer: The learner's answer.
 
     Example:
         >>> def masked_mean(x, mask): ...
@@ -190,13 +185,10 @@ def is_blank(answer: Any) -> bool:
 
 
 def has_blanks(answer: Any) -> bool:
-    """Says whether a part of an answer is still a stub: a method of a class that does nothing.
+    """Returns whether the answer is a class with a method that is still a stub.
 
     Args:
-        answer: Whatever was handed in.
-
-    Returns:
-        Whether some part was left blank.
+        answer: The learner's answer.
 
     Example:
         >>> class Layer:
@@ -208,19 +200,19 @@ def has_blanks(answer: Any) -> bool:
 
 
 def learner_lines(error: BaseException) -> tuple[str, ...]:
-    """Finds the learner's own lines on the way to an error, the last few of them.
+    """Finds the last few of the learner's own lines in a traceback.
 
     Args:
-        error: What was raised.
+        error: The exception.
 
     Returns:
-        One text per line of code: the function, the number of the line in its cell, and the line.
+        One text per line of code: the line number in its cell, the function, and the code.
     """
     found = []
     traceback: TracebackType | None = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if _is_the_learners(traceback.tb_frame):
+        if _is_learners_code(traceback.tb_frame):
             line = linecache.getline(code.co_filename, traceback.tb_lineno).strip()
             place = _("line {number} in {function}").format(
                 number=traceback.tb_lineno, function=code.co_name
@@ -230,20 +222,20 @@ def learner_lines(error: BaseException) -> tuple[str, ...]:
     return tuple(found[-_MOST_LINES:])
 
 
-def _is_the_learners(frame: FrameType) -> bool:
+def _is_learners_code(frame: FrameType) -> bool:
     package = str(frame.f_globals.get("__name__")).split(".")[0]
-    installed = str(Path(frame.f_code.co_filename).resolve()).startswith(_NOT_THE_LEARNERS)
+    installed = str(Path(frame.f_code.co_filename).resolve()).startswith(_LIBRARY_FOLDERS)
     return not installed and package not in _LIBRARIES
 
 
 def short_message(error: BaseException) -> str:
-    """Shortens an error to its kind and what it says first, without what only a terminal needs.
+    """Shortens an error to its type and the beginning of its message, without terminal colours.
 
     Args:
-        error: What was raised.
+        error: The exception.
 
     Returns:
-        One line, of at most 300 characters.
+        One line of at most 300 characters.
 
     Example:
         >>> short_message(ValueError("no mask\\n\\nArguments received by call: ..."))
@@ -269,7 +261,7 @@ def _differs(before: Any, after: Any) -> bool:
 def _does_nothing(function: Any) -> bool:
     if not isinstance(function, FunctionType):
         return False
-    done = [step for step in dis.get_instructions(function) if step.opname not in _IDLE]
+    done = [step for step in dis.get_instructions(function) if step.opname not in _NO_OPERATIONS]
     return len(done) <= 1 and all(step.argval is None for step in done)
 
 

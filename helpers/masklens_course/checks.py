@@ -1,4 +1,4 @@
-"""Questions, the conditions that a right answer meets, and how an answer is judged by them."""
+"""Questions with the conditions of a right answer, and judging answers by them."""
 
 import json
 import os
@@ -20,13 +20,13 @@ from masklens_course.answer import (
     learner_lines,
     short_message,
 )
-from masklens_course.guarded import SECONDS, Outcome, run_guarded
-from masklens_course.solved import record
+from masklens_course.history import remember
+from masklens_course.sandbox import TIME_LIMIT, Outcome, run_in_sandbox
 from masklens_course.verdict import Kind, Verdict, note
 
 _SOLUTIONS = Path(__file__).parent / "questions" / "solutions"
 
-# Mistakes that can be made with every question: a condition of none, recognised by all.
+# Mistakes that can be made with every question.
 COMMON_MISTAKES = {
     "not-a-function": mark(
         "The check takes a function, but this is none. Hand over the function itself, without "
@@ -60,13 +60,13 @@ COMMON_MISTAKES = {
 
 @dataclass(frozen=True)
 class Mistake:
-    """A diagnosis: what a learner thought, or overlooked, who does not meet a condition.
+    """A diagnosis: why an answer does not meet a condition.
 
     Attributes:
         code: Its name, unique within the question, such as `"counts-padding"`.
-        sentence: What to tell the learner, marked for translation.
-        recognise: Takes what was observed, and says whether this is it.
-        picture: Draws what the sentence speaks of from what was observed, or gives None.
+        sentence: The explanation for the learner, marked for translation.
+        recognise: Takes the observation, and returns whether the learner made this mistake.
+        picture: Takes the observation, and returns a picture for the sentence, or None.
     """
 
     code: str
@@ -77,14 +77,14 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Condition:
-    """One property that a right answer's behaviour has.
+    """A property of the behaviour of a right answer.
 
     Attributes:
-        code: The name of the fault if it does not hold and no mistake is recognised.
-        sentence: What to tell the learner then, marked for translation.
-        holds: Takes what was observed, and says whether the property holds.
-        mistakes: Why it may not hold; the first that is recognised names the fault.
-        picture: As in `Mistake`; also for the mistakes that have none of their own.
+        code: The name of the fault if the property does not hold and no mistake is recognised.
+        sentence: The explanation for the learner in that case, marked for translation.
+        holds: Takes the observation, and returns whether the property holds.
+        mistakes: Possible reasons why it does not hold; the first recognised names the fault.
+        picture: As in `Mistake`; also used for mistakes without a picture.
     """
 
     code: str
@@ -96,17 +96,17 @@ class Condition:
 
 @dataclass(frozen=True)
 class Question:
-    """An exercise's question: it checks answers, gives hints, and shows its solution.
+    """A question of an exercise, which checks answers, gives hints, and shows its solution.
 
     Attributes:
-        name: What `masklens.question` calls it by.
-        title: Its title, marked for translation.
+        name: The name for `masklens.question`.
+        title: The title, marked for translation.
         lesson: The lesson that it belongs to, such as `"01_padding"`.
-        minutes: How long it takes, about.
-        kind: Whether a value, a function or a class of layers is handed in.
-        observe: Runs the learner's answer, and returns what the conditions look at.
-        conditions: What a right answer meets; the first that does not hold decides.
-        hints: From a nudge to nearly the answer, marked for translation.
+        minutes: The approximate time that it takes.
+        kind: The kind of answer: a value, a function or a class of layers.
+        observe: Runs the learner's answer, and returns the observation for the conditions.
+        conditions: The conditions of a right answer; the first that does not hold decides.
+        hints: Hints of increasing detail, marked for translation.
         why: Why the solution is right, marked for translation.
     """
 
@@ -121,18 +121,18 @@ class Question:
     why: str
 
     def __repr__(self) -> str:
-        """The question on one line."""
+        """Shows the question on one line."""
         return f"{self.name}: {_(self.title)}"
 
     def check(self, answer: Any) -> Verdict:
-        """Judges an answer by what it does, and remembers that the question was tried or solved.
+        """Judges an answer by its behaviour, and remembers that the question was tried or solved.
 
         Args:
             answer: The value, the function or the class.
 
         Returns:
-            The verdict, which a notebook shows as a picture. A check raises nothing, changes
-            nothing of the learner's, and stops code that runs for longer than 10 seconds.
+            The verdict, which a notebook shows as a picture. A check does not raise, does not
+            change the learner's objects, and stops code that runs for longer than 10 seconds.
 
         Example:
             >>> from masklens_course.questions import question
@@ -140,13 +140,13 @@ class Question:
             'blank'
         """
         if os.environ.get("NBGRADER_EXECUTION") == "validate":
-            # It has no hidden tests then, and takes for right what raises nothing.
+            # nbgrader validates without hidden tests: a cell that does not raise counts as right.
             self.grade(answer)
         verdict = judge(self, answer)
         return verdict if verdict.kind == "blank" else _remembered(verdict)
 
     def hint(self) -> Picture:
-        """Gives a hint; asked again, it gives the next one, and after the last the first.
+        """Gives the next hint, and after the last the first again.
 
         Returns:
             The hint, which a notebook shows as a picture.
@@ -178,15 +178,16 @@ class Question:
         return note(_("A right answer"), _(self.why), _solutions(known)[self.name])
 
     def grade(self, answer: Any) -> None:
-        """Raises unless an answer is right, as a grader such as nbgrader expects.
+        """Raises unless an answer is right, as graders such as nbgrader expect.
 
-        In a notebook it shows the verdict first, so that a student's feedback holds its picture.
+        In a notebook, shows the verdict first, so that a student's feedback includes its picture.
 
         Args:
             answer: The value, the function or the class.
 
         Raises:
-            WrongAnswerError: If it is wrong, blank, or does not run; the message ends in the code.
+            WrongAnswerError: If the answer is wrong, blank, or does not run; the message ends in
+                the code of the fault.
 
         Example:
             >>> from masklens_course.questions import question
@@ -204,7 +205,7 @@ class WrongAnswerError(AssertionError):
     """Raised by `Question.grade`; its message is the verdict on one line."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows instead of a traceback, which leads through this library only."""
+        """Returns the message alone for IPython, since the traceback shows only this library."""
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -222,10 +223,10 @@ def judge(question: Question, answer: Any) -> Verdict:
 
     Args:
         question: The question.
-        answer: Whatever was handed in.
+        answer: The learner's answer, which may be any object.
 
     Returns:
-        The verdict; whatever the answer is or does, there is one.
+        The verdict; an answer that fails or does not end gets one, too.
 
     Example:
         >>> from masklens_course.questions import question
@@ -235,11 +236,11 @@ def judge(question: Question, answer: Any) -> Verdict:
     give = partial(_verdict, question)
     if is_blank(answer):
         return give("blank", "blank", _BLANK)
-    if code := _another_kind(question.kind, answer):
+    if code := _kind_mistake(question.kind, answer):
         return give("wrong", code, COMMON_MISTAKES[code])
-    outcome = run_guarded(lambda: question.observe(answer))
-    if outcome.late or outcome.error:
-        verdict = _stopped(give, outcome)
+    outcome = run_in_sandbox(lambda: question.observe(answer))
+    if outcome.timed_out or outcome.error:
+        verdict = _failed_verdict(give, outcome)
     else:
         verdict = _by_conditions(give, question, outcome)
     if verdict.kind != "right" and has_blanks(answer):
@@ -263,7 +264,7 @@ def _by_conditions(give: Callable[..., Verdict], question: Question, outcome: Ou
                 draw = fault.picture or condition.picture
                 picture = draw(seen) if draw else None
                 return give("wrong", fault.code, fault.sentence, picture=picture, printed=printed)
-    except Exception as error:  # the answer is so odd that looking at it fails
+    except Exception as error:  # the conditions cannot handle the answer
         return give("broken", "unusable", _UNUSABLE, lines=(short_message(error),))
     return give("right", "right", question.why, printed=printed)
 
@@ -274,12 +275,12 @@ _UNUSABLE = mark(
 )
 
 
-def _stopped(give: Callable[..., Verdict], outcome: Outcome) -> Verdict:
-    """The verdict on code that did not run to its end."""
+def _failed_verdict(give: Callable[..., Verdict], outcome: Outcome) -> Verdict:
+    """Makes the verdict on code that did not run to its end."""
     error, printed = outcome.error, outcome.printed
     if error is None:
         late = _("It took longer than {seconds} seconds and was stopped. Does a loop end?")
-        return give("broken", "too-slow", late.format(seconds=SECONDS), printed=printed)
+        return give("broken", "too-slow", late.format(seconds=TIME_LIMIT), printed=printed)
     if isinstance(error, DiagnosedError):
         return give("wrong", error.code, COMMON_MISTAKES[error.code], printed=printed)
     lines = learner_lines(error)
@@ -294,23 +295,23 @@ _EXITS = mark("It ends Python, as `exit()` does. Return a value instead.")
 _BROKEN = mark("Your code raised an exception. The last line says which, those above it say where.")
 
 
-def _another_kind(kind: str, answer: Any) -> str:
-    """The common mistake of handing in another kind of thing; empty if the kind is right."""
-    import keras  # before the clock starts, too: the first import takes seconds
+def _kind_mistake(kind: str, answer: Any) -> str:
+    """Returns the code of the mistake for another kind of answer; empty if the kind is right."""
+    import keras  # also so that the slow import does not count towards the learner's time
 
     if kind == "class":
         if not isinstance(answer, type):
             return "not-a-class"
         return "" if issubclass(answer, keras.layers.Layer) else "not-a-layer"
     if kind == "function":
-        # A layer can be called, but a call would build it, and it is the learner's own.
+        # A layer is callable, too, but a call would build the learner's layer.
         is_function = callable(answer) and not isinstance(answer, type | keras.layers.Layer)
         return "" if is_function else "not-a-function"
     return "not-a-value" if isinstance(answer, type | FunctionType | BuiltinFunctionType) else ""
 
 
 def _remembered(verdict: Verdict) -> Verdict:
-    return replace(verdict, note=record(verdict.question, verdict.kind))
+    return replace(verdict, note=remember(verdict.question, verdict.kind))
 
 
 @cache

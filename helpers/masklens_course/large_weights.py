@@ -1,4 +1,4 @@
-"""Gives a new model large weights for a while, so that what should move its output does."""
+"""Temporarily giving a new model large weights, so that changes of its input show in its output."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ import numpy as np
 
 @contextmanager
 def large_weights(model: Any) -> Iterator[None]:
-    """Gives a model other weights, always the same ones, and its own back at the end.
+    """Gives a model fixed large weights within a block, and restores its own at the end.
 
-    The weights of a new model are random and so small that the order of the words, or padding that
-    is read, hardly moves its output: no tolerance could tell that from rounding.
+    The random weights of a new model are so small that the order of words, or padding, hardly moves
+    its output, and no tolerance could tell such a movement from rounding.
 
     Args:
-        model: A model that is built; what has no weights is left alone.
+        model: A built model; an object without weights is left alone.
 
     Example:
         >>> import keras

@@ -1,4 +1,4 @@
-"""Mistakes that are made with many questions, about what a mask or an array looks like."""
+"""Mistakes about the form of masks and arrays, which many questions share."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,15 +8,15 @@ import numpy as np
 from masklens._language import mark
 from masklens_course.checks import Mistake
 
-# Takes what was observed, and gives the array that the learner's code returned.
+# Takes the observation, and returns the array that the learner's code returned.
 _Look = Callable[[Any], Any]
 
 
 def mask_of_floats(look: _Look) -> Mistake:
-    """A mask that holds numbers instead of True and False.
+    """Makes the mistake of a mask that holds numbers instead of True and False.
 
     Args:
-        look: Gives the learner's mask.
+        look: Returns the learner's mask.
 
     Returns:
         The mistake, `not-boolean`.
@@ -30,10 +30,10 @@ def mask_of_floats(look: _Look) -> Mistake:
 
 
 def mask_with_features(look: _Look) -> Mistake:
-    """A mask with a third axis.
+    """Makes the mistake of a mask with a third axis.
 
     Args:
-        look: Gives the learner's mask.
+        look: Returns the learner's mask.
 
     Returns:
         The mistake, `third-axis`.
@@ -50,11 +50,11 @@ def mask_with_features(look: _Look) -> Mistake:
 
 
 def inverted_mask(look: _Look, right: _Look) -> Mistake:
-    """A mask that is True where it should be False.
+    """Makes the mistake of a mask that is True where it should be False.
 
     Args:
-        look: Gives the learner's mask.
-        right: Gives the right one.
+        look: Returns the learner's mask.
+        right: Returns the right mask.
 
     Returns:
         The mistake, `inverted`.
@@ -73,11 +73,11 @@ def inverted_mask(look: _Look, right: _Look) -> Mistake:
 
 
 def wrong_shape(look: _Look, right: _Look) -> Mistake:
-    """An array of another shape than the right one.
+    """Makes the mistake of an array with another shape than the right one.
 
     Args:
-        look: Gives the learner's array.
-        right: Gives the right one.
+        look: Returns the learner's array.
+        right: Returns the right array.
 
     Returns:
         The mistake, `wrong-shape`.

@@ -1,4 +1,4 @@
-"""Runs the layers that learners write: on arrays, without a mask, and in a Functional model."""
+"""Running layers that learners write: on arrays, without a mask, and in a Functional model."""
 
 import inspect
 from collections.abc import Callable
@@ -21,8 +21,8 @@ from masklens_course.answer import (
     short_message,
     trying,
 )
-from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake
+from masklens_course.comparison import side_by_side
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class Masked:
 
     @property
     def sure_mask(self) -> NDArray[np.bool_]:
-        """The mask; all True where there is none, for then each timestep is read."""
+        """The mask; all True if there is none, since every timestep is read then."""
         if self.mask is None:
             return np.ones(self.values.shape[:2], bool)
         return np.asarray(self.mask, bool)
 
 
 @dataclass(frozen=True)
-class Ran:
-    """What a learner's layer gave in three situations, and what is right in the first.
+class LayerRuns:
+    """The outputs of a learner's layer in three situations, and the right ones for the first.
 
     Attributes:
-        outputs: On arrays that carry masks.
-        right: The right outputs there.
-        bare: On the same arrays without masks, or what was raised.
-        in_model: In a Functional model that is called on the arrays with masks, or what was raised.
+        outputs: The outputs on arrays that carry masks.
+        right: The right outputs on these arrays.
+        bare: The outputs on the same arrays without masks, or the exception.
+        in_model: The outputs of a Functional model on the arrays with masks, or the exception.
     """
 
     outputs: tuple[Masked, ...]
@@ -61,26 +61,26 @@ class Ran:
     bare: tuple[Masked, ...] | Raised
     in_model: tuple[Masked, ...] | Raised
 
-    def mask_beside(self) -> Picture | None:
-        """Shows the first mask that is not right beside the right one."""
+    def wrong_mask_picture(self) -> Picture | None:
+        """Shows the first wrong mask side by side with the right one."""
         pairs = zip(self.outputs, self.right, strict=False)
         wrong = [(ours.mask, theirs.mask) for ours, theirs in pairs if not _agree(ours, theirs)]
-        return beside(*wrong[0]) if wrong else None
+        return side_by_side(*wrong[0]) if wrong else None
 
 
-def run(layer: Any, right: tuple[Masked, ...], *inputs: Masked) -> Ran:
+def run(layer: Any, right: tuple[Masked, ...], *inputs: Masked) -> LayerRuns:
     """Runs a learner's layer in the three situations.
 
     Args:
         layer: The layer.
-        right: What it should give.
-        inputs: Its input; several are handed over as a list.
+        right: The right outputs.
+        inputs: Its input; the layer receives several as a list.
 
     Returns:
-        What it gave. An exception on arrays with masks is the learner's own, and is not caught.
+        The outputs. An exception on arrays with masks is not caught.
     """
     bare = [Masked(given.values) for given in inputs]
-    return Ran(
+    return LayerRuns(
         outputs=on_arrays(layer, *inputs),
         right=right,
         bare=trying(on_arrays, layer, *bare),
@@ -89,11 +89,11 @@ def run(layer: Any, right: tuple[Masked, ...], *inputs: Masked) -> Ran:
 
 
 def make(answer: Callable[..., Any], *arguments: Any) -> Any:
-    """Makes a layer of a learner's class.
+    """Makes an instance of a learner's layer class.
 
     Args:
         answer: The class.
-        arguments: What its constructor gets.
+        arguments: The arguments of its constructor.
 
     Returns:
         The layer.
@@ -101,7 +101,7 @@ def make(answer: Callable[..., Any], *arguments: Any) -> Any:
     Raises:
         DiagnosedError: If the constructor takes other arguments (`wrong-arguments`).
     """
-    # The signature of the class itself is Keras's own, which takes everything.
+    # The signature of the class is that of Keras, which accepts any arguments.
     constructor = answer.__init__
     try:
         inspect.signature(constructor).bind(None, *arguments)
@@ -115,10 +115,10 @@ def on_arrays(layer: Any, *inputs: Masked) -> tuple[Masked, ...]:
 
     Args:
         layer: The layer.
-        inputs: Its input; several are handed over as a list.
+        inputs: Its input; the layer receives several as a list.
 
     Returns:
-        Its outputs, as many as there are.
+        Its outputs.
     """
     tensors = [_tensor(given) for given in inputs]
     outputs = _listed(layer(tensors[0] if len(tensors) == 1 else tensors))
@@ -128,14 +128,14 @@ def on_arrays(layer: Any, *inputs: Masked) -> tuple[Masked, ...]:
 def in_model(layer: Any, *inputs: Masked) -> tuple[Masked, ...]:
     """Builds a Functional model of one layer, and calls the model on arrays.
 
-    The masks are those that a next layer would get: what `compute_mask` made of symbolic tensors.
+    The masks are those that a next layer would get: `compute_mask` made them of symbolic tensors.
 
     Args:
         layer: The layer.
-        inputs: Its input; several are handed over as a list.
+        inputs: Its input; the layer receives several as a list.
 
     Returns:
-        Its outputs, as many as there are.
+        Its outputs.
     """
     import keras
 
@@ -162,31 +162,28 @@ def in_model(layer: Any, *inputs: Masked) -> tuple[Masked, ...]:
     )
 
 
-def first_values(seen: Ran) -> NDArray[Any]:
-    """Gives the values of the first output on arrays."""
+def first_values(seen: LayerRuns) -> NDArray[Any]:
+    """Returns the values of the first output on arrays."""
     return seen.outputs[0].values
 
 
-def first_mask(seen: Ran) -> NDArray[Any] | None:
-    """Gives the mask of the first output on arrays, or None."""
+def first_mask(seen: LayerRuns) -> NDArray[Any] | None:
+    """Returns the mask of the first output on arrays, or None."""
     return seen.outputs[0].mask
 
 
-def values_agree(seen: Ran) -> bool:
-    """Says whether the outputs on arrays are as many as they should be, with the right values."""
+def values_agree(seen: LayerRuns) -> bool:
+    """Returns whether the outputs on arrays have the right number and the right values."""
     pairs = list(zip(seen.outputs, seen.right, strict=False))
     return len(seen.outputs) == len(seen.right) and all(same(o.values, r.values) for o, r in pairs)
 
 
 def masks_agree(outputs: Any, right: Any) -> bool:
-    """Says whether outputs carry the right masks: Booleans, and none where there should be none.
+    """Returns whether all outputs carry the right masks: booleans, or None where that is right.
 
     Args:
-        outputs: What a layer gave, or `Raised`.
-        right: What it should give.
-
-    Returns:
-        Whether all masks are right.
+        outputs: The outputs of a layer, or `Raised`.
+        right: The right outputs.
     """
     if isinstance(outputs, Raised) or isinstance(right, Raised):
         return False
@@ -194,10 +191,10 @@ def masks_agree(outputs: Any, right: Any) -> bool:
 
 
 def mask_lost(look: Callable[[Any], NDArray[Any] | None]) -> Mistake:
-    """An output without a mask, where the input has one.
+    """Makes the mistake of an output without a mask, for an input with one.
 
     Args:
-        look: Gives the learner's mask.
+        look: Returns the learner's mask.
 
     Returns:
         The mistake, `loses-the-mask`.
@@ -227,10 +224,10 @@ WITHOUT_A_MASK = Condition(
 
 
 def in_a_model(look: Callable[[Any], Any]) -> Condition:
-    """The masks in a Functional model are those on arrays.
+    """Makes the condition that masks in a Functional model equal those on arrays.
 
     Args:
-        look: Gives the outputs on arrays, of the inputs that the model gets.
+        look: Returns the outputs on arrays, for the inputs that the model gets.
 
     Returns:
         The condition, `lost-in-a-model`, with the mistake `fails-in-a-model`.
@@ -261,10 +258,10 @@ IN_A_MODEL = in_a_model(lambda seen: seen.outputs)
 
 
 def error_picture(raised: Raised) -> Picture:
-    """Shows an exception that a verdict speaks of: the learner's lines, and what it says.
+    """Shows the exception that a verdict mentions: the learner's lines and the message.
 
     Args:
-        raised: What was raised.
+        raised: The exception.
 
     Returns:
         The lines as a picture.

@@ -1,4 +1,4 @@
-"""A picture of what a learner has solved, tried, and still before them."""
+"""A picture of a learner's progress: which questions are solved, tried, or open."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,12 +7,12 @@ from masklens._language import get_language, mark
 from masklens._language import translate as _
 from masklens.drawing.elements import Element, element, terminal_width
 from masklens.drawing.picture import Picture
+from masklens_course.history import recall
 from masklens_course.questions import ExerciseSet, asked, exercise_sets
-from masklens_course.solved import history
 
 _SHEET = Path(__file__).with_name("progress.css")
 
-# Each state has a sign and a word, so that colour alone says nothing.
+# Each state has a sign and a word, so that nobody needs colours.
 _SIGNS = {"solved": "✓", "tried": "~", "open": "○"}
 _WORDS = {"solved": mark("solved"), "tried": mark("tried"), "open": mark("not yet")}
 _WIDTH = 5  # columns of a terminal for the name of a lesson
@@ -25,13 +25,13 @@ def progress() -> Picture:
     if none was.
 
     Returns:
-        The picture. It is kept up by `check`, in a small file beside the notebooks.
+        The picture of what `check` has written to a small file beside the notebooks.
 
     Example:
         >>> progress().text.splitlines()[0][-16:]
         'exercises solved'
     """
-    states, note = history()
+    states, note = recall()
     rows = [_Row(one, states, not asked or one.name in asked) for one in exercise_sets()]
     every = [state for row in rows for _name, state in row.states]
     caption = _("{solved} of {all} exercises solved").format(

@@ -1,4 +1,4 @@
-"""What a check says about an answer, as a picture and as text."""
+"""The verdict of a check on an answer, as a picture and as text."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ _SHEET = Path(__file__).with_name("verdict.css")
 
 Kind = Literal["right", "wrong", "blank", "broken"]
 
-# Each kind has a sign of its own, so that colour alone says nothing.
+# Each kind has a sign of its own, so that nobody needs colours.
 _SIGNS = {"right": "✓", "wrong": "✕", "blank": "○", "broken": "!"}
 _WORDS = {
     "right": mark("Right"),
@@ -25,18 +25,18 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check says about an answer, in the language that was in force.
+    """The verdict of a check on an answer, in the language of that moment.
 
     Attributes:
         kind: `"right"`, `"wrong"`, `"blank"` or `"broken"`.
         code: The mistake that was recognised, such as `"counts-padding"`; else the kind.
         question: The name of the question.
         title: Its title.
-        sentence: What is right or wrong, for the learner.
-        picture: What the sentence speaks of, or None.
-        lines: The learner's own lines on the way to an error.
-        printed: What the learner's code printed meanwhile.
-        note: What else the learner should know, such as that nothing can be saved.
+        sentence: The explanation for the learner.
+        picture: A picture for the sentence, or None.
+        lines: The learner's own lines in the traceback of an error.
+        printed: The output of the learner's code.
+        note: A note for the learner, such as that progress cannot be saved.
     """
 
     kind: Kind
@@ -50,23 +50,23 @@ class Verdict:
     note: str = ""
 
     def __str__(self) -> str:
-        """The verdict on one line, with its code: what a teacher's feedback shows."""
+        """Writes the verdict on one line with its code, for a teacher's feedback."""
         return f"{_(_WORDS[self.kind])}: {self.sentence} [{self.code}]"
 
     def __repr__(self) -> str:
-        """The verdict as text."""
+        """Shows the verdict as text."""
         return self._picture.text
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, Any]]:
-        """The verdict for a notebook; its metadata says to programs what it is."""
+        """Returns the verdict for a notebook, with metadata for programs."""
         facts = {"question": self.question, "verdict": self.kind, "code": self.code}
         return {"text/html": self.html, "text/plain": repr(self)}, {"masklens": facts}
 
     @property
     def html(self) -> str:
-        """The verdict for a browser; readable also where style sheets are stripped."""
+        """The verdict for a browser, which is readable also without style sheets."""
         return self._picture.html
 
     @property
@@ -100,9 +100,9 @@ def note(title: str, text: str, code: str = "") -> Picture:
     """Shows a hint or a solution in a box like that of a verdict.
 
     Args:
-        title: What it is.
-        text: What it says; what stands between backquotes is code.
-        code: A piece of Python, or nothing.
+        title: The title.
+        text: The text, with code between backticks.
+        code: Python code; empty for none.
 
     Returns:
         The box.

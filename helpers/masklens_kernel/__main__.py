@@ -10,7 +10,7 @@ from pathlib import Path
 
 from masklens_kernel.address import UnsafeFolderError, find_address
 
-# Seconds for the parent to import Keras, after which it gives up.
+# Seconds after which the parent gives up importing Keras.
 _LONGEST_START = 300
 
 
@@ -23,7 +23,7 @@ def main() -> int:
     commands.add_parser("warm", help="import Keras now, so that the first notebook need not wait")
     launch = commands.add_parser("launch", help="what the kernelspec starts for a notebook")
     launch.add_argument("-f", dest="connection_file", required=True)
-    # nbclient, and so nbgrader, adds it for whatever is called python3.
+    # nbclient, and so nbgrader, adds it for every kernel called python3.
     launch.add_argument("--HistoryManager.hist_file", help=argparse.SUPPRESS)
     parent = commands.add_parser("parent", help="what forks the kernels; launchers start it")
     parent.add_argument("ready", type=int, help="an open file that is told when it serves")
@@ -81,8 +81,8 @@ def _parent(ready: int, lock: int) -> int:
     os.write(ready, b"ready")
     for held in (ready, lock):
         os.close(held)
-    if birth := parent.serve():
-        run_kernel(birth)
+    if start := parent.serve():
+        run_kernel(start)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Where the parent of a user's kernels listens, and which environment it serves."""
+"""The address at which the parent of a user's kernels listens, one for each environment."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# What is read when a program starts, or when the preloaded modules are imported. Kernels that
-# differ in one of these cannot have the same parent.
+# Prefixes of the variables that take effect when a program starts or imports the preloaded modules.
+# Kernels that differ in one of these need different parents.
 _IMPORT_TIME = (
     *("KERAS_", "TF_", "XLA_", "CUDA_", "JAX_", "GRPC_", "MPL"),
     *("OMP_", "MKL_", "OPENBLAS_", "PYTHON", "LD_", "DYLD_", "LANG", "LC_", "TZ", "HOME"),
@@ -22,7 +22,7 @@ _LONGEST = 103
 
 
 class UnsafeFolderError(Exception):
-    """Raised where the folder of the sockets is not its user's alone."""
+    """Raised if the folder of the sockets does not belong to the user alone."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Address:
 
     Args:
         folder: a folder that only its user can enter.
-        name: says which environment the parent serves.
+        name: a name for the environment that the parent serves.
     """
 
     folder: Path
@@ -39,32 +39,32 @@ class Address:
 
     @property
     def socket(self) -> Path:
-        """Where the parent listens."""
+        """The socket at which the parent listens."""
         return self.folder / f"{self.name}.sock"
 
     @property
     def lock(self) -> Path:
-        """Whoever holds it may start the parent."""
+        """The lock that a launcher must hold to start the parent."""
         return self.folder / f"{self.name}.lock"
 
     @property
     def log(self) -> Path:
-        """What the parent and the libraries that it imports have to say."""
+        """The log of the parent and of the libraries that it imports."""
         return self.folder / f"{self.name}.log"
 
 
 def find_address(environment: Mapping[str, str]) -> Address:
-    """The address of the parent for kernels with an environment; makes its folder.
+    """Finds the address of the parent for kernels with an environment, and makes its folder.
 
     Args:
         environment: the environment variables of the kernel.
 
     Returns:
-        The address. It is another one for another Python, and for each setting that has its effect
-        when Python starts or Keras is imported, such as `KERAS_BACKEND`.
+        The address, which differs for each Python, and for each value of a setting that takes
+        effect when Python starts or imports Keras, such as `KERAS_BACKEND`.
 
     Raises:
-        UnsafeFolderError: others could reach the folder, or it cannot hold a socket.
+        UnsafeFolderError: others could enter the folder, or it cannot hold a socket.
         OSError: the folder cannot be made.
 
     Example:
@@ -89,7 +89,7 @@ def _folder(environment: Mapping[str, str]) -> Path:
     else:
         folder = Path(tempfile.gettempdir()) / f"masklens-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    # Anybody may have made a folder of this name in a folder that all share.
+    # In a shared folder such as /tmp, another user may have made a folder of this name.
     found = folder.lstat()
     if (
         not stat.S_ISDIR(found.st_mode)

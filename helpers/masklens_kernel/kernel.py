@@ -1,4 +1,4 @@
-"""The kernel: makes a process that was just forked the kernel of one notebook."""
+"""The kernel: turns a process that was just forked into the kernel of one notebook."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from masklens_kernel import wire
-from masklens_kernel.parent import Birth
+from masklens_kernel import messages
+from masklens_kernel.parent import KernelStart
 from masklens_kernel.settings import MEMORY
 
 
-def run_kernel(birth: Birth) -> None:
+def run_kernel(start: KernelStart) -> None:
     """Runs the kernel until Jupyter shuts it down.
 
     Args:
-        birth: what it is born with.
+        start: the request, the streams and the launcher of the kernel.
     """
-    request = birth.request
+    request = start.request
     os.setsid()
-    for stream, of_launcher in zip(wire.STREAMS, birth.streams, strict=True):
-        os.dup2(of_launcher, stream)
-        os.close(of_launcher)
+    for stream, inherited in zip(messages.STANDARD_STREAMS, start.streams, strict=True):
+        os.dup2(inherited, stream)
+        os.close(inherited)
     os.environ.clear()
     os.environ.update(request.environment)
     os.umask(request.umask)
     os.chdir(request.folder)
     sys.path[:] = request.path
     _set_limits(request.limits)
-    _end_with(birth.launcher)
-    _expect_to_be_ended_first()
-    _draw_other_numbers()
-    wire.tell(birth.launcher, kernel=os.getpid())
+    _end_when_launcher_ends(start.launcher)
+    _prefer_to_be_killed_when_memory_runs_out()
+    _seed_numpy()
+    messages.send(start.launcher, kernel=os.getpid())
     _serve(request.connection_file)
 
 
 def _serve(connection_file: str) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
-    from masklens_kernel.late_settings import explain_memory, watch_settings
+    from masklens_kernel.notices import explain_memory, watch_settings
 
     plain = importlib.import_module("ipykernel_launcher")
     sys.argv = [str(plain.__file__), "-f", connection_file]
-    # 1 stands for a parent that never dies: the launcher is watched instead of what forked it.
+    # 1 is a process that never ends: the kernel watches its launcher instead of its parent.
     app: Any = IPKernelApp.instance(parent_handle=1)
     app.initialize(sys.argv[1:])
-    _let_tensorflow_choose_its_log()
+    _reset_tensorflow_logger()
     _limit_memory(MEMORY.read(os.environ))
     watch_settings(app.shell)
     explain_memory(app.shell)
     app.start()
 
 
-def _let_tensorflow_choose_its_log() -> None:
-    """Has TensorFlow's warnings shown below a cell: it chose their stream when it was imported."""
+def _reset_tensorflow_logger() -> None:
+    """Shows TensorFlow's warnings below cells; it had chosen a stream when it was imported."""
     from tensorflow.python.platform import tf_logging
 
     logging.getLogger("tensorflow").handlers.clear()
@@ -69,36 +69,36 @@ def _let_tensorflow_choose_its_log() -> None:
     tf_logging.get_logger()
 
 
-def _end_with(launcher: socket.socket) -> None:
-    """Ends the kernel when its launcher is killed; the parent would, but it may be dead."""
+def _end_when_launcher_ends(launcher: socket.socket) -> None:
+    """Ends the kernel when its launcher is killed, in case the parent is not there to do so."""
 
     def wait() -> None:
         with suppress(OSError):
             launcher.settimeout(None)
             launcher.recv(1)
-        # With what the notebook has started.
+        # Also ends the processes that the notebook has started.
         os.killpg(os.getpid(), signal.SIGKILL)
 
-    # Where the parent is dead, this connection alone tells the launcher whether the kernel lives.
+    # Child processes must not hold this connection, by which the launcher notices the end.
     os.register_at_fork(after_in_child=launcher.close)
     threading.Thread(target=wait, name="launcher", daemon=True).start()
 
 
-def _expect_to_be_ended_first() -> None:
-    """Where memory runs out, a kernel is to be ended, and not the parent that all others need."""
+def _prefer_to_be_killed_when_memory_runs_out() -> None:
+    """Makes the system kill this kernel before the parent, which all other kernels need."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _set_limits(limits: dict[str, tuple[int, int]]) -> None:
-    """Gives the kernel its launcher's limits, as far as the parent's hard ones let it."""
+    """Sets the resource limits of the launcher, as far as the parent's hard limits allow."""
     for name, (soft, hard) in limits.items():
         with suppress(OSError, ValueError):
             resource.setrlimit(getattr(resource, name), (soft, hard))
 
 
 def _limit_memory(mebibytes: int | None) -> None:
-    """Sets how much memory a notebook may take besides what the kernel has now."""
+    """Limits the memory that a notebook may take on top of the kernel's own."""
     if mebibytes is None:
         return
     try:
@@ -110,8 +110,8 @@ def _limit_memory(mebibytes: int | None) -> None:
         print(f"masklens_kernel: {MEMORY.name} cannot be set here: {error}", file=sys.stderr)
 
 
-def _draw_other_numbers() -> None:
-    """Gives NumPy a seed of this kernel's own; Python's `random` sees to itself."""
+def _seed_numpy() -> None:
+    """Gives NumPy a new seed, since all kernels fork from one state; `random` reseeds itself."""
     import numpy as np
 
     np.random.seed()

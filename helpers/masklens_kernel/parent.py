@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from masklens_kernel import wire
+from masklens_kernel import messages
 from masklens_kernel.address import Address
 from masklens_kernel.settings import IDLE, keras_json
 
 _PRELOADED = (
     *("numpy", "matplotlib.pyplot", "tensorflow", "keras", "masklens"),
-    # What the explorers and the kernel itself need.
+    # For the explorers and for the kernel itself.
     *("anywidget", "ipywidgets", "IPython", "ipykernel.kernelapp", "ipykernel.ipkernel"),
 )
 _INLINE = "module://matplotlib_inline.backend_inline"
@@ -29,33 +29,33 @@ _Files = dict[str, int | None]
 
 
 class RefusalError(Exception):
-    """Raised where no kernel can be forked; the message says why."""
+    """Raised if no kernel can be forked; the message says why."""
 
 
 @dataclass(frozen=True)
-class Birth:
-    """What a kernel is born with.
+class KernelStart:
+    """The request, the streams and the launcher of a new kernel.
 
     Args:
-        request: what its launcher asked for.
-        streams: its input and outputs.
-        launcher: open as long as the launcher lives.
+        request: the request of its launcher.
+        streams: its standard input and outputs.
+        launcher: a connection that is open as long as the launcher lives.
     """
 
-    request: wire.Request
+    request: messages.Request
     streams: list[int]
     launcher: socket.socket
 
 
 def preload() -> None:
-    """Imports what kernels need, and nothing that would keep them from being forked.
+    """Imports the modules that kernels need, and checks that they can still be forked.
 
     Raises:
-        RefusalError: a module is absent or cannot be imported, Keras has another backend than
-            TensorFlow, or TensorFlow has begun to compute, after which a fork of it hangs
+        RefusalError: a module cannot be imported, Keras has another backend than TensorFlow, or
+            TensorFlow has begun to compute, after which a fork of it hangs
             (https://github.com/tensorflow/tensorflow/issues/5448).
     """
-    # Pyplot reads it when it is imported, and a kernel would come too late.
+    # Pyplot reads it when it is imported, so a kernel could not set it later.
     os.environ.setdefault("MPLBACKEND", _INLINE)
     for name in _PRELOADED:
         try:
@@ -67,10 +67,10 @@ def preload() -> None:
 
     if keras.backend.backend() != "tensorflow":
         raise RefusalError(f"Keras has the backend {keras.backend.backend()}, not tensorflow")
-    # TensorFlow's own name for it, as there is no public one.
+    # There is no public name for it.
     if context.context()._initialized:
         raise RefusalError("TensorFlow has begun to compute while it was imported")
-    # What is collected, or looked through to be collected, no longer is shared with the kernels.
+    # Garbage collection in a kernel would copy the memory that it shares with the parent.
     gc.collect()
     gc.freeze()
 
@@ -79,45 +79,45 @@ class Parent:
     """Forks kernels, and tells each launcher how its kernel ended.
 
     Args:
-        address: where to listen; a socket that was left there is replaced.
+        address: where to listen; an old socket there is replaced.
     """
 
     def __init__(self, address: Address) -> None:
-        """Listens; `serve` answers."""
+        """Starts listening; `serve` answers."""
         self._address = address
         self._launchers: dict[int, socket.socket] = {}  # of each living kernel
         self._waiting: set[socket.socket] = set()  # have connected, and not yet asked
         self._idle_after = IDLE.read(os.environ)
-        # Whoever has started it is about to connect.
-        self._last_used = time.monotonic() + wire.PATIENCE
-        self._loaded = _loaded_files()
+        # The launcher that started it is about to connect.
+        self._last_used = time.monotonic() + messages.TIMEOUT
+        self._imported_files = _modification_times()
         self._selector = selectors.DefaultSelector()
-        self._deaths, self._death = socket.socketpair()
-        for end in (self._deaths, self._death):
+        self._child_signals, self._wakeup = socket.socketpair()
+        for end in (self._child_signals, self._wakeup):
             end.setblocking(False)
         self._listener: socket.socket | None = self._listen()
-        self._selector.register(self._deaths, selectors.EVENT_READ)
+        self._selector.register(self._child_signals, selectors.EVENT_READ)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._death.fileno())
+        signal.set_wakeup_fd(self._wakeup.fileno())
 
-    def serve(self) -> Birth | None:
+    def serve(self) -> KernelStart | None:
         """Serves launchers.
 
         Returns:
-            In a kernel just forked, what it is born with; None in the parent, when it has been idle
-            for the time that `MASKLENS_KERNEL_IDLE` sets.
+            In a kernel just forked, its start. None in the parent, after it has been idle for the
+            time that `MASKLENS_KERNEL_IDLE` sets.
         """
         while self._is_needed():
             in_use = self._launchers or self._waiting
-            left = None if in_use else max(0.0, self._idle_after - self._idle_for())
-            for key, _ in self._selector.select(left):
-                if key.fileobj is self._deaths:
-                    self._bury()
+            seconds_left = None if in_use else max(0.0, self._idle_after - self._idle_for())
+            for key, _ in self._selector.select(seconds_left):
+                if key.fileobj is self._child_signals:
+                    self._report_ended_kernels()
                 elif key.fileobj is self._listener:
                     self._accept()
                 elif key.fileobj in self._waiting:
-                    if birth := self._answer(key.fileobj):
-                        return birth
+                    if start := self._answer(key.fileobj):
+                        return start
                 else:
                     self._end_kernel(key.data)
         self._stop_listening()
@@ -140,7 +140,7 @@ class Parent:
         return listener
 
     def _stop_listening(self) -> None:
-        """Makes room for another parent; whoever was about to connect asks that one."""
+        """Makes room for another parent, to which launchers will connect instead."""
         if not self._listener:
             return
         with suppress(FileNotFoundError):
@@ -154,24 +154,24 @@ class Parent:
         return time.monotonic() - self._last_used
 
     def _accept(self) -> None:
-        """Lets a launcher in; others need not wait until it has asked."""
+        """Accepts a launcher, without waiting for its request."""
         assert self._listener
         self._last_used = time.monotonic()
-        with suppress(OSError):  # it has changed its mind
+        with suppress(OSError):  # it has left already
             launcher, _ = self._listener.accept()
-            launcher.settimeout(wire.PATIENCE)
-            if wire.is_of_this_user(launcher):
+            launcher.settimeout(messages.TIMEOUT)
+            if messages.is_of_this_user(launcher):
                 self._waiting.add(launcher)
                 self._selector.register(launcher, selectors.EVENT_READ)
             else:
                 launcher.close()
 
-    def _answer(self, launcher: socket.socket) -> Birth | None:
+    def _answer(self, launcher: socket.socket) -> KernelStart | None:
         self._waiting.remove(launcher)
         self._selector.unregister(launcher)
         heard = None
-        with suppress(OSError, ValueError, TypeError):  # it has left, or is none of ours
-            heard = None if self._is_outdated() else wire.hear_request(launcher)
+        with suppress(OSError, ValueError, TypeError):  # it has left, or is not a launcher
+            heard = None if self._is_outdated() else messages.receive_request(launcher)
         if not heard:
             launcher.close()
             return None
@@ -179,8 +179,8 @@ class Parent:
         self._idle_after = IDLE.read(request.environment)
         kernel = self._fork(launcher)
         if kernel == 0:
-            self._leave_to_parent()
-            return Birth(request, streams, launcher)
+            self._close_what_belongs_to_parent()
+            return KernelStart(request, streams, launcher)
         for stream in streams:
             os.close(stream)
         if kernel:
@@ -191,8 +191,8 @@ class Parent:
         return None
 
     def _is_outdated(self) -> bool:
-        """Whether another masklens or Keras was installed than is imported here."""
-        if _loaded_files(self._loaded) == self._loaded:
+        """Whether masklens or Keras was changed on disk since it was imported."""
+        if _modification_times(self._imported_files) == self._imported_files:
             return False
         self._stop_listening()
         return True
@@ -202,53 +202,53 @@ class Parent:
             return os.fork()
         except OSError as error:
             with suppress(OSError):
-                wire.tell(launcher, refused=f"the system makes no new process: {error}")
+                messages.send(launcher, refused=f"the system makes no new process: {error}")
             return None
 
-    def _leave_to_parent(self) -> None:
-        """Closes, in a kernel, what is the parent's."""
+    def _close_what_belongs_to_parent(self) -> None:
+        """Closes, in a kernel, the files and handlers of the parent."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._selector.close()
         others = (*self._launchers.values(), *self._waiting)
-        for end in (self._listener, self._deaths, self._death, *others):
+        for end in (self._listener, self._child_signals, self._wakeup, *others):
             if end:
                 end.close()
 
-    def _bury(self) -> None:
-        """Tells launchers whose kernel has ended how it did."""
+    def _report_ended_kernels(self) -> None:
+        """Reports the exit status of ended kernels to their launchers."""
         with suppress(BlockingIOError):
-            while self._deaths.recv(1024):
+            while self._child_signals.recv(1024):
                 pass
         for kernel in tuple(self._launchers):
             dead, status = os.waitpid(kernel, os.WNOHANG)
             if dead:
-                self._forget(kernel, status)
+                self._report_end(kernel, status)
 
     def _end_kernel(self, kernel: int) -> None:
-        """Ends a kernel whose launcher was killed, and what it has started."""
+        """Ends a kernel whose launcher was killed, with the processes that it has started."""
         if kernel not in self._launchers:
-            return  # it has ended by itself at the same moment
+            return  # it has ended by itself in the meantime
         for kill in (os.killpg, os.kill):
             with suppress(ProcessLookupError):
                 kill(kernel, signal.SIGKILL)
-        # Jupyter restarts a kernel at the same ports: they must be free before another is forked.
-        self._forget(*os.waitpid(kernel, 0))
+        # Jupyter restarts a kernel with the same ports, which must be free before the next fork.
+        self._report_end(*os.waitpid(kernel, 0))
 
-    def _forget(self, kernel: int, status: int) -> None:
+    def _report_end(self, kernel: int, status: int) -> None:
         self._last_used = time.monotonic()
         launcher = self._launchers.pop(kernel)
         self._selector.unregister(launcher)
         with suppress(OSError):
-            wire.tell(launcher, ended=os.waitstatus_to_exitcode(status))
+            messages.send(launcher, ended=os.waitstatus_to_exitcode(status))
         launcher.close()
 
 
-def _loaded_files(names: _Files | None = None) -> _Files:
-    """When the files that decide what is imported were changed, in nanoseconds.
+def _modification_times(names: _Files | None = None) -> _Files:
+    """Returns the modification times, in nanoseconds, of the files that decide what is imported.
 
-    Installing a package changes the folder that it is installed into. Those who work on masklens
-    change its modules in place.
+    Installing a package changes its folder in `sys.path`; developers of masklens change its modules
+    in place.
     """
     if names is None:
         modules = [

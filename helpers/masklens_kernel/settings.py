@@ -1,4 +1,4 @@
-"""What the environment, and Keras's own file, set for preloaded kernels."""
+"""Settings of preloaded kernels, from the environment and from Keras's own file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Setting(Generic[_Default]):
     Args:
         name: of the variable.
         unit: of the number.
-        default: the number where the variable is not set, or says something else.
+        default: the number if the variable is not set or not a number.
     """
 
     name: str
@@ -28,12 +28,12 @@ class _Setting(Generic[_Default]):
     default: _Default
 
     def read(self, environment: Mapping[str, str]) -> int | _Default:
-        """The number in force."""
+        """Returns the number."""
         value = environment.get(self.name, "")
         return int(value) if value.isdecimal() else self.default
 
     def fault(self, environment: Mapping[str, str]) -> str | None:
-        """What is wrong with the variable, if anything is.
+        """Returns what is wrong with the variable, or None.
 
         Example:
             >>> IDLE.fault({"MASKLENS_KERNEL_IDLE": "-1"})
@@ -51,17 +51,17 @@ MEMORY = _Setting("MASKLENS_KERNEL_MEMORY", "MiB", None)
 
 
 def keras_json(environment: Mapping[str, str]) -> Path:
-    """The file in which Keras looks for its backend."""
+    """Returns the file in which Keras looks for its backend."""
     if folder := environment.get("KERAS_HOME"):
         return Path(folder) / "keras.json"
-    home = Path("/tmp")  # where Keras goes if it cannot write to a home, or there is none
+    home = Path("/tmp")  # Keras uses it if there is no writable home
     with suppress(RuntimeError):
         home = Path.home() if os.access(Path.home(), os.W_OK) else home
     return home / ".keras" / "keras.json"
 
 
 def backend(environment: Mapping[str, str]) -> str:
-    """The backend that Keras takes when it is imported.
+    """Returns the backend that Keras uses when it is imported.
 
     Example:
         >>> backend({"KERAS_BACKEND": "jax"})

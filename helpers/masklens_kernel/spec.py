@@ -9,12 +9,13 @@ from pathlib import Path
 
 _PRELOADED = "Python 3 (Keras preloaded)"
 _PLAIN = "Python 3 (plain)"
-# As ipykernel starts its own: a debugger cannot see into frozen modules.
+# As for ipykernel's own kernels, since a debugger cannot see into frozen modules.
 PYTHON_OPTIONS = ("-Xfrozen_modules=off",)
-# A file in a notebook's folder must not stand in for a module that the launcher imports.
+# With -P, a file in the notebook's folder cannot replace a module that the launcher imports.
 _LAUNCHER_OPTIONS = (*PYTHON_OPTIONS, "-P")
-# Nor for one that ipykernel imports. IPython then puts the folder on the path, behind Python's own
-# modules; with -P it would not, and a notebook could not import what stands beside it.
+# Nor may it replace one that ipykernel imports. Here the path is cleaned in code instead: with -P,
+# IPython would not add the folder behind Python's own modules, and a notebook could not import the
+# modules beside it.
 PLAIN_OPTIONS = (
     *PYTHON_OPTIONS,
     "-c",
@@ -26,13 +27,13 @@ PLAIN_OPTIONS = (
 def install(prefix: Path) -> list[Path]:
     """Writes the kernelspecs.
 
-    Notebooks ask for the kernel `python3`. That is the preloaded one here; the plain one, for what
-    must be set before Keras is imported, is `python3-plain`. Where a system cannot fork processes,
-    it is the only one.
+    Notebooks ask for the kernel `python3`, which becomes the preloaded one. `python3-plain` is the
+    plain one, for settings that must be made before Keras is imported. On a system that cannot fork
+    processes, only the plain one is written.
 
     Args:
-        prefix: where to; Jupyter finds them if it is a prefix of Python, or if the environment
-            variable `JUPYTER_PATH` names its folder `share/jupyter`.
+        prefix: the folder to write to; Jupyter finds them in a prefix of Python, or if the variable
+            `JUPYTER_PATH` names the folder `share/jupyter` in it.
 
     Returns:
         The folders of the kernelspecs.

@@ -82,7 +82,7 @@ def test_building_twice_changes_nothing(course: Path, capsys: pytest.CaptureFixt
 
 EXPLORERS = """\
 from masklens.explorers.explorer import Explorer
-from masklens.explorers.grid import Axis, State
+from masklens.explorers.precomputed import Axis, State
 
 sides = (("pre", "pre"), ("post", "post"))
 for _ in range(2):

@@ -13,8 +13,8 @@ from clumsy import CLUMSY, PassesOn
 import masklens as ml
 from masklens_course import checks
 from masklens_course.checks import Question, WrongAnswerError, judge
-from masklens_course.guarded import run_guarded
 from masklens_course.questions import all_questions
+from masklens_course.sandbox import run_in_sandbox
 
 QUESTIONS = all_questions()
 ANSWERS = all_answers()
@@ -29,7 +29,7 @@ def test_clumsy_answers_get_a_verdict_without_a_wait(
     question: Question, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Time is up only for what hangs, on however busy a machine.
-    monkeypatch.setattr(checks, "run_guarded", lambda function: run_guarded(function, 120))
+    monkeypatch.setattr(checks, "run_in_sandbox", lambda function: run_in_sandbox(function, 120))
     for name, answer in CLUMSY.items():
         verdict = judge(question, answer)
         assert verdict.code != "too-slow", name
@@ -120,7 +120,7 @@ def test_an_endless_loop_gets_its_verdict(monkeypatch: pytest.MonkeyPatch) -> No
         while True:
             pass
 
-    monkeypatch.setattr(checks, "run_guarded", lambda function: run_guarded(function, 0.3))
+    monkeypatch.setattr(checks, "run_in_sandbox", lambda function: run_in_sandbox(function, 0.3))
     verdict = judge(OF_KIND["function"][0], endless)
     assert (verdict.kind, verdict.code) == ("broken", "too-slow")
     assert "10 seconds" in verdict.sentence

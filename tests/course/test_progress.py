@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 import masklens as ml
-from masklens_course import questions, solved
+from masklens_course import history, questions
 from masklens_course.questions import all_questions
 
 WORDS = {"en": ("solved", "tried", "not yet"), "ko": ("풀었음", "시도함", "아직")}
@@ -20,7 +20,7 @@ TITLES = [question.title for question in all_questions()]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MASKLENS_PROGRESS")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(solved, "_memory", {})
+    monkeypatch.setattr(history, "_memory", {})
     questions.asked.clear()
     return tmp_path
 
@@ -52,28 +52,28 @@ def test_titles_stand_at_the_exercises_that_were_asked_for_and_signs_at_all() ->
     assert picture.text.count("[○]") == len(TITLES)
     assert picture.html.count("<b class=open ") == len(TITLES)
     for one in first:
-        solved.record(one.name, "right")
+        history.remember(one.name, "right")
     assert ml.progress().text.endswith("Next: 02")
 
 
 def test_when_all_is_solved_nothing_is_next() -> None:
     for question in all_questions():
-        solved.record(question.name, "right")
+        history.remember(question.name, "right")
     text = ml.progress().text
     assert text.startswith(f"{len(TITLES)} of {len(TITLES)} ") and "Next" not in text
 
 
 def test_a_question_of_another_version_is_left_alone(folder: Path) -> None:
     line = {"version": 1, "question": "unheard-of", "state": "solved", "date": "2026-01-02"}
-    (folder / solved.FILE).write_text(json.dumps(line) + "\n", encoding="utf-8")
+    (folder / history.FILE).write_text(json.dumps(line) + "\n", encoding="utf-8")
     assert ml.progress().text.startswith("0 of ")
 
 
 @pytest.fixture(params=["en", "ko"])
 def page(request: pytest.FixtureRequest, browser: Browser, folder: Path) -> Iterator[Page]:
     ml.set_language(request.param)
-    solved.record("pad-by-hand", "right")
-    solved.record("pad-readings", "wrong")
+    history.remember("pad-by-hand", "right")
+    history.remember("pad-readings", "wrong")
     (folder / "page.html").write_text(
         f"<!doctype html><html lang={request.param}><meta charset=utf-8><title>progress</title>"
         f"<main><h1>progress</h1>{ml.progress().html}</main>",

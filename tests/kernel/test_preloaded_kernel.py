@@ -20,7 +20,7 @@ import pytest
 import requests
 from kernels import PATIENCE, PLAIN, PRELOADED, Jupyter, Kernel, gone, start_jupyter, wait_for
 
-from masklens_kernel import wire
+from masklens_kernel import messages
 from masklens_kernel.spec import PLAIN_OPTIONS
 
 NOBODY = 65534
@@ -681,7 +681,7 @@ def test_a_folder_that_others_can_enter_is_refused(own_jupyter: Jupyter) -> None
 
 def impatient(jupyter: Jupyter, code: str) -> str:
     """What a launcher prints that waits for a second where it would for most of a minute."""
-    begin = "import os, time; from masklens_kernel import launcher; launcher.PATIENCE = 1\n"
+    begin = "import os, time; from masklens_kernel import launcher; launcher._START_TIMEOUT = 1\n"
     # No pipe: whoever hangs holds it open, as it is sent to what becomes the kernel.
     with tempfile.TemporaryFile("w+") as said:
         command = [sys.executable, "-c", begin + code]
@@ -692,7 +692,7 @@ def impatient(jupyter: Jupyter, code: str) -> str:
 
 ASK = """
 try:
-    launcher._have_forked("connection.json")
+    launcher._request_kernel("connection.json")
 except launcher.NoKernelError as error:
     print(error)
 """
@@ -826,7 +826,7 @@ def test_a_connection_of_another_user_is_not_served(tmp_path: Path) -> None:
             assert done_by(NOBODY, lambda: theirs.connect(path)) == "done"
             connection, _ = listener.accept()
             with connection:
-                assert not wire.is_of_this_user(connection)
+                assert not messages.is_of_this_user(connection)
         finally:
             Path(path).unlink()
 

@@ -15,7 +15,7 @@ from IPython.core.completer import IPCompleter, provisionalcompleter
 
 import masklens as ml
 from masklens.explorers.explorer import Explorer, front_end
-from masklens.explorers.grid import Axis, Question, State
+from masklens.explorers.precomputed import Axis, Question, State
 
 NASTY = "<img src=x onerror=alert(1)>"
 QUESTION = Question("Which will be False?", ("0",), (("0", "1"),), ((False, True),))
@@ -119,7 +119,7 @@ def run(code: str) -> str:
 
 SAME = """
     from masklens.explorers.explorer import Explorer
-    from masklens.explorers.grid import Axis, State
+    from masklens.explorers.precomputed import Axis, State
     axes = [Axis("mask", "mask", ((False, "off"), (True, "on")), "switch")]
     for _ in range(2):
         shown = Explorer("title", axes, lambda values: State("<p>x</p>", "x"))

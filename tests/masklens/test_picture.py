@@ -100,7 +100,7 @@ def filled_squares(html: str, batch: int, time: int) -> Any:
 def test_a_large_strip_is_full_or_empty_only_where_every_timestep_is(
     shape: tuple[int, int],
 ) -> None:
-    from masklens.drawing.strip import reduce_mask
+    from masklens.drawing.large_mask import reduce_mask
 
     lengths = np.random.default_rng(0).integers(0, shape[1] + 1, shape[0])
     mask = np.arange(shape[1]) < lengths[:, None]

@@ -18,7 +18,7 @@ class Clock:
     def monotonic(self):
         return self.now
 progress_bar.time = clock = Clock()
-with progress_bar.Progress({steps}, "computing") as progress:
+with progress_bar.ProgressBar({steps}, "computing") as progress:
     for _ in range({steps}):
         clock.now += {seconds}
         progress.step()

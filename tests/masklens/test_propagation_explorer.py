@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import masklens as ml
-from masklens.explorers.middles import MIDDLES
+from masklens.explorers.example_models import MIDDLES
 from masklens.explorers.nodes import read_nodes
 from masklens.explorers.propagation import PropagationExplorer
 

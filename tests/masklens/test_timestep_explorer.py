@@ -10,7 +10,7 @@ import pytest
 
 import masklens as ml
 from masklens.explorers.timestep import TimestepExplorer
-from masklens.plots.hidden_states import moves
+from masklens.plots.hidden_states import state_changes
 
 SEED = np.random.default_rng(0)
 TIME, UNITS = 7, 5
@@ -369,10 +369,10 @@ def test_an_overflowing_layer_is_shown_as_far_as_it_can() -> None:
     assert masked.called_frozen == [False, False, False, True]
 
 
-def test_moves_counts_from_zero_in_the_order_of_reading() -> None:
+def test_state_changes_count_from_zero_in_the_order_of_reading() -> None:
     states = np.array([[1, 0], [1, 0], [3, 1]], "float32")
-    assert moves(states).tolist() == [1, 0, 2]
-    assert moves(states, backwards=True).tolist() == [0, 2, 3]
+    assert state_changes(states).tolist() == [1, 0, 2]
+    assert state_changes(states, backwards=True).tolist() == [0, 2, 3]
 
 
 def test_the_courses_batch_takes_less_than_100_kilobytes() -> None:

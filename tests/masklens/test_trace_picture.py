@@ -19,7 +19,7 @@ from hypothesis.extra.numpy import arrays
 import masklens as ml
 from masklens.drawing.elements import terminal_width
 from masklens.drawing.picture import Picture
-from masklens.drawing.rail import SIGNS, Joint, lay_rail
+from masklens.drawing.threads import SIGNS, ThreadCell, lay_threads
 from masklens.drawing.trace_picture import draw
 from masklens.drawing.trace_rows import trace_rows
 from masklens.drawing.trace_words import figure, sign_words
@@ -478,11 +478,13 @@ def test_padding_that_does_not_reach_the_answer_is_grey() -> None:
 
 def test_a_loss_is_cut_in_red_where_padding_gets_in_for_it_and_dotted_as_far_as_there() -> None:
     found: Any = Found(LOST, READ)
-    rail = [stretch.joints[0] for stretch in lay_rail(trace_rows(LOST, found.leaks), measured=True)]
-    assert [joint.sign for joint in rail] == ["creates", "passes", "lost", "leak", "none"]
-    assert [joint.down for joint in rail] == ["solid", "solid", "dotted", "", ""]
-    calm = [stretch.joints[0] for stretch in lay_rail(trace_rows(HARMLESS), measured=True)]
-    assert [joint.down for joint in calm] == ["solid", "solid", "", "", ""]
+    rail = [
+        threads.cells[0] for threads in lay_threads(trace_rows(LOST, found.leaks), measured=True)
+    ]
+    assert [cell.sign for cell in rail] == ["creates", "passes", "lost", "leak", "none"]
+    assert [cell.down for cell in rail] == ["solid", "solid", "dotted", "", ""]
+    calm = [threads.cells[0] for threads in lay_threads(trace_rows(HARMLESS), measured=True)]
+    assert [cell.down for cell in calm] == ["solid", "solid", "", "", ""]
 
 
 def test_a_mask_that_is_taken_off_a_call_s_own_input_is_cut_where_it_passes() -> None:
@@ -732,7 +734,7 @@ def random_calls(draw_from: Any) -> list[LayerCall]:
 def test_a_solid_thread_leads_from_each_mask_to_each_call_that_takes_it(
     calls: list[LayerCall], measured: bool
 ) -> None:
-    rail = [stretch.joints for stretch in lay_rail(trace_rows(calls), measured=measured)]
+    rail = [threads.cells for threads in lay_threads(trace_rows(calls), measured=measured)]
     own = [next(at for at, joint in enumerate(row) if joint.sign == one.effect)
            for row, one in zip(rail, calls, strict=True)]  # fmt: skip
     reached = solid_reach(rail)
@@ -746,7 +748,7 @@ def test_a_solid_thread_leads_from_each_mask_to_each_call_that_takes_it(
             assert rail[place][own[place]].down != "solid"
 
 
-def solid_reach(rail: list[tuple[Joint, ...]]) -> dict[Any, set[Any]]:
+def solid_reach(rail: list[tuple[ThreadCell, ...]]) -> dict[Any, set[Any]]:
     """For each joint, those that solid lines lead to from it, downwards or sideways."""
     reach: dict[Any, set[Any]] = {}
     for number in reversed(range(len(rail))):

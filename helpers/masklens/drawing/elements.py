@@ -1,4 +1,4 @@
-"""A picture as one tree of elements, of which it is written as HTML and as text."""
+"""Elements: a picture is one tree of them, which is written as HTML and as text."""
 
 import re
 import unicodedata
@@ -9,37 +9,37 @@ from html import escape
 from masklens.drawing.lines import printable
 
 _EMPTY = frozenset({"br", "img"})
-# They stand on lines of their own.
+# In text, each of these starts a new line.
 _BLOCKS = frozenset({"div", "figure", "figcaption", "li", "p", "pre", "table", "ul"})
 
 
 @dataclass(frozen=True)
 class Element:
-    """An element of HTML, and what stands for it in text.
+    """An element of HTML, with its form in text.
 
     Attributes:
-        tag: Such as `"td"`.
+        tag: The tag, such as `"td"`.
         attributes: Names and values.
-        inside: The texts and elements in it.
-        plain: What stands for it in text; None for what stands in it.
+        children: The texts and elements within it.
+        plain: Its form in text; None for the text of its children.
     """
 
     tag: str
     attributes: tuple[tuple[str, str], ...]
-    inside: "tuple[str | Element, ...]"
+    children: "tuple[str | Element, ...]"
     plain: str | None = None
 
 
 def element(
-    tag: str, *inside: "str | Element", plain: str | None = None, **attributes: object
+    tag: str, *children: "str | Element", plain: str | None = None, **attributes: object
 ) -> Element:
     """Makes an element.
 
     Args:
-        tag: Such as `"td"`.
-        inside: The texts and elements in it.
-        plain: What stands for it in text, if that is not what stands in it.
-        attributes: Their values by name, with `class_` for `class`, `aria_label` for `aria-label`.
+        tag: The tag, such as `"td"`.
+        children: The texts and elements within it.
+        plain: Its form in text; None for the text of its children.
+        attributes: Values by name, with `class_` for `class`, `aria_label` for `aria-label`.
 
     Returns:
         The element.
@@ -49,7 +49,7 @@ def element(
         '<td class=t>71 &lt; 73</td>'
     """
     named = ((name.rstrip("_").replace("_", "-"), str(value)) for name, value in attributes.items())
-    return Element(tag, tuple(named), inside, plain)
+    return Element(tag, tuple(named), children, plain)
 
 
 def joined(parts: Iterable[str | Element], separator: str | Element) -> list[str | Element]:
@@ -57,7 +57,7 @@ def joined(parts: Iterable[str | Element], separator: str | Element) -> list[str
 
     Args:
         parts: The nodes.
-        separator: What stands between two of them.
+        separator: The node to put between two of them.
 
     Returns:
         The nodes and separators, in order.
@@ -67,13 +67,13 @@ def joined(parts: Iterable[str | Element], separator: str | Element) -> list[str
 
 
 def with_code(text: str) -> list[str | Element]:
-    """Sets what stands between backticks as code.
+    """Turns the parts of a sentence between backticks into code elements.
 
     Args:
         text: A sentence.
 
     Returns:
-        Its nodes; as text, the backticks stay.
+        Its nodes, which keep the backticks in text.
 
     Example:
         >>> html(*with_code("Look at `mask`."))
@@ -84,7 +84,7 @@ def with_code(text: str) -> list[str | Element]:
 
 
 def html(*nodes: str | Element) -> str:
-    """Writes nodes as HTML, every text and attribute escaped.
+    """Writes nodes as HTML, and escapes every text and attribute.
 
     Args:
         nodes: Texts and elements.
@@ -99,7 +99,7 @@ def html(*nodes: str | Element) -> str:
 
 def _html(node: Element) -> str:
     start = "".join(f" {name}={_quoted(value)}" for name, value in node.attributes)
-    end = "" if node.tag in _EMPTY else f"{html(*node.inside)}</{node.tag}>"
+    end = "" if node.tag in _EMPTY else f"{html(*node.children)}</{node.tag}>"
     return f"<{node.tag}{start}>{end}"
 
 
@@ -116,8 +116,8 @@ def text(*nodes: str | Element) -> str:
         nodes: Texts and elements.
 
     Returns:
-        The text. Blocks stand on lines of their own, figures with an empty line between, and the
-        cells of tables in columns.
+        The text: blocks on lines of their own, an empty line before each figure but the first, and
+        tables in columns.
 
     Example:
         >>> print(text(element("p", "one"), element("p", "two ", element("b", "three"))))
@@ -146,15 +146,19 @@ def _text(node: Element) -> str:
         return dict(node.attributes).get("alt", "")
     if node.tag == "table":
         return _columns(
-            [[text(cell) for cell in row.inside] for row in node.inside if isinstance(row, Element)]
+            [
+                [text(cell) for cell in row.children]
+                for row in node.children
+                if isinstance(row, Element)
+            ]
         )
     if node.tag == "pre":
         return "\n".join(map(printable, _raw(node).splitlines()))
-    return text(*node.inside)
+    return text(*node.children)
 
 
 def _raw(node: str | Element) -> str:
-    return node if isinstance(node, str) else "".join(map(_raw, node.inside))
+    return node if isinstance(node, str) else "".join(map(_raw, node.children))
 
 
 def _columns(rows: list[list[str]]) -> str:
@@ -167,7 +171,7 @@ def _right(said: str, width: int) -> str:
 
 
 def terminal_width(line: str) -> int:
-    """Counts the columns that a line takes in a terminal, where Hangul is two wide.
+    """Counts the columns that a line takes in a terminal, two for each syllable of Hangul.
 
     Args:
         line: One line of text.

@@ -1,17 +1,17 @@
-"""One line of text for a terminal, whatever a layer, a file or an error calls itself."""
+"""Safe lines for a terminal: names and errors without control characters or line breaks."""
 
 import re
 import unicodedata
 
 
 def printable(text: object) -> str:
-    r"""Writes what could steer a terminal, or turn the direction of a line, as an escape.
+    r"""Escapes control characters, and those that change the direction of a line.
 
     Args:
         text: A name or a path.
 
     Returns:
-        Text of one line.
+        One line of text.
 
     Example:
         >>> printable("red \x1b[31m")
@@ -26,13 +26,13 @@ def printable(text: object) -> str:
 
 
 def error_line(error: BaseException) -> str:
-    r"""Says what an error says, without the colours and the list of arguments that Keras adds.
+    r"""Writes an error on one line, without the colours and the arguments that Keras adds.
 
     Args:
-        error: What was raised.
+        error: The error.
 
     Returns:
-        Its type and its message, in one line.
+        Its type and its message.
 
     Example:
         >>> error_line(ValueError("\x1b[1mBad\nshape.\x1b[0m"))

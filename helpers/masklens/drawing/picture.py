@@ -12,24 +12,24 @@ from masklens._keras import mask_of
 from masklens._language import get_language
 from masklens._language import translate as _
 from masklens.drawing.elements import Element, element, html, text
-from masklens.drawing.strip import strip_element
+from masklens.drawing.large_mask import large_mask_element
 from masklens.drawing.table import Cell, Legend, Table, numbered, table_element
 from masklens.drawing.theme import PICTURE, style
 from masklens.padding import PaddedBatch
 from masklens.tracing.calls import Mask
 
-# Beyond this many timesteps in all, nobody reads single squares: they become a strip.
+# A batch with more timesteps in all becomes an image, since nobody reads so many squares.
 MOST_SQUARES = 600
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that a notebook shows as HTML, and a terminal as text. It holds no script.
+    """A picture that a notebook shows as HTML, and a terminal as text, without scripts.
 
     Attributes:
-        nodes: What it is made of.
+        nodes: Its texts and elements.
         sheets: The style sheets that it needs.
-        html: The picture for a browser; readable also where style sheets are stripped.
+        html: The picture for a browser, which is readable also without style sheets.
         text: The same picture for a terminal.
     """
 
@@ -38,7 +38,7 @@ class Picture:
 
     @cached_property
     def html(self) -> str:
-        """The picture for a browser; readable also where style sheets are stripped."""
+        """The picture for a browser, which is readable also without style sheets."""
         sheet = f"<style>{style(*self.sheets)}</style>" if self.sheets else ""
         return sheet + html(*self.nodes)
 
@@ -62,16 +62,16 @@ def show(
     mask: Any = None,
     caption: str | None = None,
 ) -> Picture:
-    """Shows a padded batch, or a mask, over timesteps: batch down, time to the right.
+    """Shows a padded batch or a mask over timesteps: batch down, time to the right.
 
-    Tokens stand in boxes, padding is hatched and says so, cut tokens stand outside, struck
-    through. In a mask a filled square is True, an empty one with a slash is False. A mask of more
-    than 600 timesteps becomes a strip, in which one square may stand for several timesteps.
+    Tokens are in boxes, padding is hatched and labelled, and cut tokens are struck through beside
+    the batch. In a mask a filled square is True, an empty one with a slash is False. Beyond 600
+    timesteps in all, one square may stand for several timesteps.
 
     Args:
         batch_or_mask: A `PaddedBatch`; or booleans of shape (batch, time); or a tensor that
             carries a mask.
-        tokens: What to write instead of ids. For a batch, the tokens of each sequence before
+        tokens: The words to write instead of ids. For a batch, the tokens of each sequence before
             padding; for a mask, one token per timestep, (batch, time).
         mask: For a batch: a mask of shape (batch, time) to show beside it.
         caption: The words above the picture, instead of the call or the mask's shape.
@@ -98,7 +98,7 @@ def show(
 
 
 def boolean_mask(mask: Any) -> Mask:
-    """Takes a mask from what a caller hands over, and refuses what is none.
+    """Returns a caller's mask as an array, and raises for anything else.
 
     Args:
         mask: Booleans of shape (batch, time), or a tensor that carries a mask.
@@ -114,7 +114,7 @@ def boolean_mask(mask: Any) -> Mask:
         >>> boolean_mask([[True, False]])
         array([[ True, False]])
     """
-    carried = None if isinstance(mask, np.ndarray | list | tuple) else _carried(mask)
+    carried = None if isinstance(mask, np.ndarray | list | tuple) else _mask_carried_by(mask)
     array = np.asarray(mask if carried is None else carried)
     if array.dtype != bool:
         raise TypeError(
@@ -134,7 +134,7 @@ def boolean_mask(mask: Any) -> Mask:
     return array
 
 
-def _carried(tensor: Any) -> Mask | None:
+def _mask_carried_by(tensor: Any) -> Mask | None:
     try:
         mask: Mask | None = mask_of(tensor)
     except TypeError:
@@ -151,7 +151,7 @@ def _show_mask(
         shape=mask.shape, true=int(mask.sum()), all=mask.size
     )
     if mask.size > MOST_SQUARES:
-        return picture_of(strip_element(mask, caption))
+        return picture_of(large_mask_element(mask, caption))
     return picture_of(table_element(mask_table(mask, tokens, caption)))
 
 
@@ -172,7 +172,7 @@ def _show_batch(
         )
     if batch.origin.size > MOST_SQUARES:
         shown = batch.mask if mask is None else mask
-        return picture_of(strip_element(shown, caption or batch.call))
+        return picture_of(large_mask_element(shown, caption or batch.call))
     tables = [batch_table(batch, tokens, caption)]
     if mask is not None:
         tables.append(mask_table(mask, None, _("mask")))
@@ -184,12 +184,12 @@ def batch_table(
     tokens: Sequence[Sequence[object]] | None = None,
     caption: str | None = None,
 ) -> Table:
-    """Lays a padded batch out as a table: tokens, padding, and outside them what was cut.
+    """Lays a padded batch out as a table of tokens and padding, with cut tokens beside them.
 
     Args:
         batch: The padded batch.
-        tokens: What to write instead of ids, for each sequence before padding.
-        caption: The words above the table, instead of the call.
+        tokens: The words to write instead of ids, for each sequence before padding.
+        caption: The words above the table; None for the call that made the batch.
 
     Returns:
         The table.
@@ -224,11 +224,11 @@ def batch_table(
 
 
 def mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: str) -> Table:
-    """Lays a mask out as a table: one square per timestep, or one token.
+    """Lays a mask out as a table with one square or one token per timestep.
 
     Args:
         mask: (batch, time) booleans.
-        tokens: What to write instead of squares, (batch, time); None for squares.
+        tokens: The words to write instead of squares, (batch, time); None for squares.
         caption: The words above the table.
 
     Returns:
@@ -263,10 +263,10 @@ def picture_of(*figures: Element) -> Picture:
     """Puts figures into one picture.
 
     Args:
-        figures: Tables and strips.
+        figures: Tables and images.
 
     Returns:
-        The picture, its figures side by side where there is room.
+        The picture, with its figures side by side where there is room.
 
     Example:
         >>> picture_of(table_element(Table("ids", ("0",), ((Cell("token", "71"),),))))
@@ -278,24 +278,24 @@ def picture_of(*figures: Element) -> Picture:
 
 
 def framed(*figures: Element) -> Element:
-    """Puts figures into the element that the style sheet is written for.
+    """Puts figures into the `<div>` that `picture.css` styles.
 
     Args:
-        figures: Tables and strips.
+        figures: Tables and images.
 
     Returns:
-        The `<div>` with the figures side by side, or below one another where it is narrow.
+        The `<div>`, with the figures side by side where there is room.
     """
-    # Where style sheets are stripped, a wide picture must still scroll on a phone.
+    # A style attribute, so that a wide picture scrolls on a phone also without style sheets.
     return element("div", *figures, class_="masklens", lang=get_language(), style="overflow-x:auto")
 
 
 def check_tokens(tokens: Sequence[Sequence[object]], lengths: list[int]) -> None:
-    """Refuses tokens that do not fit the timesteps they are to name.
+    """Raises if tokens do not fit the timesteps that they name.
 
     Args:
         tokens: One list of tokens per sequence.
-        lengths: How many timesteps each sequence has.
+        lengths: The number of timesteps of each sequence.
 
     Raises:
         ValueError: If there are too many or too few rows, or tokens in a row.

@@ -1,4 +1,4 @@
-"""A progress bar for what takes longer than two seconds, in notebooks and terminals."""
+"""A progress bar for work of more than two seconds, in notebooks and terminals."""
 
 import sys
 import time
@@ -7,19 +7,19 @@ from typing import Any
 
 from masklens._language import translate as _
 
-_PATIENCE = 2.0  # seconds without a word
+_DELAY = 2.0  # seconds before the bar appears
 _PAUSE = 0.2  # seconds from one drawing to the next
 
 
-class Progress:
-    """Counts steps, and shows how many are done once that takes long; in the end it is gone.
+class ProgressBar:
+    """Counts steps, shows a bar if they take long, and removes it in the end.
 
-    In a notebook the bar is an output of the cell. When it goes, what the cell had put out before
-    it goes as well, because Jupyter can only clear a cell's outputs together. A program that
-    executes notebooks sees no bar: some, as nbval, know nothing of clearing.
+    In a notebook the bar is an output of the cell. Removing it removes earlier outputs of the cell,
+    too, because Jupyter can only clear them together. Programs that execute notebooks get no bar,
+    since some of them, such as nbval, cannot clear outputs.
 
     Example:
-        >>> with Progress(2, "computing") as progress:
+        >>> with ProgressBar(2, "computing") as progress:
         ...     progress.step()
         ...     progress.step()
     """
@@ -28,17 +28,17 @@ class Progress:
         """Prepares a bar.
 
         Args:
-            steps: How many there will be.
-            words: What is being done.
+            steps: The number of steps.
+            words: The label of the bar.
         """
         self._steps, self._words = steps, words
         self._done = 0
-        self._next = time.monotonic() + _PATIENCE
+        self._next = time.monotonic() + _DELAY
         self._handle: Any = None
         self._drawn = False
 
-    def __enter__(self) -> "Progress":
-        """Begins to count."""
+    def __enter__(self) -> "ProgressBar":
+        """Starts counting."""
         return self
 
     def step(self) -> None:
@@ -73,7 +73,7 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Takes the bar away, also after an error."""
+        """Removes the bar, also after an error."""
         if self._handle is not None:
             from IPython.display import clear_output
 
@@ -83,8 +83,8 @@ class Progress:
 
 
 def _in_notebook() -> bool:
-    """Whether somebody sits before a notebook; a program that only executes one takes no input."""
-    # IPython is imported wherever there is a notebook; without it there is none.
+    """Whether this is a notebook with a user; programs that execute notebooks take no input."""
+    # A notebook has always imported IPython.
     interactive = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive else None
     kernel = getattr(shell, "kernel", None)

@@ -7,7 +7,7 @@ from typing import Literal
 from masklens._language import translate as _
 from masklens.drawing.elements import Element, element
 
-# What ends in "wrong" stands in a learner's answer where the right one differs.
+# Kinds that end in "wrong" mark the places where a learner's answer differs from the right one.
 Kind = Literal[
     "token",
     "padding",
@@ -25,11 +25,11 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Cell:
-    """One place in a table.
+    """One cell of a table.
 
     Attributes:
-        kind: What stands here; each kind has a shape of its own, and a mark of its own in text.
-        text: The token, id or number; the kinds `true`, `false` and `gap` need none.
+        kind: The kind of cell, which decides its shape, and its mark in text.
+        text: The token, id or number; empty for the kinds `true`, `false` and `gap`.
     """
 
     kind: Kind
@@ -38,12 +38,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Legend:
-    """What one kind of timestep looks like in a picture, and what it means.
+    """An entry of a legend.
 
     Attributes:
-        sign: How it looks.
-        meaning: What it means.
-        struck: Whether it is struck out.
+        sign: The sign of one kind of timestep.
+        meaning: Its meaning in words.
+        struck: Whether the sign is struck out.
     """
 
     sign: str
@@ -56,11 +56,11 @@ class Table:
     """A caption, column headings, and rows of cells.
 
     Attributes:
-        caption: What the table shows.
-        head: One heading per column, the column of row numbers included.
-        rows: One list of cells per sequence of the batch.
+        caption: The words above the table.
+        head: One heading per column, including the column of row numbers.
+        rows: The cells of each sequence of the batch.
         code: Whether the caption is code.
-        legend: What the two kinds of timestep look like and mean; empty for none.
+        legend: The signs of the two kinds of timestep; empty for no legend.
     """
 
     caption: str
@@ -71,14 +71,14 @@ class Table:
 
 
 def table_element(table: Table) -> Element:
-    """Draws a table; without a style sheet, too, its kinds of cells are told apart.
+    """Draws a table whose kinds of cells differ also without a style sheet.
 
     Args:
         table: The table.
 
     Returns:
-        A `<figure>` with a caption and a `<table>`, readable by a screen reader. As text, padding
-        stands in (parentheses), what was cut in ~tildes~, a token that is skipped in /slashes/.
+        A `<figure>` with a caption and a `<table>`, readable by a screen reader. In text, padding
+        is in (parentheses), a cut token in ~tildes~, and a skipped token in /slashes/.
 
     Example:
         >>> from masklens.drawing.elements import text
@@ -104,7 +104,6 @@ def _legend(legend: Legend) -> tuple[str | Element, ...]:
 
 
 def _cell(cell: Cell) -> Element:
-    """Each kind has a mark of its own: <s> strikes out, squares differ, <small> names padding."""
     said, cross, differs = cell.text, element("sup", "✕"), _("differs")
     match cell.kind:
         case "token":

@@ -1,4 +1,4 @@
-"""What a trace answers, in words: whether padding gets into the answer, the loss, the metrics."""
+"""The findings of a trace in words: whether padding gets into the answer, loss and metrics."""
 
 import math
 
@@ -8,14 +8,14 @@ from masklens.tracing.findings import Findings
 
 
 def headline(found: Findings, error: BaseException | None = None) -> Words:
-    """Answers in one sentence whether padding gets into the answer.
+    """Says in one sentence whether padding gets into the answer.
 
     Args:
         found: The trace.
-        error: What stopped the model, if something did.
+        error: The error that stopped the model, if any.
 
     Returns:
-        The sentence: red where padding gets in, blue where it does not, grey without a verdict.
+        The sentence: red if padding gets in, blue if it does not, grey without a verdict.
     """
     if error is not None:
         return Words(_("The model stopped, so there is no verdict."), "grey")
@@ -23,20 +23,21 @@ def headline(found: Findings, error: BaseException | None = None) -> Words:
     if moves is None:
         return Words(found.why_no_verdict, "grey")
     if moves == 0:
-        return Words(_what_stays(found), "blue")
-    return Words(_what_moves(found, moves), "red", "broken" if math.isnan(moves) else "leak")
+        return Words(_unmoved_sentence(found), "blue")
+    return Words(_moved_sentence(found, moves), "red", "broken" if math.isnan(moves) else "leak")
 
 
-def _what_stays(found: Findings) -> str:
+def _unmoved_sentence(found: Findings) -> str:
     if found.moves_by["amount"] is None:
         return _("Padding does not change the answer at this length.")
     if found.moves_by["content"] is None and found.known_from != "model":
         return _("More padding does not change the answer.")
-    # What stands where a model makes its mask of the very values is not padding if it changes.
+    # If the model makes its mask from values, the content cannot be changed: it would not be
+    # padding then.
     return _("Padding does not change the answer.")
 
 
-def _what_moves(found: Findings, moves: float) -> str:
+def _moved_sentence(found: Findings, moves: float) -> str:
     if math.isnan(moves):
         return _("The answer is not a number (NaN), so whether padding gets in cannot be told.")
     if math.isinf(moves):
@@ -49,19 +50,19 @@ def _what_moves(found: Findings, moves: float) -> str:
     number = rounded(moves if moves >= MOST_PERCENT else max(100 * moves, 0.001))
     how_far = template.format(times=number, percent=number)
     if found.hidden:
-        said = _(
+        sentence = _(
             "Padding does not change the answer yet, but will get in once weights that are still "
             "0 or 1 have been trained: with other values for them, the answer moves by {how_far}."
         )
     elif not found.moves_by["content"] and not found.moves_by["amount"]:
-        said = _("The other rows of the batch get into a row's answer: it moves by {how_far}.")
+        sentence = _("The other rows of the batch get into a row's answer: it moves by {how_far}.")
     else:
-        said = _("Padding gets into the answer: it moves by {how_far}.")
-    return said.format(how_far=how_far)
+        sentence = _("Padding gets into the answer: it moves by {how_far}.")
+    return sentence.format(how_far=how_far)
 
 
 def questions(found: Findings) -> list[tuple[str, Words]]:
-    """Lists the three questions and how far the answer moves with each.
+    """Lists how far the answer moves for each of the three questions.
 
     Args:
         found: The trace.
@@ -85,17 +86,17 @@ def questions(found: Findings) -> list[tuple[str, Words]]:
 
 
 def remarks(found: Findings) -> list[str]:
-    """Says what told which timesteps are padding, and that symbolic calls have no values.
+    """Says how the padded timesteps are known, and that symbolic masks have no values.
 
     Args:
         found: The trace.
 
     Returns:
-        A sentence each, with code in backticks.
+        The sentences, with code in backticks.
     """
-    said = []
+    sentences = []
     if found.moves is not None and found.known_from is not None:
-        said.append(
+        sentences.append(
             {
                 "argument": _("Which timesteps are padding is known from `mask=`."),
                 "batch": _("Which timesteps are padding is known from the padded batch."),
@@ -110,18 +111,18 @@ def remarks(found: Findings) -> list[str]:
             }[found.known_from]
         )
     if any(call.symbolic for call in found.calls):
-        said.append(_("Symbolic calls, as while a model is built, have masks without values."))
-    return said
+        sentences.append(_("Symbolic calls, as while a model is built, have masks without values."))
+    return sentences
 
 
 def score_words(found: Findings) -> list[tuple[str, Words]]:
-    """Says of the loss and of each metric whether it reads padding.
+    """Says whether the loss and each metric read padding.
 
     Args:
         found: The trace.
 
     Returns:
-        Their names, each with what was found.
+        Their names, each with a few words.
     """
     return [
         (

@@ -1,10 +1,10 @@
-"""What is drawn of a trace, before it is written as HTML or as text."""
+"""The content of a trace's picture, which is then written as HTML or as text."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from masklens.drawing.rail import SIGNS, Sign, Stretch, lay_rail, row_sign
+from masklens.drawing.threads import SIGNS, Sign, ThreadRow, lay_threads, row_sign
 from masklens.drawing.trace_rows import Row, trace_rows
 from masklens.drawing.trace_tree import call_label, same_mask
 from masklens.tracing.calls import LayerCall, Mask
@@ -17,8 +17,8 @@ class DrawnMask:
 
     Attributes:
         mask: The mask as it was recorded.
-        argument: The name of the argument that it came in; empty for what a call gives out.
-        count: How many tensors have it.
+        argument: The name of the argument that it came in; empty for a mask of an output.
+        count: The number of tensors that carry it.
     """
 
     mask: Mask | None
@@ -34,28 +34,27 @@ class DrawnMask:
         return self.mask.reshape(first, *(size for size in middle if size > 1), last)
 
     @property
-    def sheet(self) -> Mask | None:
-        """What can be drawn of it, in two dimensions; None if nothing can.
+    def drawable(self) -> Mask | None:
+        """The mask in two dimensions, to be drawn; None if it has too many.
 
-        Of (batch, query, key) it is the row of the batch with the fewest True, as the others may
-        mask nothing.
+        For (batch, query, key), the row of the batch with the fewest True.
         """
         flat = self._flat
         if flat is None or flat.ndim > 3:
             return None
-        return flat if flat.ndim == 2 else flat[_emptiest(flat)]
+        return flat if flat.ndim == 2 else flat[_strictest_row(flat)]
 
     @property
-    def of_row(self) -> int | None:
-        """The row of the batch that the sheet is for; None where it holds for all."""
+    def row_number(self) -> int | None:
+        """The row of the batch that `drawable` shows; None if it holds for all rows."""
         flat = self._flat
         if flat is None or flat.ndim != 3 or (flat == flat[0]).all():
             return None
-        return _emptiest(flat)
+        return _strictest_row(flat)
 
     @property
     def is_square(self) -> bool:
-        """Whether the sheet has queries down and keys to the right, not the batch and time."""
+        """Whether `drawable` is (query, key) instead of (batch, time)."""
         flat = self._flat
         by_shape = flat is not None and flat.ndim == 3
         # Keras takes an attention_mask of two dimensions for (query, key).
@@ -65,11 +64,11 @@ class DrawnMask:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A trace, its rows and the rail beside them.
+    """A trace, with its rows and the threads beside them.
 
     Attributes:
         found: The trace.
-        error: What stopped the model, if something did.
+        error: The error that stopped the model, if any.
     """
 
     found: Findings
@@ -82,29 +81,29 @@ class Drawing:
 
     @cached_property
     def rows(self) -> Sequence[Row]:
-        """The rows, blocks that repeat folded into one."""
+        """The rows, with repeated blocks folded into one."""
         return trace_rows(self.calls, self.found.leaks)
 
     @cached_property
-    def rail(self) -> Sequence[Stretch]:
-        """The stretch of rail beside each row."""
-        return lay_rail(self.rows, measured=self.found.moves is not None)
+    def threads(self) -> Sequence[ThreadRow]:
+        """The threads beside each row."""
+        return lay_threads(self.rows, measured=self.found.moves is not None)
 
     @property
-    def lines(self) -> Iterator[tuple[Row, Stretch]]:
-        """The rows, each with its stretch of rail."""
-        return zip(self.rows, self.rail, strict=True)
+    def rows_with_threads(self) -> Iterator[tuple[Row, ThreadRow]]:
+        """The rows, each with its threads."""
+        return zip(self.rows, self.threads, strict=True)
 
     @property
     def signs(self) -> list[Sign]:
         """The signs that occur, in the order of the legend."""
-        there = {joint.sign for stretch in self.rail for joint in stretch.joints}
+        there = {cell.sign for threads in self.threads for cell in threads.cells}
         return [sign for sign in SIGNS if sign in there]
 
     def masks(self, row: Row) -> list[DrawnMask]:
-        """The masks to draw in a row: those that it makes or changes, and those in its arguments.
+        """Returns the masks to draw in a row: those that it makes or changes, and its arguments.
 
-        One that the call hands on as it came is not drawn again: the thread shows it.
+        A mask that the call passes on unchanged is not drawn again, since the thread shows it.
         """
         call = row.call
         if row.is_code:
@@ -116,7 +115,7 @@ class Drawing:
             for name, mask in call.mask_arguments
             if name == "attention_mask" or not any(mask is one for one in came)
         ]
-        if row.part == "around":
+        if row.part == "container":
             return drawn
         several = len({id(mask) for mask in call.masks_in if mask is not None}) > 1
         if call.effect in ("creates", "changes") or (call.effect == "passes" and several):
@@ -124,7 +123,7 @@ class Drawing:
         return drawn
 
     def reason(self, row: Row) -> tuple[str, str]:
-        """Why padding gets in at a row, and the code that keeps it out; empty where it does not."""
+        """Returns why padding gets in at a row, and a way out in code; empty for other rows."""
         call = row.call
         if row_sign(row) not in ("leak", "broken") or call.reason is None:
             return "", ""
@@ -133,12 +132,12 @@ class Drawing:
         return why, call.reason.way_out
 
 
-def _emptiest(mask: Mask) -> int:
+def _strictest_row(mask: Mask) -> int:
     return int(mask.sum((1, 2)).argmin())
 
 
 def _distinct(masks: Sequence[Mask | None]) -> list[DrawnMask]:
-    """The masks without repetition, each with the number of times that it stands there."""
+    """Returns the distinct masks, each with the number of times that it occurs."""
     kinds: list[list[Mask | None]] = []
     for mask in masks:
         known = next((kind for kind in kinds if same_mask(kind[0], mask)), None)

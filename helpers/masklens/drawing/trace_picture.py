@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from masklens._language import get_language
 from masklens._language import translate as _
 from masklens.drawing.elements import Element, element, joined, with_code
+from masklens.drawing.large_mask import attention_mask_image, mask_image
 from masklens.drawing.picture import Picture
-from masklens.drawing.rail import SIGNS, Joint, Sign, Stretch
-from masklens.drawing.strip import small_square, small_strip
 from masklens.drawing.theme import TRACE
+from masklens.drawing.threads import SIGNS, Sign, ThreadCell, ThreadRow
 from masklens.drawing.trace_answer import headline, questions, remarks, score_words
 from masklens.drawing.trace_drawing import Drawing, DrawnMask
 from masklens.drawing.trace_rows import Row
@@ -30,29 +30,29 @@ _LINE = element("br")
 
 
 def draw(found: Findings, error: BaseException | None = None) -> Picture:
-    """Draws a trace: one sentence that answers the question, then one row per call.
+    """Draws a trace: a sentence with the verdict, then one row per call.
 
-    Beside the rows runs the thread of the mask: it starts in a knot where a mask is made, runs
-    through a ring where it is passed on, and ends in a bar where it is taken and its time axis is
-    gone, or in a cross where it is not passed on. A red drop stands where padding gets in; below
-    it stands why, and a way out. Where a mask was lost that would have kept padding out, the
-    cross is red, and the thread dotted below it. Equal blocks fold into one.
+    The thread of a mask runs beside the rows. It starts at a dot where a mask is made, runs through
+    a ring where it is passed on, and ends in a bar where it is used up, or in a cross where it is
+    not passed on. A red drop marks a call where padding gets in, with the reason and a way out
+    below. If the lost mask would have kept padding out, its cross is red, and the thread continues
+    as a dotted line. Repeated blocks fold into one.
 
     Args:
         found: The trace.
-        error: What stopped the model, if something did.
+        error: The error that stopped the model, if any.
 
     Returns:
         The picture.
     """
     drawing = Drawing(found, error)
-    # In text the rail is drawn with letters, and long sentences run below the columns.
+    # Text needs a layout of its own: threads made of letters, and long sentences below a row.
     plain = table_text(drawing)
     table = element("table", *_table(drawing), style=f"--n:{_width(drawing)}", plain=plain)
     caption = element("figcaption", *_caption(drawing))
     whole = element(
         "div",
-        element("figure", caption, *([table] if table.inside else [])),
+        element("figure", caption, *([table] if table.children else [])),
         class_="masklens-trace",
         lang=get_language(),
         style="overflow-x:auto",
@@ -61,26 +61,28 @@ def draw(found: Findings, error: BaseException | None = None) -> Picture:
 
 
 def _width(drawing: Drawing) -> int:
-    return len(drawing.rail[0].joints) if drawing.rail else 1
+    return len(drawing.threads[0].cells) if drawing.threads else 1
 
 
 def _table(drawing: Drawing) -> Iterator[Element]:
     if drawing.rows:
         names = (_("layer"), _("what happens"), _("mask"), _("output shape"))
-        rail = element("td", class_="r", colspan=_width(drawing))
-        yield element("tr", rail, *(element("th", name, scope="col") for name in names), class_="h")
-    for row, stretch in drawing.lines:
-        yield from _rows(drawing, row, stretch)
+        corner = element("td", class_="r", colspan=_width(drawing))
+        yield element(
+            "tr", corner, *(element("th", name, scope="col") for name in names), class_="h"
+        )
+    for row, threads in drawing.rows_with_threads:
+        yield from _rows(drawing, row, threads)
     if drawing.error is not None:
         stopped = element("b", _("The model stopped here"))
         said = "✕ ", stopped, f": {error_words(drawing.error)}"
-        yield _more((Joint(),) * _width(drawing), *said, kind="say")
+        yield _more((ThreadCell(),) * _width(drawing), *said, kind="say")
 
 
 def _caption(drawing: Drawing) -> Iterator[str | Element]:
     found = drawing.found
     answer = headline(found, drawing.error)
-    # A figure and its % stay on one line.
+    # Keep a number and its % on one line.
     said = answer.text.replace(" %", "\u00a0%")
     yield element("b", *_signed(answer.sign), said, class_=answer.tone, plain=_plain(answer))
     lines: list[list[str | Element]] = []
@@ -102,26 +104,26 @@ def _figures(asked: Sequence[tuple[str, Words]]) -> list[str | Element]:
     return joined(spans, " · ")
 
 
-def _rows(drawing: Drawing, row: Row, stretch: Stretch) -> Iterator[Element]:
+def _rows(drawing: Drawing, row: Row, threads: ThreadRow) -> Iterator[Element]:
     indent = "\u2003" * row.depth
     if repeats := block_words(row):
-        yield _more(stretch.above, indent, element("small", repeats))
+        yield _more(threads.above, indent, element("small", repeats))
     shapes = row.call.shapes_out if not row.is_code else ()
     why, way_out = drawing.reason(row)
     yield element(
         "tr",
-        *_rail(stretch.joints),
+        *_thread_cells(threads.cells),
         element("th", *_name(row, indent), scope="row"),
-        element("td", *joined(map(_words, row_words(row, stretch)), _LINE)),
+        element("td", *joined(map(_words, row_words(row, threads)), _LINE)),
         element("td", *_masks(drawing, row)),
         element("td", *joined((element("code", shape_words(shape)) for shape in shapes), _LINE)),
         **({"class_": "leak"} if why else {}),
     )
     if why:
         code = [element("pre", element("code", way_out))] if way_out else []
-        yield _more(stretch.below, element("div", *with_code(why), *code), kind="say")
+        yield _more(threads.below, element("div", *with_code(why), *code), kind="say")
     if note := row.call.note:
-        yield _more(stretch.below, element("small", note))
+        yield _more(threads.below, element("small", note))
 
 
 def _name(row: Row, indent: str) -> Iterator[str | Element]:
@@ -142,27 +144,29 @@ def _plain(words: Words) -> str:
     return f"{SIGNS[words.sign]} {words.text}" if words.sign else words.text
 
 
-def _more(joints: Sequence[Joint], *inside: str | Element, kind: str = "note") -> Element:
-    """A row that says more about a call, as wide as the table."""
-    return element("tr", *_rail(joints), element("td", *inside, class_=kind, colspan=4), class_="m")
+def _more(cells: Sequence[ThreadCell], *children: str | Element, kind: str = "note") -> Element:
+    """Makes a row as wide as the table that says more about a call."""
+    return element(
+        "tr", *_thread_cells(cells), element("td", *children, class_=kind, colspan=4), class_="m"
+    )
 
 
-def _rail(joints: Sequence[Joint]) -> Iterator[Element]:
-    for joint in joints:
-        kinds = " ".join(["r", *_lines(joint)])
-        # The words beside it say the same.
-        yield element("td", *_letter(joint), class_=kinds, aria_hidden="true")
+def _thread_cells(cells: Sequence[ThreadCell]) -> Iterator[Element]:
+    for cell in cells:
+        kinds = " ".join(["r", *_lines(cell)])
+        # Screen readers get the same from the words in the row.
+        yield element("td", *_letter(cell), class_=kinds, aria_hidden="true")
 
 
-def _lines(joint: Joint) -> list[str]:
-    lines = zip("udlr", (joint.up, joint.down, joint.left, joint.right), strict=True)
+def _lines(cell: ThreadCell) -> list[str]:
+    lines = zip("udlr", (cell.up, cell.down, cell.left, cell.right), strict=True)
     return [f"{side}{1 if line == 'solid' else 2}" for side, line in lines if line]
 
 
-def _letter(joint: Joint) -> list[str | Element]:
-    if joint.sign is None:
-        return [joint.letter.strip()]
-    return [element("span", SIGNS[joint.sign], class_=f"s {joint.sign}{' red' * joint.red}")]
+def _letter(cell: ThreadCell) -> list[str | Element]:
+    if cell.sign is None:
+        return [cell.letter.strip()]
+    return [element("span", SIGNS[cell.sign], class_=f"s {cell.sign}{' red' * cell.red}")]
 
 
 def _signed(sign: Sign | None) -> list[str | Element]:
@@ -180,8 +184,8 @@ def _masks(drawing: Drawing, row: Row) -> Iterator[str | Element]:
         if drawn.argument:
             yield from (element("code", drawn.argument), " ")
         yield _mask(drawn)
-        if drawn.of_row is not None:
-            yield from (" ", element("small", _("row {row}").format(row=drawn.of_row)))
+        if drawn.row_number is not None:
+            yield from (" ", element("small", _("row {row}").format(row=drawn.row_number)))
         if drawn.count > 1:
             yield f" × {drawn.count}"
 
@@ -189,6 +193,6 @@ def _masks(drawing: Drawing, row: Row) -> Iterator[str | Element]:
 def _mask(drawn: DrawnMask) -> str | Element:
     if drawn.mask is None:
         return "—"
-    if drawn.sheet is None:
+    if drawn.drawable is None:
         return mask_words(drawn.mask)
-    return small_square(drawn.sheet) if drawn.is_square else small_strip(drawn.sheet)
+    return attention_mask_image(drawn.drawable) if drawn.is_square else mask_image(drawn.drawable)

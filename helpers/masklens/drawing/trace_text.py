@@ -1,11 +1,11 @@
-"""The table of a trace as text for a terminal: a rail, and columns that line up beside it."""
+"""The table of a trace as text for a terminal: threads, and aligned columns beside them."""
 
 from collections.abc import Iterator, Sequence
 
 from masklens._language import translate as _
 from masklens.drawing.elements import terminal_width
 from masklens.drawing.lines import printable
-from masklens.drawing.rail import SIGNS, Joint, Stretch
+from masklens.drawing.threads import SIGNS, ThreadCell, ThreadRow
 from masklens.drawing.trace_drawing import Drawing, DrawnMask
 from masklens.drawing.trace_rows import Row
 from masklens.drawing.trace_words import (
@@ -20,7 +20,7 @@ from masklens.drawing.trace_words import (
     sign_words,
 )
 
-# A terminal shows the squares of a mask up to this size, and counts beyond it.
+# Larger masks are described by counts instead of squares.
 _MOST_ROWS, _MOST_STEPS = 8, 12
 
 
@@ -28,11 +28,10 @@ def table_text(drawing: Drawing) -> str:
     """Writes the table of a trace as text.
 
     Args:
-        drawing: What is drawn.
+        drawing: The content of the picture.
 
     Returns:
-        The rows, below a row where padding gets in the reason and a way out, and what the signs
-        mean.
+        The rows, with reasons and ways out below the rows where padding gets in, and a legend.
     """
     lines = list(_table(drawing)) if drawing.rows else []
     if drawing.error is not None:
@@ -49,10 +48,10 @@ def _words(words: Words) -> str:
 
 def _table(drawing: Drawing) -> Iterator[str]:
     head = ["", _("layer"), _("what happens"), _("mask"), _("output shape")]
-    # A line of cells stands in columns; a sentence below a row takes the whole width.
+    # A list is a line of cells in columns; a string is a sentence across the whole width.
     lines: list[list[str] | str] = [head]
-    for row, stretch in drawing.lines:
-        lines += _lines(drawing, row, stretch)
+    for row, threads in drawing.rows_with_threads:
+        lines += _lines(drawing, row, threads)
     cells = [line for line in lines if isinstance(line, list)]
     widths = [max(map(terminal_width, column)) for column in zip(*cells, strict=True)]
     for line in lines:
@@ -62,13 +61,13 @@ def _table(drawing: Drawing) -> Iterator[str]:
             yield line
 
 
-def _lines(drawing: Drawing, row: Row, stretch: Stretch) -> Iterator[list[str] | str]:
-    """The lines of one row, as many as its tallest cell has; the rail runs on beside them."""
+def _lines(drawing: Drawing, row: Row, threads: ThreadRow) -> Iterator[list[str] | str]:
+    """Yields the lines of one row, with the threads running on beside each."""
     indent = "  " * row.depth
     if repeats := block_words(row):
-        yield [_rail(stretch.above), indent + repeats, "", "", ""]
+        yield [_thread_letters(threads.above), indent + repeats, "", "", ""]
     name = row_name(row) if row.is_code else f"{row_name(row)}  {row.call.layer_type}"
-    said = row_words(row, stretch)
+    said = row_words(row, threads)
     columns = [
         [indent + name, *(f"{indent}  {detail}" for detail in row_details(row))],
         [", ".join(map(_words, said))],
@@ -77,32 +76,34 @@ def _lines(drawing: Drawing, row: Row, stretch: Stretch) -> Iterator[list[str] |
     ]
     height = max(map(len, columns))
     padded = [column + [""] * (height - len(column)) for column in columns]
-    below = _rail(stretch.below)
+    below = _thread_letters(threads.below)
     for number, line in enumerate(zip(*padded, strict=True)):
-        yield [below if number else _rail(stretch.joints), *line]
+        yield [below if number else _thread_letters(threads.cells), *line]
     why, way_out = drawing.reason(row)
     sentences = [why, *(f"    {code}" for code in way_out.splitlines()), row.call.note or ""]
     for sentence in filter(None, sentences):
-        yield f"{below.ljust(2 * len(stretch.below))}   {indent}{sentence}"
+        yield f"{below.ljust(2 * len(threads.below))}   {indent}{sentence}"
 
 
-def _rail(joints: Sequence[Joint]) -> str:
-    return "".join(joint.letter + ("─" if joint.right else " ") for joint in joints).rstrip()
+def _thread_letters(cells: Sequence[ThreadCell]) -> str:
+    return "".join(cell.letter + ("─" if cell.right else " ") for cell in cells).rstrip()
 
 
 def _mask(drawn: DrawnMask) -> list[str]:
-    sheet = drawn.sheet
+    drawable = drawn.drawable
     if drawn.mask is None:
         lines = ["—"]
-    elif sheet is None or sheet.shape[0] > _MOST_ROWS or sheet.shape[1] > _MOST_STEPS:
+    elif drawable is None or drawable.shape[0] > _MOST_ROWS or drawable.shape[1] > _MOST_STEPS:
         lines = [mask_words(drawn.mask)]
     else:
-        lines = ["".join("■" if step else "□" for step in row) for row in sheet]
+        lines = ["".join("■" if step else "□" for step in row) for row in drawable]
     lines[0] += f" × {drawn.count}" * (drawn.count > 1)
     if not drawn.argument:
         return lines
-    of_row = "" if drawn.of_row is None else " " + _("row {row}").format(row=drawn.of_row)
-    return [drawn.argument + of_row, *lines]
+    row_label = (
+        "" if drawn.row_number is None else " " + _("row {row}").format(row=drawn.row_number)
+    )
+    return [drawn.argument + row_label, *lines]
 
 
 def _left(text: str, width: int) -> str:

@@ -1,4 +1,4 @@
-"""The calls of a trace as a tree: code between calls in its place, insides of no interest out."""
+"""The calls of a trace as a tree, with code between calls, without the insides of Keras layers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,33 +9,33 @@ from masklens.tracing.calls import LayerCall, Mask
 
 
 @dataclass
-class Node:
-    """A call, with the calls inside it.
+class CallNode:
+    """A call, with the calls within it.
 
     Attributes:
-        call: The call. Code between calls is told as a call, too.
+        call: The call. Code between calls is kept as a call, too.
         place: The index of the call in the trace; below 0 for code between calls.
-        inside: The calls inside it, in order.
-        left_out: How many calls inside it were taken out.
-        stray: Whether padding gets into what it gives out, but not as far as the answer.
+        children: The calls within it, in order.
+        left_out: The number of calls within it that were removed.
+        stray: Whether padding gets into its output, but not as far as the answer.
     """
 
     call: LayerCall
     place: int
-    inside: list["Node"] = field(default_factory=list)
+    children: list["CallNode"] = field(default_factory=list)
     left_out: int = 0
     stray: bool = False
 
-    def walk(self) -> Iterator["Node"]:
-        """Yields the node, then those inside it."""
+    def walk(self) -> Iterator["CallNode"]:
+        """Yields the node, then those within it."""
         yield self
-        for node in self.inside:
+        for node in self.children:
             yield from node.walk()
 
-    def made_by(self) -> "Node | None":
-        """The last call inside that gave out the same, as far as shape and mask tell."""
+    def producer(self) -> "CallNode | None":
+        """Returns the last child with an output of the same shape and mask, if there is one."""
         given = list(zip(self.call.shapes_out, self.call.masks_out, strict=False))
-        for inner in reversed(self.inside):
+        for inner in reversed(self.children):
             call = inner.call
             for shape, mask in zip(call.shapes_out, call.masks_out, strict=False):
                 if inner.place >= 0 and any(
@@ -51,23 +51,23 @@ class Tree:
 
     Attributes:
         top: The outermost calls, in order.
-        outer: For the place of each call that was taken out, that of the call around it.
+        enclosing: Maps the place of each removed call to that of the call that contains it.
     """
 
-    top: list[Node]
-    outer: dict[int, int]
+    top: list[CallNode]
+    enclosing: dict[int, int]
 
 
 def call_tree(calls: Sequence[LayerCall], leaks: Sequence[LayerCall] = ()) -> Tree:
     """Nests the calls of a trace.
 
-    Where code between calls lets padding in, or loses a mask for which padding gets in, there is a
-    node for it. What is inside Keras's own layers is taken out, unless padding gets in there.
+    Adds a node for code between calls that lets padding in, or loses a mask that would have kept it
+    out. Removes the calls within Keras's own layers, unless padding gets in there.
 
     Args:
         calls: The calls in the order in which they began.
-        leaks: The calls at which padding gets in; those that are not among the calls stand for
-            the code around them.
+        leaks: The calls at which padding gets in; a leak that is not among the calls is the model's
+            own call.
 
     Returns:
         The tree.
@@ -79,46 +79,40 @@ def call_tree(calls: Sequence[LayerCall], leaks: Sequence[LayerCall] = ()) -> Tr
 
 
 def call_label(call: LayerCall, calls: Iterable[LayerCall]) -> str:
-    """Names a call: its path, where several layers have its name.
+    """Returns the name of a call, or its path if several layers have that name.
 
     Args:
         call: A call.
         calls: All calls of its trace.
-
-    Returns:
-        The name or the path.
     """
     return call.name if {c.path for c in calls if c.name == call.name} <= {call.path} else call.path
 
 
 def same_mask(mask: Mask | None, other: Mask | None) -> bool:
-    """Compares two masks.
+    """Returns whether two masks are both None, or equal at every timestep.
 
     Args:
         mask: A mask, or None.
-        other: Another.
-
-    Returns:
-        Whether both are None, or agree at every timestep.
+        other: Another mask, or None.
     """
     if mask is None or other is None:
         return mask is other
     return mask is other or np.array_equal(mask, other)
 
 
-def _nested(calls: Sequence[LayerCall]) -> list[Node]:
-    top: list[Node] = []
-    around: list[Node] = []
+def _nested(calls: Sequence[LayerCall]) -> list[CallNode]:
+    top: list[CallNode] = []
+    ancestors: list[CallNode] = []
     for place, call in enumerate(calls):
-        del around[max(call.depth, 0) :]
-        node = Node(call, place)
-        (around[-1].inside if around else top).append(node)
-        around.append(node)
+        del ancestors[max(call.depth, 0) :]
+        node = CallNode(call, place)
+        (ancestors[-1].children if ancestors else top).append(node)
+        ancestors.append(node)
     return top
 
 
-def _mark_strays(calls: Sequence[LayerCall], top: Sequence[Node]) -> None:
-    """Marks the calls at which padding gets in, but does not reach the answer."""
+def _mark_strays(calls: Sequence[LayerCall], top: Sequence[CallNode]) -> None:
+    """Marks the calls where padding gets in without reaching the answer."""
     for node in (node for first in top for node in first.walk()):
         inner = [one.call for one in node.walk() if one is not node]
         sources = [None if place is None else calls[place] for place in node.call.sources]
@@ -126,14 +120,14 @@ def _mark_strays(calls: Sequence[LayerCall], top: Sequence[Node]) -> None:
             bool(node.call.leak)
             and not node.call.gets_in
             and not any(call.leak or call.gets_in for call in inner)
-            # What came from code between the calls may have moved there.
+            # The output of code between calls may have moved already.
             and bool(sources)
             and all(source is not None and not source.leak for source in sources)
             and not _inside_a_leak(node, top)
         )
 
 
-def _inside_a_leak(node: Node, top: Sequence[Node]) -> bool:
+def _inside_a_leak(node: CallNode, top: Sequence[CallNode]) -> bool:
     return any(
         other.call.gets_in and not other.call.between and any(one is node for one in other.walk())
         for first in top
@@ -141,32 +135,32 @@ def _inside_a_leak(node: Node, top: Sequence[Node]) -> bool:
     )
 
 
-def _add_code(calls: Sequence[LayerCall], top: list[Node], leaks: Sequence[LayerCall]) -> None:
-    """Adds nodes for code between calls: where padding gets in there, or a mask is lost."""
+def _add_code(calls: Sequence[LayerCall], top: list[CallNode], leaks: Sequence[LayerCall]) -> None:
+    """Adds nodes for code between calls that lets padding in or loses a mask."""
     for number, leak in enumerate(leaks):
         place = -1 - number
         siblings, at = _find(top, leak) or (top, None)
         if at is None or leak.between is not None:
-            inside = top if at is None else siblings[at].inside
+            children = top if at is None else siblings[at].children
             before, after = leak.between or ("", "")
-            where = _place_between([node.call.path for node in inside], before, after)
-            maker = next((node for node in inside[:where] if node.call.path == before), None)
-            inside.insert(where, Node(_leak_between(leak, maker), place))
+            where = _place_between([node.call.path for node in children], before, after)
+            producer = next((node for node in children[:where] if node.call.path == before), None)
+            children.insert(where, CallNode(_leak_between(leak, producer), place))
         elif leak.reason is not None and leak.reason.kind == "operator":
             node = siblings[at]
-            maker = _last_with_mask(top, node)
-            if maker is not None:
-                siblings.insert(at, Node(_loss_between(maker, node, calls), place))
+            producer = _last_with_mask(top, node)
+            if producer is not None:
+                siblings.insert(at, CallNode(_loss_between(producer, node, calls), place))
                 sources = tuple(place if one is None else one for one in leak.sources)
                 node.call = replace(leak, sources=sources)
 
 
-def _find(nodes: list[Node], call: LayerCall) -> tuple[list[Node], int] | None:
-    """The nodes that a call stands among, and its place there."""
+def _find(nodes: list[CallNode], call: LayerCall) -> tuple[list[CallNode], int] | None:
+    """Returns the list of nodes that holds a call, and its index there."""
     for at, node in enumerate(nodes):
         if node.call is call:
             return nodes, at
-        if found := _find(node.inside, call):
+        if found := _find(node.children, call):
             return found
     return None
 
@@ -180,32 +174,32 @@ def _place_between(paths: Sequence[str], before: str, after: str) -> int:
     return len(paths)
 
 
-def _last_with_mask(top: Sequence[Node], taker: Node) -> Node | None:
-    """The last call before another one that gave out a mask for as many timesteps."""
+def _last_with_mask(top: Sequence[CallNode], consumer: CallNode) -> CallNode | None:
+    """Returns the last call before the consumer with a mask that fits its unmasked inputs."""
     bare = [
         shape[:2]
-        for shape, source in zip(taker.call.shapes_in, taker.call.sources, strict=True)
+        for shape, source in zip(consumer.call.shapes_in, consumer.call.sources, strict=True)
         if source is None
     ]
     before = [
         node
         for first in top
         for node in first.walk()
-        if 0 <= node.place < taker.place
-        and all(one is not taker for one in node.walk())
+        if 0 <= node.place < consumer.place
+        and all(one is not consumer for one in node.walk())
         and any(mask is not None and mask.shape in bare for mask in node.call.masks_out)
     ]
     return before[-1] if before else None
 
 
-def _leak_between(leak: LayerCall, maker: Node | None) -> LayerCall:
-    """A leak by code, as a call that takes what the call before it gave out."""
+def _leak_between(leak: LayerCall, producer: CallNode | None) -> LayerCall:
+    """Makes a call that stands for code that lets padding in."""
     return replace(
         leak,
         between=leak.between or ("", ""),
         effect="none",
-        sources=(None if maker is None else maker.place,),
-        masks_in=(None,) if maker is None else (*maker.call.masks_out, None)[:1],
+        sources=(None if producer is None else producer.place,),
+        masks_in=(None,) if producer is None else (*producer.call.masks_out, None)[:1],
         masks_out=(None,),
         mask_arguments=(),
         costs_a_mask=False,
@@ -214,16 +208,16 @@ def _leak_between(leak: LayerCall, maker: Node | None) -> LayerCall:
     )
 
 
-def _loss_between(maker: Node, taker: Node, calls: Sequence[LayerCall]) -> LayerCall:
-    """The loss of a mask by an operator or a function, as a call that drops it."""
+def _loss_between(producer: CallNode, consumer: CallNode, calls: Sequence[LayerCall]) -> LayerCall:
+    """Makes a call that stands for an operator or a function that loses a mask."""
     return replace(
-        taker.call,
-        between=(call_label(maker.call, calls), call_label(taker.call, calls)),
+        consumer.call,
+        between=(call_label(producer.call, calls), call_label(consumer.call, calls)),
         effect="drops",
-        sources=(maker.place,),
-        masks_in=maker.call.masks_out[:1],
+        sources=(producer.place,),
+        masks_in=producer.call.masks_out[:1],
         masks_out=(None,),
-        shapes_out=maker.call.shapes_out[:1],
+        shapes_out=producer.call.shapes_out[:1],
         mask_arguments=(),
         costs_a_mask=True,
         gets_in=False,
@@ -232,14 +226,14 @@ def _loss_between(maker: Node, taker: Node, calls: Sequence[LayerCall]) -> Layer
     )
 
 
-def _take_out_inner(nodes: Iterable[Node]) -> dict[int, int]:
-    """Takes out what is inside Keras's own layers; returns the call around each one taken out."""
-    outer: dict[int, int] = {}
+def _take_out_inner(nodes: Iterable[CallNode]) -> dict[int, int]:
+    """Removes calls within Keras's layers; maps each removed place to the containing call's."""
+    enclosing: dict[int, int] = {}
     for node in nodes:
         inner = [one for one in node.walk() if one is not node]
-        told = any(one.call.gets_in or one.call.costs_a_mask or one.stray for one in inner)
-        if not told and node.call.of_keras:
-            outer |= {one.place: node.place for one in inner}
-            node.inside, node.left_out = [], len(inner)
-        outer |= _take_out_inner(node.inside)
-    return outer
+        worth_showing = any(one.call.gets_in or one.call.costs_a_mask or one.stray for one in inner)
+        if not worth_showing and node.call.of_keras:
+            enclosing |= {one.place: node.place for one in inner}
+            node.children, node.left_out = [], len(inner)
+        enclosing |= _take_out_inner(node.children)
+    return enclosing

@@ -1,4 +1,4 @@
-"""What the rows of a trace say in words: what a call does to the mask, how far padding gets in."""
+"""The words in the rows of a trace: a call's effect on the mask, and how far padding gets in."""
 
 import math
 import re
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from masklens._language import translate as _
-from masklens.drawing.rail import Sign, Stretch, row_sign
+from masklens.drawing.threads import Sign, ThreadRow, row_sign
 from masklens.drawing.trace_rows import Row
 from masklens.tracing.calls import LayerCall, Mask, Shape
 
-# Red where padding gets in, blue where a mask does its work, grey for what costs nothing.
+# Red where padding gets in, blue where a mask is at work, grey for all else.
 _Tone = Literal["red", "blue", "grey"]
 
-# Above this, a figure is told in times of the largest value; below, in percent.
+# Figures from here on are written as multiples of the largest value; those below, in percent.
 MOST_PERCENT = 2.0
 
 
 @dataclass(frozen=True)
 class Words:
-    """A few words, in the tone in which they are told, and behind a sign where there is one."""
+    """A few words with a tone, and with a sign before them if there is one."""
 
     text: str
     tone: _Tone
@@ -34,7 +34,7 @@ def figure(value: float) -> str:
         value: A ratio.
 
     Returns:
-        Percent, or times of the largest value.
+        A percentage, or a multiple of the largest value.
 
     Example:
         >>> [figure(value) for value in (0.0, 0.00431, 0.4321, 4.81, 31.2)]
@@ -58,18 +58,18 @@ def rounded(value: float) -> str:
     return f"{value:.1f}" if value >= 0.95 else f"{value:.1g}"
 
 
-def row_words(row: Row, stretch: Stretch) -> list[Words]:
+def row_words(row: Row, threads: ThreadRow) -> list[Words]:
     """Says what the call of a row does to the mask, and whether padding gets in.
 
     Args:
         row: The row.
-        stretch: The rail beside it.
+        threads: The threads beside it.
 
     Returns:
-        Some words each for what there is to say.
+        The words, one entry for each thing to say.
     """
     sign = row_sign(row)
-    said = _code_words(row) if row.is_code else _effect_words(row, stretch)
+    said = _code_words(row) if row.is_code else _effect_words(row, threads)
     if sign in ("leak", "broken"):
         said.append(Words(_leak_words(row.equal), "red", sign))
     if row.stray:
@@ -85,28 +85,28 @@ def _code_words(row: Row) -> list[Words]:
     return []
 
 
-def _effect_words(row: Row, stretch: Stretch) -> list[Words]:
+def _effect_words(row: Row, threads: ThreadRow) -> list[Words]:
     call = row.call
-    if row.part == "around" and call.effect != "none":
-        # The calls inside say it.
+    if row.part == "container" and call.effect != "none":
+        # The rows of the calls within it say so.
         return []
     said = [] if call.effect == "none" else [_effect(call)]
     if call.effect == "none" and call.mask_arguments:
         said.append(Words(_("takes a mask as an argument"), "blue"))
-    if stretch.clears:
+    if threads.clears:
         text = _("takes it off its own input")
         said.append(Words(text, "red" if call.costs_a_mask else "grey"))
     if call.uses_mask is not None and call.effect in ("creates", "passes", "changes"):
         said.append(Words(_("uses the mask") if call.uses_mask else _("does not use it"), "grey"))
     if call.causal:
         said.append(Words(_("causal"), "blue"))
-    if stretch.sees_no_mask and not said and not call.gets_in:
+    if threads.sees_no_mask and not said and not call.gets_in:
         said.append(Words(_("gets no mask"), "grey"))
     return said
 
 
 def _effect(call: LayerCall) -> Words:
-    """What became of the mask; red where that is why padding gets in later."""
+    """Describes the effect on the mask, in red if padding gets in because of it."""
     if call.costs_a_mask and (call.effect in ("drops", "ends") or not call.lost_to):
         return Words(
             {
@@ -141,7 +141,7 @@ def _leak_words(equal: Sequence[LayerCall]) -> str:
 
 
 def sign_words(sign: Sign) -> str:
-    """Says what a sign of the picture means.
+    """Explains a sign of the picture.
 
     Args:
         sign: The sign.
@@ -165,7 +165,7 @@ def sign_words(sign: Sign) -> str:
 
 
 def row_name(row: Row) -> str:
-    """Names a row: its call, the first and last of several, or the code that it stands for.
+    """Names a row after its call, the first and last of several, or the code between calls.
 
     Args:
         row: The row.
@@ -197,13 +197,13 @@ def _between(call: LayerCall) -> str:
 
 
 def row_details(row: Row) -> list[str]:
-    """Says in a few words each where a row's tensors came from, and what the row leaves out.
+    """Says where a row's tensors came from, what the row leaves out, and how often it repeats.
 
     Args:
         row: The row.
 
     Returns:
-        The words; empty where the row says it all.
+        A few words each; empty if there is nothing to add.
     """
     said = []
     if row.from_names:
@@ -217,13 +217,13 @@ def row_details(row: Row) -> list[str]:
 
 
 def block_words(row: Row) -> str:
-    """Says how many rows repeat together from here on, and how often.
+    """Says how many rows of the block that begins here repeat, and how often.
 
     Args:
-        row: The first row of a block.
+        row: A row.
 
     Returns:
-        The words; empty where no block begins.
+        The words; empty if no block begins here.
     """
     if not row.block:
         return ""
@@ -231,10 +231,10 @@ def block_words(row: Row) -> str:
 
 
 def error_words(error: BaseException) -> str:
-    """Finds the line that says what was wrong, as Keras wraps it in others.
+    """Finds the line of an error that says what was wrong, which Keras wraps in others.
 
     Args:
-        error: What a model raised.
+        error: The error of a model.
 
     Returns:
         The error's type and that line.
@@ -254,7 +254,7 @@ def shape_words(shape: Shape) -> str:
 
 
 def mask_words(mask: Mask) -> str:
-    """Describes a mask that is not drawn: how much of it is True.
+    """Describes a mask in words: how much of it is True.
 
     Args:
         mask: A mask of any shape; that of a symbolic call has the shape (0, 0).
@@ -263,7 +263,7 @@ def mask_words(mask: Mask) -> str:
         A few words.
     """
     if mask.shape == (0, 0):
-        # That there is a mask is known, but not its values.
+        # A symbolic mask has no values.
         return _("a mask")
     counts = _("{true}/{all} True").format(true=int(mask.sum()), all=mask.size)
     return counts if mask.ndim == 2 else f"{counts}, {shape_words(mask.shape)}"

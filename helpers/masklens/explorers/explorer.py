@@ -1,4 +1,4 @@
-"""What the explorers have in common: a widget that selects among states computed beforehand."""
+"""The base of the explorers: a widget that selects among precomputed states."""
 
 import hashlib
 import json
@@ -14,8 +14,8 @@ import traitlets
 from masklens._language import get_language
 from masklens._language import translate as _
 from masklens.drawing.theme import PICTURE, TRACE, style
-from masklens.explorers.grid import Axis, State, build_grid, compute_states, write_grid
-from masklens.explorers.widget import Widget, missing, named_layout
+from masklens.explorers.precomputed import Axis, State, build_grid, compute_states, write_grid
+from masklens.explorers.widget import Widget, missing_package, named_layout
 
 FRONT_END = Path(__file__).with_name("front_end")
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -23,7 +23,7 @@ _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 @cache
 def front_end() -> tuple[str, str]:
-    """Reads what every explorer shows itself with.
+    """Reads the front end of the explorers.
 
     Returns:
         The ES module and the style sheet.
@@ -40,12 +40,12 @@ def front_end() -> tuple[str, str]:
 class Explorer(Widget):
     """A picture that changes with its controls.
 
-    All its states are computed when it is made, so it also works in a saved notebook and on a web
-    page, without a kernel. Shown without scripts it is a picture of the state chosen at first.
+    All states are computed when it is made, so it also works without a kernel, in a saved notebook
+    and on a web page. Without scripts it is a picture of the first state.
 
     Attributes:
-        grid: The states, as `masklens.explorers.grid.build_grid` writes them.
-        selection: For each control, the index of the option that is chosen.
+        grid: The states, as `masklens.explorers.precomputed.build_grid` writes them.
+        selection: For each control, the index of the chosen option.
     """
 
     grid = traitlets.Dict().tag(
@@ -57,7 +57,7 @@ class Explorer(Widget):
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
 
-    _made: ClassVar[Counter[str]] = Counter()
+    _created: ClassVar[Counter[str]] = Counter()
 
     def __init__(
         self,
@@ -71,14 +71,14 @@ class Explorer(Widget):
         """Computes every state.
 
         Args:
-            title: What the explorer is.
+            title: The title of the explorer.
             axes: The controls.
             make_state: Computes the state for one value per control.
             predict: Whether to ask the learner before each picture.
-            start: The values to begin with; None, or what is missing, for the first option.
+            start: The value of each control at first; the first option for controls left out.
 
         Raises:
-            ValueError: If there would be too many states or bytes, or a value is no option.
+            ValueError: If there would be too many states or bytes, or a value is not an option.
         """
         states = compute_states(axes, make_state)
         grid = build_grid(title, axes, states, _words(), predict=predict)
@@ -87,10 +87,10 @@ class Explorer(Widget):
         place = 0
         for option, axis in zip(selection, axes, strict=True):
             place = place * len(axis.options) + option
-        # Counted, not drawn at random: a notebook that is run again is saved as it was.
+        # A counter instead of a random id, so that a notebook that runs again stays the same.
         name = f"{type(self).__name__} {title} {axes}"
-        self._made[name] += 1
-        self._id = hashlib.sha256(f"{name} {self._made[name]}".encode()).hexdigest()[:32]
+        self._created[name] += 1
+        self._id = hashlib.sha256(f"{name} {self._created[name]}".encode()).hexdigest()[:32]
         self._axes = tuple(axes)
         module, sheet = front_end()
         super().__init__(
@@ -100,12 +100,12 @@ class Explorer(Widget):
             _esm=module,
             _css=sheet,
         )
-        picture = _concealed(states[place]) if predict else states[place].html
+        picture = _behind_question(states[place]) if predict else states[place].html
         note = _("Run this cell in Jupyter or Colab to change the settings.")
-        if missing:
+        if missing_package:
             told = _("{name} is a widget, and {module} is not installed: pip install anywidget")
-            note = told.format(name=type(self).__name__, module=missing)
-        self._html = _static(
+            note = told.format(name=type(self).__name__, module=missing_package)
+        self._html = _html_without_scripts(
             self._id, title, picture, states[place].say, _settings(axes, selection), note
         )
 
@@ -126,7 +126,7 @@ class Explorer(Widget):
 
     @property
     def chosen(self) -> dict[str, Any]:
-        """The value of each control, as the learner or `choose` has set it."""
+        """The current value of each control."""
         pairs = zip(self._axes, self.selection, strict=True)
         return {axis.name: axis.options[option][0] for axis, option in pairs}
 
@@ -134,7 +134,7 @@ class Explorer(Widget):
         """Sets controls, as a click would.
 
         Args:
-            **values: The controls to set, and the value of each.
+            **values: The value of each control to set, by its name.
 
         Raises:
             ValueError: If there is no such control, or it has no such value.
@@ -142,15 +142,15 @@ class Explorer(Widget):
         self.selection = _selection(self._axes, self.chosen | values)
 
     def __repr__(self) -> str:
-        """Shows the kind of explorer, and what is chosen."""
+        """Shows the class and the value of each control."""
         values = ", ".join(f"{name}={value!r}" for name, value in self.chosen.items())
         return f"{type(self).__name__}({values})"
 
     def _repr_mimebundle_(self, **_kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = {"text/plain": repr(self), "text/html": self._html}
-        if missing:
+        if missing_package:
             return bundle, {}
-        # Colab wants to be told where a widget's front end comes from; anywidget knows.
+        # Colab needs anywidget's metadata to find the widget's front end.
         _bundle, metadata = super()._repr_mimebundle_() or ({}, {})
         view = {"version_major": 2, "version_minor": 0, "model_id": self._id}
         return bundle | {_WIDGET_VIEW: view}, metadata
@@ -172,7 +172,7 @@ def _selection(axes: Sequence[Axis], chosen: Mapping[str, Any]) -> list[int]:
 
 
 def _option(axis: Axis, value: Any) -> int:
-    # True is no 1 here: a switch and a number are different controls.
+    # Python says True == 1, but a switch and a number are different controls.
     for place, (known, _label) in enumerate(axis.options):
         if known == value and isinstance(known, bool) == isinstance(value, bool):
             return place
@@ -185,8 +185,10 @@ def _option(axis: Axis, value: Any) -> int:
     )
 
 
-def _static(model_id: str, title: str, picture: str, say: str, settings: str, note: str) -> str:
-    """The picture for readers without scripts: the state at the beginning."""
+def _html_without_scripts(
+    model_id: str, title: str, picture: str, say: str, settings: str, note: str
+) -> str:
+    """Writes the first state for readers without scripts."""
     return (
         f"<style>{front_end()[1]}</style>"
         f"<div class=masklens-explorer data-model={model_id} lang={get_language()}>"
@@ -202,7 +204,7 @@ def _settings(axes: Sequence[Axis], selection: Sequence[int]) -> str:
     return " · ".join(f"{escape(label)}: <b>{escape(option)}</b>" for label, option in pairs)
 
 
-def _concealed(state: State) -> str:
+def _behind_question(state: State) -> str:
     if state.question is None:
         return state.html
     question = escape(state.question.text)

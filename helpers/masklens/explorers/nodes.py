@@ -1,10 +1,10 @@
-"""Pictures as trees of nodes: data that a front end turns into elements, without reading HTML."""
+"""Pictures as trees of nodes: data that the front end turns into elements without parsing HTML."""
 
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
-# A text, or a tag with its classes, its attributes, and the nodes inside it.
+# A text, or a tag with its classes, its attributes, and the nodes within it.
 _Element = tuple[str, tuple[tuple[str, str], ...], tuple["Node", ...]]
 Node = str | _Element
 
@@ -17,24 +17,24 @@ _TAGS = _EMPTY_TAGS | {
 _ATTRIBUTES = frozenset(
     {"alt", "colspan", "data-copy", "data-t", "lang", "role", "scope", "src", "tabindex", "title"}
 )
-# A subtree shorter than this is as cheap as a reference to it.
+# A reference to a subtree shorter than this would save nothing.
 _SHORTEST_SHARED = 24
 
 
 def read_nodes(html: str) -> list[Node]:
-    """Reads the HTML of a picture as nodes.
+    """Parses the HTML of a picture into nodes.
 
-    Style sheets are left out, and of `style` attributes only custom properties (`--v:37`) stay.
+    Leaves out style sheets, and keeps only custom properties (`--v:37`) of `style` attributes.
 
     Args:
-        html: What this package has drawn.
+        html: The HTML of a picture of this package.
 
     Returns:
         The nodes, in order.
 
     Raises:
-        ValueError: If it holds an element, an attribute or an address that no picture has, or
-            an element that is not closed.
+        ValueError: If it holds an element, an attribute or an address that pictures do not use,
+            or an element that is not closed.
 
     Example:
         >>> read_nodes("<td class=t>&lt;b&gt;</td>")
@@ -43,19 +43,19 @@ def read_nodes(html: str) -> list[Node]:
     reader = _Reader()
     reader.feed(html)
     reader.close()
-    if len(reader.around) != 1:
-        raise ValueError(f"<{reader.around[-1][0]}> is not closed in the picture.")
-    return reader.around[0][2]
+    if len(reader.ancestors) != 1:
+        raise ValueError(f"<{reader.ancestors[-1][0]}> is not closed in the picture.")
+    return reader.ancestors[0][2]
 
 
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.around: list[tuple[str, tuple[tuple[str, str], ...], list[Node]]] = [("", (), [])]
+        self.ancestors: list[tuple[str, tuple[tuple[str, str], ...], list[Node]]] = [("", (), [])]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "style":
-            self.around.append((tag, (), []))
+            self.ancestors.append((tag, (), []))
             return
         if tag not in _TAGS:
             raise ValueError(f"<{tag}> is no element of a picture.")
@@ -63,23 +63,23 @@ class _Reader(HTMLParser):
         name = ".".join([tag, *known.pop("class", "").split()])
         kept = tuple(sorted(_kept_attributes(known)))
         if tag in _EMPTY_TAGS:
-            self._inside.append((name, kept, ()))
+            self._siblings.append((name, kept, ()))
         else:
-            self.around.append((name, kept, []))
+            self.ancestors.append((name, kept, []))
 
     def handle_endtag(self, tag: str) -> None:
-        name, attributes, inside = self.around.pop()
+        name, attributes, inside = self.ancestors.pop()
         if name.split(".")[0] != tag:
             raise ValueError(f"</{tag}> closes <{name}> in the picture.")
         if tag != "style":
-            self._inside.append((name, attributes, tuple(inside)))
+            self._siblings.append((name, attributes, tuple(inside)))
 
     def handle_data(self, data: str) -> None:
-        self._inside.append(data)
+        self._siblings.append(data)
 
     @property
-    def _inside(self) -> list[Node]:
-        return self.around[-1][2]
+    def _siblings(self) -> list[Node]:
+        return self.ancestors[-1][2]
 
 
 def _kept_attributes(attributes: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -97,16 +97,16 @@ def _kept_attributes(attributes: dict[str, str]) -> Iterator[tuple[str, str]]:
 
 
 class Pool:
-    """What the states of an explorer have in common, each kept once.
+    """The subtrees that pictures of an explorer share, each kept once.
 
-    Equal subtrees of all pictures become one entry that is referred to by its index.
+    Equal subtrees become one entry, and pictures refer to it by its index.
 
     Attributes:
-        entries: The entries as JSON has them; an entry refers only to those before it.
+        entries: The entries in the form of JSON; an entry refers only to earlier ones.
     """
 
     def __init__(self, pictures: list[Node]) -> None:
-        """Counts what occurs in the pictures that are to be kept."""
+        """Finds the subtrees that occur more than once in the pictures."""
         self.entries: list[Any] = []
         self._places: dict[object, int] = {}
         self._shared: set[Node] = set()
@@ -124,7 +124,7 @@ class Pool:
                 self._count(inner, seen)
 
     def refer(self, node: Node) -> Any:
-        """Gives a node as JSON has it, with references to what is shared.
+        """Converts a node to JSON, with references to shared subtrees.
 
         Args:
             node: One of the pictures.
@@ -152,8 +152,8 @@ class Pool:
         """Keeps an entry once.
 
         Args:
-            key: What tells it from the others.
-            entry: The entry as JSON has it.
+            key: A hashable key that identifies the entry.
+            entry: The entry in the form of JSON.
 
         Returns:
             Its index.

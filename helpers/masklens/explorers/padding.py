@@ -1,4 +1,4 @@
-"""An explorer of padding and truncating: what each choice does to a batch, its mask, its cost."""
+"""An explorer of padding and truncating: the effect of each choice on batch, mask and cost."""
 
 import math
 import numbers
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from masklens._language import translate as _
 from masklens.drawing.elements import element, html
+from masklens.drawing.large_mask import large_mask_element
 from masklens.drawing.picture import (
     MOST_SQUARES,
     batch_table,
@@ -20,28 +21,27 @@ from masklens.drawing.picture import (
     framed,
     mask_table,
 )
-from masklens.drawing.strip import strip_element
 from masklens.drawing.table import table_element
 from masklens.explorers.explorer import Explorer
-from masklens.explorers.grid import Axis, Question, State
 from masklens.explorers.padding_facts import html_facts, padding_facts, padding_summary
+from masklens.explorers.precomputed import Axis, Question, State
 from masklens.padding import PaddedBatch, pad
 from masklens.tracing.calls import Mask
 
 _MOST_MAXLENS, _EVEN_MAXLENS = 10, 8
 _LARGE, _LARGE_MAXLENS = 200, 5
 _MOST_STRIP_ROWS = 32  # so that the facts below a strip stay in sight
-_MOST_LETTERS = 40  # of a sequence that labels a row of buttons
-_MOST_FEATURES = 3  # of a vector in its box
+_MOST_LETTERS = 40  # in the label of a row of buttons
+_MOST_FEATURES = 3  # in the box of a vector
 
 
 class PaddingExplorer(Explorer):
-    """Padding and truncating to choose, and what they do to the batch, the mask and the cost.
+    """Shows how padding and truncating change a batch, its mask and its cost.
 
-    Each state is what Keras computes: `keras.utils.pad_sequences` makes the batch, and the mask
-    comes from an `Embedding` with `mask_zero=True`, or from `Masking` where timesteps are vectors
-    or have fractions. Both mask 0 only, so with another padding value the picture shows a mask
-    that is wrong. Beside them stands the code that computes the same, ready to copy.
+    Keras computes each state: `keras.utils.pad_sequences` makes the batch, and the mask comes from
+    an `Embedding` with `mask_zero=True`, or from `Masking` if timesteps are vectors or have
+    fractions. Both mask 0 only, so with another padding value the picture shows a wrong mask. Code
+    that computes the same stands below, ready to copy.
 
     Example:
         >>> explorer = PaddingExplorer([[711, 632, 71], [73, 8]])
@@ -63,22 +63,22 @@ class PaddingExplorer(Explorer):
 
         Args:
             sequences: One list of ids, or of feature vectors, per row of the batch.
-            tokens: What to write instead of ids, for each sequence. In any case, more than 600
-                timesteps in one batch are drawn as a strip, in which no token can be read.
-            maxlens: The lengths to choose from. None for all from one below the shortest sequence
-                to two above the longest, or for 8 of these if they are more than 10. A batch of
-                more than 200 places has 5, to keep the notebook small.
+            tokens: The words to write instead of ids, for each sequence. A batch of more than 600
+                timesteps is drawn without tokens.
+            maxlens: The lengths to choose from. None for all lengths from one below the shortest
+                sequence to two above the longest; for 8 of these if they are more than 10, and for
+                5 if the batch has more than 200 places, to keep the notebook small.
             values: The padding values to choose from. None for 0, -1 and, if timesteps are ids,
                 the smallest other id that occurs.
-            predict: Whether to ask which timesteps the mask will skip, before it is shown. There
-                is no question where there is no mask, or where a strip is drawn.
+            predict: Whether to ask which timesteps the mask will skip before showing it. There is
+                no question without a mask, or for more than 600 timesteps.
 
         Raises:
             ValueError: If there are no sequences, if tokens do not fit them, if a length or value
                 is not valid, or if there would be too many states or bytes.
-            TypeError: If sequences hold something else than numbers.
+            TypeError: If sequences hold anything but numbers.
         """
-        padding = _padding(sequences, tokens, maxlens, values)
+        padding = _checked_padding(sequences, tokens, maxlens, values)
         super().__init__(
             _("Padding, truncation and the mask"),
             padding.axes(),
@@ -89,15 +89,15 @@ class PaddingExplorer(Explorer):
 
 
 @dataclass(frozen=True)
-class _Padding:
-    """What every state of one explorer is made of.
+class _PaddingStates:
+    """The input of one explorer, and the states made from it.
 
     Attributes:
-        sequences: One array of ids or vectors per row, as they came.
-        tokens: What is written for each timestep of each sequence.
+        sequences: One array of ids or vectors per row.
+        tokens: The word for each timestep of each sequence.
         maxlens: The lengths to choose from, in order.
         values: The padding values to choose from, each with its label.
-        reads_ids: Whether an Embedding reads the batch, else Masking does.
+        reads_ids: Whether an Embedding reads the batch; otherwise Masking does.
     """
 
     sequences: tuple[NDArray[Any], ...]
@@ -108,20 +108,20 @@ class _Padding:
 
     @property
     def start(self) -> int:
-        """The first length that cuts nothing."""
+        """The first length that cuts no sequence."""
         longest = max(map(len, self.sequences))
         return min((most for most in self.maxlens if most >= longest), default=self.maxlens[-1])
 
     @property
     def small(self) -> bool:
-        """Whether timesteps can be read one by one, in every state."""
+        """Whether every state is small enough to draw each timestep."""
         widest = max(*map(len, self.sequences), self.maxlens[-1])
         return widest * len(self.sequences) <= MOST_SQUARES
 
     def axes(self) -> list[Axis]:
         sides = (("pre", "pre"), ("post", "post"))
         switch = "mask_zero=True" if self.reads_ids else "Masking()"
-        # These are names of arguments, which are the same in every language.
+        # Names of arguments are the same in every language.
         return [
             Axis("padding", "padding", sides, "choice"),
             Axis("truncating", "truncating", sides, "choice"),
@@ -133,12 +133,12 @@ class _Padding:
     def state(self, chosen: dict[str, Any]) -> State:
         sides = {name: chosen[name] for name in ("padding", "truncating", "maxlen", "value")}
         with warnings.catch_warnings():
-            # What pad warns of stands in the picture, as facts.
+            # The picture shows as facts what `pad` would warn of.
             warnings.simplefilter("ignore")
             batch = pad(self.sequences, dtype="int32" if self.reads_ids else "float32", **sides)
         mask = self._mask(batch, chosen["mask"])
         facts = padding_facts(batch, mask, self.tokens)
-        # A line is an element of its own: states have most lines in common, and share them.
+        # Each line is an element, so that states share the lines that they have in common.
         lines = [
             f"<span>{escape(line, quote=False)}</span>"
             for line in self._code(batch, chosen["mask"]).splitlines(keepends=True)
@@ -155,8 +155,8 @@ class _Padding:
 
         if not masked:
             return None
-        # A name, and an initializer without a seed: what a learner does next in this session,
-        # from the names of layers to random numbers, is as if no layer had been made here.
+        # With a name, and an initializer without a seed, these layers do not change the names and
+        # random numbers of layers that the learner makes later in this session.
         if self.reads_ids:
             layer = keras.layers.Embedding(1, 1, "zeros", mask_zero=True, name="padding_explorer")
             inputs = batch.ids
@@ -173,7 +173,7 @@ class _Padding:
         else:
             words = _("padded batch {shape}: tokens are filled, padding is empty")
             caption = words.format(shape=batch.origin.shape)
-            drawn = strip_element(batch.mask, caption, _MOST_STRIP_ROWS)
+            drawn = large_mask_element(batch.mask, caption, _MOST_STRIP_ROWS)
         if mask is None:
             words = _("There is no mask: every timestep is read.")
             return html(framed(drawn, element("figure", element("figcaption", words))))
@@ -182,7 +182,7 @@ class _Padding:
         )
         if self.small:
             return html(framed(drawn, table_element(mask_table(mask, None, caption))))
-        return html(framed(drawn, strip_element(mask, caption, _MOST_STRIP_ROWS)))
+        return html(framed(drawn, large_mask_element(mask, caption, _MOST_STRIP_ROWS)))
 
     def _question(self, mask: Mask) -> Question:
         steps = tuple(map(str, range(mask.shape[1])))
@@ -200,7 +200,7 @@ class _Padding:
             ")",
         ]
         if self.reads_ids:
-            # As many rows as the largest id needs, the padding value included.
+            # The table needs a row for the largest id, including the padding value.
             most = max(int(batch.value), *(int(row.max(initial=0)) for row in self.sequences))
             zero = ", mask_zero=True" if masked else ""
             lines.append(f"embedding = keras.layers.Embedding({most + 1}, 16{zero})")
@@ -217,16 +217,16 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
 
 
-def _padding(
+def _checked_padding(
     sequences: Sequence[Any] | NDArray[Any],
     tokens: Iterable[Sequence[object]] | None,
     maxlens: Iterable[int] | None,
     values: Iterable[float] | None,
-) -> _Padding:
-    """Checks what the explorer was given, and chooses what it was not given."""
+) -> _PaddingStates:
+    """Checks the explorer's arguments, and chooses defaults."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # As floats of one length, any sequences fit: what is wrong is said here, by pad.
+        # Padded as floats to one timestep, all valid sequences fit, and `pad` reports the others.
         rows = pad(sequences, maxlen=1, dtype="float32").sequences
     deep = next((row.shape[1:] for row in rows if row.ndim > 2), None)
     if deep is not None:
@@ -246,7 +246,7 @@ def _padding(
         check_tokens(given, [len(row) for row in rows])
         written = [[str(token) for token in row] for row in given]
     lengths = [len(row) for row in rows]
-    return _Padding(
+    return _PaddingStates(
         sequences=rows,
         tokens=tuple(map(tuple, written)),
         maxlens=_even_maxlens(lengths) if maxlens is None else _checked_maxlens(maxlens),
@@ -326,7 +326,7 @@ def _checked_values(values: Iterable[float], *, whole: bool) -> tuple[float, ...
 def _labelled(
     values: Sequence[float], rows: Sequence[NDArray[Any]], tokens: Sequence[Sequence[str]] | None
 ) -> tuple[tuple[float, str], ...]:
-    """Writes beside a padding value the token that has it as its id."""
+    """Labels each padding value, with the token whose id it is, if any."""
     words: dict[float, str] = {}
     for row, written in zip(rows, tokens or [], strict=False):
         for timestep, word in zip(row, written, strict=True):

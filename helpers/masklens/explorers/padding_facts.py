@@ -1,4 +1,4 @@
-"""What a way of padding costs, and what a model reads with it: facts in a sentence each."""
+"""Facts about a padded batch, one sentence each: its cost, and the timesteps that a model reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from masklens.padding import PaddedBatch
 from masklens.tracing.calls import Mask
 
 _SIGNS = {"ok": "✓", "bad": "✕", "info": "·"}
-_MOST_TOKENS = 6  # as many are listed in one sentence
+_MOST_TOKENS = 6  # in one sentence
 
 
 @dataclass(frozen=True)
 class _Fact:
-    """One thing that a padded batch and its mask cost or bring.
+    """One fact about a padded batch and its mask.
 
     Attributes:
-        kind: Whether that is as it should be (`"ok"`) or not (`"bad"`), or just so (`"info"`).
+        kind: `"ok"` if all is well, `"bad"` if not, `"info"` for a mere number.
         words: A sentence without its full stop.
     """
 
@@ -31,18 +31,18 @@ class _Fact:
 def padding_facts(
     batch: PaddedBatch, mask: Mask | None, tokens: Sequence[Sequence[str]]
 ) -> list[_Fact]:
-    """Says what a padded batch costs, what is read with its mask, and who accepts it.
+    """Lists the facts about a padded batch: its cost, errors of the mask, and cuDNN.
 
     The cuDNN kernels of a GPU take a mask only if each row is True first, at least once, and then
     False (`_assert_valid_mask` in `keras/src/backend/tensorflow/rnn.py`).
 
     Args:
         batch: The padded batch.
-        mask: The mask that a model has, (batch, time) booleans; None for none.
-        tokens: What to call the tokens of each sequence.
+        mask: The model's mask, (batch, time) booleans; None for no mask.
+        tokens: The words for the tokens of each sequence.
 
     Returns:
-        The facts: share of padding, tokens lost, what the mask gets wrong, cuDNN, and tokens that
+        The facts: the share of padding, lost tokens, errors of the mask, cuDNN, and tokens that
         equal the padding value.
 
     Example:
@@ -57,19 +57,19 @@ def padding_facts(
         ok No token has the padding value 0
     """
     return [
-        *_cost(batch, tokens),
-        *_reading(batch, mask, tokens),
-        _cudnn(mask),
-        _collision(batch, tokens),
+        *_cost_facts(batch, tokens),
+        *_reading_facts(batch, mask, tokens),
+        _cudnn_fact(mask),
+        _collision_fact(batch, tokens),
     ]
 
 
 def padding_summary(batch: PaddedBatch, mask: Mask | None) -> str:
-    """Says in numbers what a padded batch and its mask are.
+    """Summarizes a padded batch and its mask in numbers.
 
     Args:
         batch: The padded batch.
-        mask: The mask that a model has, (batch, time) booleans; None for none.
+        mask: The model's mask, (batch, time) booleans; None for no mask.
 
     Returns:
         Three short sentences.
@@ -86,7 +86,7 @@ def padding_summary(batch: PaddedBatch, mask: Mask | None) -> str:
     )
     if mask is None:
         return f"{words} {_('There is no mask.')}"
-    if _cudnn(mask).kind == "ok":
+    if _cudnn_fact(mask).kind == "ok":
         answer = _("The mask skips {skipped}, and cuDNN takes it.")
     else:
         answer = _("The mask skips {skipped}, but cuDNN refuses it.")
@@ -94,13 +94,13 @@ def padding_summary(batch: PaddedBatch, mask: Mask | None) -> str:
 
 
 def html_facts(facts: Sequence[_Fact]) -> str:
-    """Writes facts as a list, each with a sign of its kind.
+    """Writes facts as a list in HTML, each with a sign of its kind.
 
     Args:
         facts: The facts.
 
     Returns:
-        A `<ul>`, every text escaped.
+        A `<ul>` with every text escaped.
 
     Example:
         >>> html_facts([_Fact("ok", "No token is lost")])
@@ -113,8 +113,8 @@ def html_facts(facts: Sequence[_Fact]) -> str:
     return f"<ul class=facts>{''.join(items)}</ul>"
 
 
-def _cost(batch: PaddedBatch, tokens: Sequence[Sequence[str]]) -> list[_Fact]:
-    """What the batch costs: places that are padding, and tokens that are gone."""
+def _cost_facts(batch: PaddedBatch, tokens: Sequence[Sequence[str]]) -> list[_Fact]:
+    """Returns the share of padding, and the tokens that truncation removed."""
     places = batch.mask.size
     padded = places - int(batch.mask.sum())
     share = _("{share} padding: {padded} of {places} places").format(
@@ -127,8 +127,10 @@ def _cost(batch: PaddedBatch, tokens: Sequence[Sequence[str]]) -> list[_Fact]:
     return [_Fact("info", share), _Fact("bad", words)]
 
 
-def _reading(batch: PaddedBatch, mask: Mask | None, tokens: Sequence[Sequence[str]]) -> list[_Fact]:
-    """What a model reads with this mask that it should not, and what it skips."""
+def _reading_facts(
+    batch: PaddedBatch, mask: Mask | None, tokens: Sequence[Sequence[str]]
+) -> list[_Fact]:
+    """Returns the errors of a mask: padding that is read, and tokens that are skipped."""
     padded = int((~batch.mask).sum())
     if mask is None:
         if not padded:
@@ -153,7 +155,7 @@ def _reading(batch: PaddedBatch, mask: Mask | None, tokens: Sequence[Sequence[st
     return [_Fact("ok", _("There is no padding, and the mask is True everywhere"))]
 
 
-def _cudnn(mask: Mask | None) -> _Fact:
+def _cudnn_fact(mask: Mask | None) -> _Fact:
     if mask is None:
         return _Fact(
             "ok", _("The cuDNN kernels of a GPU take the batch: there is no mask to refuse")
@@ -169,7 +171,7 @@ def _cudnn(mask: Mask | None) -> _Fact:
     return _Fact("ok", _("The cuDNN kernels of a GPU take the mask: each row is right-padded"))
 
 
-def _collision(batch: PaddedBatch, tokens: Sequence[Sequence[str]]) -> _Fact:
+def _collision_fact(batch: PaddedBatch, tokens: Sequence[Sequence[str]]) -> _Fact:
     equal = batch.ids == batch.ids.dtype.type(batch.value)
     if equal.ndim > 2:
         equal = equal.all(axis=tuple(range(2, equal.ndim)))

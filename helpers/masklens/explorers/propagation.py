@@ -14,9 +14,9 @@ from masklens.drawing.elements import html
 from masklens.drawing.trace_picture import draw
 from masklens.drawing.trace_rows import trace_rows
 from masklens.drawing.trace_words import error_words
+from masklens.explorers.example_models import MIDDLES, MiddleLayers, build_model, model_code
 from masklens.explorers.explorer import Explorer
-from masklens.explorers.grid import Axis, Question, State, Value
-from masklens.explorers.middles import MIDDLES, Middle, build_middle, middle_code
+from masklens.explorers.precomputed import Axis, Question, State, Value
 from masklens.lens.trace import Trace, check_model, trace_until_error
 from masklens.padding import PaddedBatch, Side, pad
 from masklens.plots.growth import Growth, measure_growth
@@ -25,20 +25,20 @@ from masklens.tracing.probe import undisturbed
 
 # The padded lengths at which the output is compared, as multiples of the batch's own.
 _LONGER = (1, 2, 4)
-# Each length is a run of its own, so of many sequences some are measured.
+# Each length costs a run, so of many sequences only some are measured.
 _MOST_MEASURED = 8
 _MOST_IDS = 1_000_000
 _MOST_BUTTONS = 60
 _MOST_NAMES = 3
-# The code repeats sequences that make no longer line than this.
+# The code shows the sequences only if they fit into a line of this length.
 _MOST_LETTERS = 300
 
 
 class PropagationExplorer(Explorer):
-    """A small model to change, with the way of its mask, and how far its output moves.
+    """Shows where the mask goes in a small model, and how far more padding moves its output.
 
-    Each state is a model built by Keras, traced on the padded sequences, then run with more and
-    more padding; and the code that builds it.
+    Each state is a model that Keras builds, traced on the padded sequences and run with ever more
+    padding. The code that builds the model stands below.
 
     Example:
         >>> explorer = PropagationExplorer([[711, 632, 71], [73, 8]], middles=["dense", "conv"])
@@ -59,15 +59,15 @@ class PropagationExplorer(Explorer):
         Args:
             sequences: One list of ids per row of the batch: whole numbers from 0, as `pad` takes
                 them.
-            middles: What may stand between Embedding and LSTM, some of `"nothing"`, `"dense"`,
-                `"dropout"`, `"plain"` and `"opted_in"` (a layer of one's own, without and with
-                supports_masking), `"conv"`, `"flatten"`, `"lstm"`, `"attention"` and
+            middles: The layers to offer between Embedding and LSTM, some of `"nothing"`, `"dense"`,
+                `"dropout"`, `"plain"` and `"opted_in"` (a custom layer without and with
+                `supports_masking`), `"conv"`, `"flatten"`, `"lstm"`, `"attention"` and
                 `"norm_attention"`; None for all.
             predict: Whether to ask first which layers give out a mask.
 
         Raises:
-            TypeError: If a sequence holds something else than numbers.
-            ValueError: If there are no sequences, an id is none, or a middle is not known.
+            TypeError: If a sequence holds anything but numbers.
+            ValueError: If there are no sequences, a number is not an id, or a middle is not known.
         """
         chosen = _middles(middles)
         batch = pad(sequences)
@@ -85,7 +85,7 @@ class PropagationExplorer(Explorer):
 
         @cache
         def model(middle: str, mask_zero: bool) -> Any:
-            return build_middle(chosen[middle], batch.ids, mask_zero=mask_zero)
+            return build_model(chosen[middle], batch.ids, mask_zero=mask_zero)
 
         @cache
         def growth(middle: str, mask_zero: bool) -> dict[Side, Growth]:
@@ -95,10 +95,12 @@ class PropagationExplorer(Explorer):
             middle = chosen[values["middle"]]
             padded = _padded(batch, values["padding"])
             which = values["middle"], values["mask_zero"]
-            parts = middle_code(middle, batch.ids, mask_zero=values["mask_zero"])
+            parts = model_code(middle, batch.ids, mask_zero=values["mask_zero"])
             code = _html_code(padded, parts)
-            fixed = middle.kind == "row"
-            return _state(model(*which), padded, partial(growth, *which), more=code, fixed=fixed)
+            fixed_length = middle.kind == "one_row"
+            return _state(
+                model(*which), padded, partial(growth, *which), more=code, fixed_length=fixed_length
+            )
 
         start = {"mask_zero": True, "middle": next(iter(chosen)), "padding": "post"}
         super().__init__(
@@ -114,26 +116,26 @@ class PropagationExplorer(Explorer):
         predict: bool = False,
         probe: bool = True,
     ) -> "PropagationExplorer":
-        """Makes an explorer of models of one's own, to choose from.
+        """Makes an explorer for a choice of your own models.
 
-        Models run at inference, and their weights, states and random numbers stay as they are; one
-        that is not built yet is built, as by any first call. A model that raises shows the error
-        and the trace until there.
+        Models run at inference and keep their weights, states and random numbers; an unbuilt model
+        is built, as by any first call. For a model that raises, the explorer shows the error and
+        the trace so far.
 
         Args:
-            models: Keras models or layers, by the name to choose them by.
-            batch: What to run them on. If it is a `PaddedBatch`, its sequences are also padded on
-                the other side, and further, to see how far the outputs move.
+            models: Keras models or layers, by the names to choose from.
+            batch: The batch to run them on. The sequences of a `PaddedBatch` are also padded on the
+                other side, and further, to measure how far the outputs move.
             predict: Whether to ask first which layers give out a mask.
-            probe: Whether to find out which calls use the mask. Each call that meets one is run
-                again up to six times, so for large models False is faster.
+            probe: Whether to find out which calls use the mask. Each call that meets a mask runs
+                again up to six times, so False is faster for large models.
 
         Returns:
             The explorer.
 
         Raises:
-            TypeError: If `models` is no dict, a name is no string, a model is none, or the batch
-                holds no numbers.
+            TypeError: If `models` is not a dict of Keras models or layers by name, or the batch
+                does not hold numbers.
             ValueError: If there is no model.
 
         Example:
@@ -171,7 +173,7 @@ def _padding_axis() -> Axis:
     return Axis("padding", "padding", (("pre", "pre"), ("post", "post")), "choice")
 
 
-def _middles(names: Iterable[str] | None) -> dict[str, Middle]:
+def _middles(names: Iterable[str] | None) -> dict[str, MiddleLayers]:
     chosen = list(MIDDLES) if names is None else [names] if isinstance(names, str) else list(names)
     unknown = [name for name in chosen if name not in MIDDLES]
     if unknown or not chosen:
@@ -218,7 +220,7 @@ def _check_models(models: Any) -> None:
 
 def _padded(batch: PaddedBatch, side: Side) -> PaddedBatch:
     with warnings.catch_warnings():
-        # What there is to warn of was said when the batch was made.
+        # `pad` gave its warnings when the batch was made.
         warnings.simplefilter("ignore")
         return pad(
             batch.sequences,
@@ -237,7 +239,7 @@ def _state(
     *,
     more: str,
     probe: bool = True,
-    fixed: bool = False,
+    fixed_length: bool = False,
 ) -> State:
     found, error = trace_until_error(model, batch, probe=probe)
     drawn = html(*draw(found, error).nodes)
@@ -246,14 +248,14 @@ def _state(
         return State(drawn + more, f"{stopped}: {error_words(error)}")
     said = [_say(found)]
     if isinstance(batch, PaddedBatch):
-        picture, words = _growth(growth, batch, fixed)
+        picture, words = _growth(growth, batch, fixed_length)
         drawn += picture
         said.append(words)
     return State(drawn + more, " ".join(said), _question(found.calls))
 
 
 def _say(found: Trace) -> str:
-    """Says what becomes of the mask and, where padding gets into the answer, at which calls."""
+    """Says where the mask goes, and at which calls padding gets in."""
     said = [_say_mask(found)]
     if found.leaks:
         said.append(_("Padding gets in at {names}.").format(names=_names(found.leaks)))
@@ -283,7 +285,7 @@ def _names(calls: Iterable[LayerCall]) -> str:
 
 
 def _question(calls: Sequence[LayerCall]) -> Question | None:
-    # The model's own layers, without those that they are made of; repeated blocks once.
+    # Only the outermost layers, and repeated blocks once.
     rows = [row.call for row in trace_rows(calls) if row.call.depth == 0]
     if not rows or len(rows) > _MOST_BUTTONS:
         return None
@@ -293,8 +295,8 @@ def _question(calls: Sequence[LayerCall]) -> Question | None:
 
 
 def _measured(batch: PaddedBatch) -> list[Any]:
-    """The sequences to measure: of many, some from the shortest to the longest."""
-    # What truncation cut, the model does not get here either.
+    """Chooses the sequences to measure; of many, some from the shortest to the longest."""
+    # Leave out the tokens that truncation cut.
     kept = [row[origin >= 0] for row, origin in zip(batch.ids, batch.origin, strict=True)]
     rows = sorted(filter(len, kept), key=len)
     if len(rows) <= _MOST_MEASURED:
@@ -310,20 +312,20 @@ def _measure(model: Any, batch: PaddedBatch) -> dict[Side, Growth]:
 
 
 def _growth(
-    growth: Callable[[], dict[Side, Growth]], batch: PaddedBatch, fixed: bool
+    growth: Callable[[], dict[Side, Growth]], batch: PaddedBatch, fixed_length: bool
 ) -> tuple[str, str]:
-    """How far the output moves, as a picture and in words."""
+    """Shows how far the output moves, as HTML and in words."""
     try:
         found = growth()[batch.padding]
     except Exception as error:
-        # Whatever a model says to another length than it was made for, its trace still stands.
-        words = _failed(error, batch.ids.shape[1], fixed)
+        # A model may raise anything on another length; its trace is still valid.
+        words = _failed(error, batch.ids.shape[1], fixed_length)
         return f"<ul class=facts><li class=bad>✕ {escape(words)}</li></ul>", words
     return _html_growth(found, batch), _say_growth(found)
 
 
-def _failed(error: Exception, length: int, fixed: bool) -> str:
-    if fixed:
+def _failed(error: Exception, length: int, fixed_length: bool) -> str:
+    if fixed_length:
         return _(
             "With more padding the model does not run at all: Flatten makes one row of all "
             "timesteps, and Dense has weights for {length} of them."
@@ -370,7 +372,7 @@ def _html_growth(growth: Growth, batch: PaddedBatch) -> str:
 
 
 def _html_code(batch: PaddedBatch, parts: Iterable[str]) -> str:
-    """The code that builds and traces a model, in spans, as states have most of them in common."""
+    """Writes the code that builds and traces a model, in spans that states share."""
     lists = [np.asarray(tokens).tolist() for tokens in batch.sequences]
     given = f"\nsequences = {lists}\n"
     spans = (
@@ -385,5 +387,5 @@ def _html_code(batch: PaddedBatch, parts: Iterable[str]) -> str:
 
 
 def _number(growth: Growth, value: float) -> str:
-    """A number to two digits; 0 where it is a rounding error of float32."""
+    """Writes a number to two digits; 0 for a rounding error of float32."""
     return "0" if value <= 1e-5 * growth.largest else f"{value:.2g}"

@@ -1,4 +1,4 @@
-"""The widget that an explorer is; without anywidget, one that has its traits and no front end."""
+"""The widget class of the explorers; without anywidget, a class with traits but no front end."""
 
 from typing import Any
 
@@ -6,35 +6,35 @@ import traitlets
 
 _NEEDED = ("anywidget", "ipywidgets")
 
-__all__ = ["Widget", "missing", "named_layout"]
+__all__ = ["Widget", "missing_package", "named_layout"]
 
-missing: str | None = None
-"""What is not installed and would bring explorers to life; None if nothing is missing."""
+missing_package: str | None = None
+"""The package that is missing for interactive explorers; None if all are installed."""
 
 try:
     from anywidget import AnyWidget as Widget
 except ModuleNotFoundError as error:
     if error.name not in _NEEDED:
         raise
-    missing = error.name
+    missing_package = error.name
 
     class Widget(traitlets.HasTraits):  # type: ignore[no-redef]
-        """Has the traits of a widget, and no front end."""
+        """Stands in for anywidget's class, with traits but no front end."""
 
         def _repr_mimebundle_(self, **_kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             return {}, {}
 
 
 def named_layout(model_id: str) -> dict[str, Any]:
-    """What makes a widget, and the layout that comes with it, known by ids of our choice.
+    """Returns arguments that give a widget and its layout fixed ids.
 
     Args:
         model_id: 32 hexadecimal digits.
 
     Returns:
-        Arguments for `Widget`; none where it has no front end.
+        Arguments for `Widget`; empty if it has no front end.
     """
-    if missing:
+    if missing_package:
         return {}
     import ipywidgets
 

@@ -1,1 +1,1 @@
-"""The lens: what users call, from a notebook, a test, a training run or a terminal."""
+"""The lens: the functions that users call in a notebook, a test, a training run or a terminal."""

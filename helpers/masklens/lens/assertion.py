@@ -1,4 +1,4 @@
-"""An assertion for people's own tests: it fails where padding gets into a model's answer."""
+"""An assertion for users' tests: it fails if padding gets into a model's answer."""
 
 import math
 from collections.abc import Iterator
@@ -18,9 +18,10 @@ def assert_padding_ignored(model: Any, batch: Any, mask: Any = None) -> None:
 
     Args:
         model: A Keras model or layer.
-        batch: What to call it on, with some padding: an array, a `PaddedBatch`, or a list, tuple
-            or dict of arrays.
-        mask: Which timesteps are tokens, where the lens cannot know; as for `masklens.trace`.
+        batch: The inputs, with some padding: an array, a `PaddedBatch`, or a list, tuple or dict
+            of arrays.
+        mask: Which timesteps are tokens, booleans of shape (batch, time), where the inputs do not
+            show it; as for `masklens.trace`.
 
     Raises:
         AssertionError: If padding gets in, or nothing could be measured. The message says by how
@@ -35,7 +36,7 @@ def assert_padding_ignored(model: Any, batch: Any, mask: Any = None) -> None:
         >>> embedding = keras.layers.Embedding(10, 4, mask_zero=True)
         >>> assert_padding_ignored(keras.Sequential([embedding, keras.layers.LSTM(2)]), ids)
     """
-    # pytest shows the lines of a test, not those of the assertion that it calls.
+    # Tells pytest to show the line of the test instead of this function's.
     __tracebackhide__ = True
     found = trace(model, batch, mask)
     if found.moves != 0.0:
@@ -43,15 +44,15 @@ def assert_padding_ignored(model: Any, batch: Any, mask: Any = None) -> None:
 
 
 def verdict_words(found: Trace, model: str) -> str:
-    """Says that padding gets into an answer, by how much, where, why, and the way out.
+    """Describes a leak: by how much the answer moves, where padding gets in, why, and a way out.
 
     Args:
-        found: What was measured, where it is not that padding is ignored.
+        found: A trace that does not find padding ignored.
         model: The model's name.
 
     Returns:
-        One sentence, and for each leak a line with its reason and lines of code. Where there is no
-        verdict, one sentence that says why.
+        One sentence, then for each leak a line with its reason, and lines of code. Without a
+        verdict, one sentence with the reason.
     """
     return "\n".join([_sentence(found, model), *map(_leak_words, found.leaks)])
 
@@ -76,7 +77,7 @@ def _sentence(found: Trace, model: str) -> str:
             "Padding gets into the answer of {model}: with other padding, valid values are no "
             "longer numbers."
         ).format(**names)
-    largest = max(found.moves_by, key=lambda question: found.moves_by[question] or 0.0)
+    largest = max(found.moves_by, key=lambda change: found.moves_by[change] or 0.0)
     return {
         "content": _(
             "Padding gets into the answer of {model}: when what stands at padded timesteps "

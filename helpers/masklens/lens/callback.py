@@ -1,4 +1,4 @@
-"""A callback for `fit`: it measures before training begins whether padding gets in."""
+"""A callback for `fit` that measures, before training begins, whether padding gets in."""
 
 import warnings
 from typing import Any, Literal
@@ -16,11 +16,11 @@ _Action = Literal["warn", "raise"]
 class PaddingCheck(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type hints
     """Measures, when training begins, whether padding gets into the answer of the model.
 
-    A callback does not see the data, so it is given a batch. Training goes on as it would without
-    the callback: weights, random numbers and the model's own state are as before.
+    A callback does not see the data, so it needs a batch. The measurement does not affect training:
+    it leaves weights, random states and the model's own state as they were.
 
     Attributes:
-        found: The trace of the last measurement; None before the first, and where it failed.
+        found: The trace of the last measurement; None before the first, and if it failed.
 
     Example:
         >>> import numpy as np
@@ -43,16 +43,17 @@ class PaddingCheck(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         targets: Any = None,
         sample_weight: Any = None,
     ) -> None:
-        """Keeps what to measure with.
+        """Keeps the batch for the measurement.
 
         Args:
-            batch: What to call the model on, with some padding: an array, a `PaddedBatch`, or a
-                list, tuple or dict of arrays.
-            action: What to do if padding gets in, or if there is no verdict: `"warn"` or `"raise"`.
-            mask: Which timesteps are tokens, where the lens cannot know; as for `masklens.trace`.
-            targets: What the model is trained on for this batch. Then the loss and each metric are
-                asked, too, whether they read padding.
-            sample_weight: The weights that the loss is given with these targets.
+            batch: The inputs, with some padding: an array, a `PaddedBatch`, or a list, tuple or
+                dict of arrays.
+            action: `"warn"` or `"raise"` if padding gets in, or if there is no verdict.
+            mask: Which timesteps are tokens, booleans of shape (batch, time), where the inputs do
+                not show it; as for `masklens.trace`.
+            targets: The targets of this batch. With targets, the callback also measures whether
+                the loss and each metric read padding.
+            sample_weight: The weights that the loss gets with these targets.
 
         Raises:
             ValueError: If `action` is another word.
@@ -67,7 +68,7 @@ class PaddingCheck(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         self._targets, self._sample_weight = targets, sample_weight
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Measures.
+        """Measures, and warns or raises if padding gets in.
 
         Args:
             logs: What Keras hands to each callback; not used.
@@ -88,7 +89,7 @@ class PaddingCheck(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         except Exception as error:
             if self._action == "raise":
                 raise
-            # Whoever asked for warnings wants the training to go on.
+            # With "warn", training must go on.
             failed = _("PaddingCheck could not measure {model}: {error}")
             said = failed.format(model=self.model.name, error=error_line(error))
             warnings.warn(said, stacklevel=2)
@@ -101,7 +102,7 @@ class PaddingCheck(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
 
 
 def _message(found: Trace, model: str) -> str:
-    """Says what is wrong, one thing a line; empty if padding is ignored."""
+    """Returns one line for each fault; empty if padding is ignored."""
     said = [] if found.moves == 0.0 else [verdict_words(found, model)]
     template = _(
         "The {score} of {model} reads padding: it moves by {figure}, relative to its value."

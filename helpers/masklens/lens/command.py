@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _IGNORED, _GETS_IN, _NO_VERDICT, _INTERRUPTED = 0, 1, 2, 130
 
-# Keras says this of each layer that drops a mask; the trace says it where it matters.
+# Keras warns of every layer that drops a mask; the trace names those that matter.
 _KERAS_WARNING = ".*destroy the mask information"
 
 _PAGE = """\
@@ -59,17 +59,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command.
 
     Args:
-        arguments: What follows `masklens` on the command line; else taken from there.
+        arguments: The arguments after `masklens`; None for those of the command line.
 
     Returns:
-        The exit status: 0 if padding is ignored, 1 if it gets in, 2 if there is no verdict,
-        whatever the cause; 130 if the user has interrupted it.
+        The exit status: 0 if padding is ignored, 1 if it gets in, 2 if there is no verdict for
+        any reason, 130 after an interrupt.
 
     Example:
         >>> main(["trace", "no-such-model.keras", "batch.npz"])
         2
     """
-    # A terminal that cannot write Hangul or a square shows a question mark, and no traceback.
+    # A terminal without Hangul or squares should show question marks, not a traceback.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -84,14 +84,14 @@ def main(arguments: list[str] | None = None) -> int:
         except BadInputError as error:
             print(f"masklens: {error}", file=sys.stderr)
         except BaseException as error:
-            # A traceback would end with the status that says that padding gets in; a module that
-            # calls sys.exit(0), with the one that says that it is ignored.
+            # After a traceback Python exits with 1, which here means that padding gets in; an
+            # imported module that calls sys.exit(0) would claim that padding is ignored.
             print(f"masklens: {error_line(error)}", file=sys.stderr)
         return _NO_VERDICT
 
 
 class _Printable(io.TextIOBase):
-    """A stream on which no name of a layer or of an array can steer the terminal."""
+    """A stream that escapes control characters, such as in the names of layers."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -109,8 +109,8 @@ class _Printable(io.TextIOBase):
 
 @contextmanager
 def _libraries_silenced() -> Iterator[None]:
-    """Leaves stderr to Python: some of TensorFlow's start-up notices come whatever it is told."""
-    # It is read when TensorFlow is imported, which is why nothing above imports Keras.
+    """Discards what native code writes to stderr, such as TensorFlow's notices at start-up."""
+    # TensorFlow reads the variable when it is imported, so nothing above may import Keras.
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield  # somebody wants the notices
         return
@@ -164,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
         ),
         add_help=False,
     )
-    # With groups of our own, even their titles are in the language in force.
+    # argparse does not translate the titles of its own groups.
     needed, options = map(trace.add_argument_group, (_("arguments"), _("options")))
     needed.add_argument("model", metavar="MODEL.keras", type=Path, help=_("a saved Keras model"))
     needed.add_argument(
@@ -202,15 +202,15 @@ def _parser() -> argparse.ArgumentParser:
 def _trace(options: argparse.Namespace) -> int:
     arrays = read_arrays(options.batch)
     check_model_file(options.model)
-    _tell(_("loading Keras ..."))
+    _show_step(_("loading Keras ..."))
     from masklens.lens.trace import trace
 
     for module in options.modules:
         _import(module)
-    _tell(_("loading {file} ...").format(file=printable(options.model)))
+    _show_step(_("loading {file} ...").format(file=printable(options.model)))
     model = _load(options.model)
     inputs, mask = _inputs(model, arrays)
-    _tell(_("tracing ..."))
+    _show_step(_("tracing ..."))
     try:
         found = trace(model, inputs, mask, measure=not options.no_measure, probe=options.probe)
     except Exception as error:
@@ -229,18 +229,18 @@ def _print(found: Trace) -> None:
     try:
         print(found, flush=True)
     except BrokenPipeError:
-        # Whoever reads, as `head` does, has read enough; the exit status tells all the same.
+        # The reader, such as `head`, has closed the pipe; the exit status still counts.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _tell(message: str) -> None:
-    """Says what takes its time, to whoever sits before a terminal."""
+def _show_step(message: str) -> None:
+    """Prints the current step to stderr if it is a terminal."""
     if sys.stderr.isatty():
         print(message, file=sys.stderr, flush=True)
 
 
 def _import(module: str) -> None:
-    # The module usually lies beside the model; an installed command does not look there.
+    # An installed command does not have the current folder on its path.
     sys.path.insert(0, str(Path.cwd()))
     try:
         importlib.import_module(module)
@@ -277,7 +277,7 @@ def _why_not_loaded(path: Path, error: str) -> str | None:
 
 
 def _inputs(model: Any, arrays: Arrays) -> tuple[Any, Any]:
-    """Fits the arrays of a batch to the inputs of a model, by name or else by order; and masks."""
+    """Matches arrays to the inputs of a model by name or order; returns the inputs and masks."""
     names = _input_names(model)
     arrays, masks = _without_masks(arrays, names)
     in_order = list(arrays) == [f"arr_{place}" for place in range(len(arrays))]
@@ -306,7 +306,7 @@ def _inputs(model: Any, arrays: Arrays) -> tuple[Any, Any]:
 
 
 def _without_masks(arrays: Arrays, names: list[str]) -> tuple[Arrays, Arrays]:
-    """Parts the arrays from the masks among them, by the name of the input that each is for."""
+    """Splits arrays into inputs and masks; each mask goes by the name of its input."""
     owners = {f"{name}_mask": name for name in names}
     if len(names) == 1 or (not names and len(arrays) == 2):
         owners["mask"] = names[0] if names else ""
@@ -333,7 +333,7 @@ def _input_names(model: Any) -> list[str]:
 
 
 def _structure(model: Any) -> Any:
-    """What a Functional model was built from; a dict's keys may differ from its tensors' names."""
+    """Returns the input structure of a Functional model, whose keys need not be tensor names."""
     return getattr(model, "input", None) if getattr(model, "inputs", None) else None
 
 

@@ -1,4 +1,4 @@
-"""The files that the command reads, refused before they hang, fill the memory or run code."""
+"""Reading the files of the command safely: no hanging, no filled memory, no foreign code."""
 
 import errno
 import math
@@ -16,10 +16,10 @@ from masklens.drawing.lines import printable
 
 Arrays = dict[str, NDArray[Any]]
 
-# A few rows make a batch, and a small file can unpack to more than there is memory.
+# A batch is small, but a small file can unpack to more than the memory holds.
 _MOST_BYTES = 1024**3
-# Keras packs weights as they are; what is packed much more tightly was not packed by it.
-_MOST_TIMES = 20
+# Keras stores weights uncompressed, so a file that unpacks to much more is suspect.
+_MOST_EXPANSION = 20
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -27,7 +27,7 @@ _HEADERS = {
 
 
 class BadInputError(Exception):
-    """What the command was given cannot be traced; the message is one line for the user."""
+    """Raised for input that cannot be traced; the message is one line for the user."""
 
 
 def read_arrays(path: Path) -> Arrays:
@@ -37,7 +37,7 @@ def read_arrays(path: Path) -> Arrays:
         path: A file that `numpy.savez` or `numpy.save` wrote.
 
     Returns:
-        The arrays by their names; one without a name is `"arr_0"`.
+        The arrays by name; an array without a name is `"arr_0"`.
 
     Raises:
         BadInputError: If the file holds no arrays of numbers or strings, or too much.
@@ -51,7 +51,7 @@ def read_arrays(path: Path) -> Arrays:
     except (BadInputError, MemoryError):
         raise
     except Exception as error:
-        # What NumPy and zipfile raise for a file of another kind is of many types.
+        # NumPy and zipfile raise many types of error for other kinds of files.
         raise BadInputError(
             _("{file} holds no arrays as numpy.savez writes them, or it is incomplete.").format(
                 file=printable(path)
@@ -76,7 +76,7 @@ def _read_members(path: Path) -> Arrays:
 def _read_array(file: IO[bytes], size: int) -> NDArray[Any]:
     read_header = _HEADERS[np.lib.format.read_magic(file)]
     shape, _fortran, dtype = read_header(file)
-    # NumPy would ask for memory for all that the header claims, and then read.
+    # NumPy would allocate whatever the header claims before it reads.
     claimed = math.prod(shape) * max(dtype.itemsize, 1)
     if min(shape, default=0) < 0 or claimed > size - file.tell():
         raise ValueError("the header claims more than there is")
@@ -88,16 +88,16 @@ def _read_array(file: IO[bytes], size: int) -> NDArray[Any]:
 
 
 def check_model_file(path: Path) -> None:
-    """Refuses what is no model that Keras 3 saved.
+    """Raises unless a file is a model that Keras 3 saved.
 
     Args:
         path: The file.
 
     Raises:
-        BadInputError: If it is none, or would unpack to much more than it is large.
+        BadInputError: If it is not such a file, or would unpack to much more than its size.
     """
     _check_readable(path)
-    # Keras would load other formats without its safe mode, and calls a broken file "not found".
+    # Keras loads other formats without its safe mode, and reports a broken file as "not found".
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise BadInputError(
             _(
@@ -105,7 +105,9 @@ def check_model_file(path: Path) -> None:
             ).format(file=printable(path))
         )
     with zipfile.ZipFile(path) as archive:
-        _check_size(path, archive.infolist(), max(_MOST_BYTES, _MOST_TIMES * path.stat().st_size))
+        _check_size(
+            path, archive.infolist(), max(_MOST_BYTES, _MOST_EXPANSION * path.stat().st_size)
+        )
 
 
 def _check_size(path: Path, members: list[zipfile.ZipInfo], most: int) -> None:
@@ -128,20 +130,20 @@ def _check_readable(path: Path) -> None:
             return
     except (OSError, ValueError) as error:
         raise file_error(path, error) from error
-    # To open a pipe is to wait for somebody who writes to it.
+    # Opening a pipe would wait for a writer.
     raise BadInputError(
         _("{file} is a pipe or a device; give a file on disk.").format(file=printable(path))
     )
 
 
 def file_error(path: Path, error: OSError | ValueError) -> BadInputError:
-    """Says which file could not be read or written, and why.
+    """Makes an error that says which file could not be read or written, and why.
 
     Args:
         path: The file.
-        error: What the system says, or Python of a path that cannot be one.
+        error: The error of the system, or a ValueError for a malformed path.
 
     Returns:
-        The error, to be raised.
+        The error to raise.
     """
     return BadInputError(f"{printable(path)}: {getattr(error, 'strerror', None) or error}")

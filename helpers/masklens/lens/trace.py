@@ -1,4 +1,4 @@
-"""`trace` and `record`: every call of a layer while a model, or a block of code, runs."""
+"""`trace` and `record`: record every call of a layer in a model or in a block of code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,38 +12,39 @@ from masklens.tracing.findings import Findings
 from masklens.tracing.hooks import watching
 from masklens.tracing.inputs import concrete, inputs_of, pair_hint
 from masklens.tracing.measurement import measure_padding
-from masklens.tracing.record import Recorder
-from masklens.tracing.runs import Player, put_back
+from masklens.tracing.recorder import Recorder
+from masklens.tracing.runs import Runner, restored
 from masklens.tracing.scores import check_compiled, measure_scores
 
 
 class Trace(Findings):
-    """The calls of layers that were recorded, and whether padding gets into the answer.
+    """The recorded calls of layers, and whether padding gets into the answer.
 
-    Iterating yields the calls in the order in which they began. `found["lstm"]` is the call of the
-    layer of that name; of a layer that was called several times, the first call. A path such as
-    `found["encoder/mha"]`, or the end of one, tells layers of one name apart.
+    Iterating yields the calls in the order in which they began. `found["lstm"]` is the first call
+    of the layer of that name. A path such as `found["encoder/mha"]`, or the end of one, tells
+    layers of one name apart.
 
-    Shown in a notebook it is a picture, and printed it is text.
+    A notebook shows the trace as a picture; `print` shows it as text.
 
     Attributes:
-        calls: The calls, in the order in which they began; while recording, those so far.
-        moves_by: How far the answer moves when what stands in the padding changes (`"content"`),
-            how much of it there is (`"amount"`), and what the other rows hold (`"rows"`): each the
-            largest difference over all outputs and valid timesteps, relative to the largest valid
-            value. 0.0 for rounding, None where the question could not be put.
-        tolerance: What counts as 0.0, for the coarsest dtype that the model computes with.
+        calls: The calls in the order in which they began; during a recording, those so far.
+        moves_by: How far the answer moves when the content of the padding changes (`"content"`),
+            its amount (`"amount"`), and the other rows (`"rows"`): the largest difference over all
+            outputs and valid timesteps, relative to the largest valid value. 0.0 for rounding,
+            None where the question could not be asked.
+        tolerance: The largest difference that counts as 0.0, for the coarsest dtype that the model
+            computes with.
         leaks: The calls at which padding first gets into valid values. Empty exactly when `moves`
             is 0.0 or None.
-        known_from: What told which timesteps are tokens: `"argument"` (`mask=`), `"batch"` (a
-            `PaddedBatch`), `"model"` (the mask that it makes), `"input"` (an input that
-            is a mask), `"zeros"` (at the ends of rows), `"added"` (the batch had no padding); None
-            without a measurement.
-        hidden: Whether padding gets in only once weights that hold nothing but 0 and 1 have other
-            values, as they will after training.
-        why_no_verdict: Why `moves` is None; empty where it is not.
-        scores: For the loss and each metric of a compiled model that was given targets, how far
-            padded timesteps move it, relative to its value; empty without targets.
+        known_from: The source that shows which timesteps are tokens: `"argument"` (`mask=`),
+            `"batch"` (a `PaddedBatch`), `"model"` (a mask that the model makes), `"input"` (an
+            input that is a mask), `"zeros"` (zeros at the ends of rows), `"added"` (the batch had
+            no padding, so some was added); None without a measurement.
+        hidden: Whether padding gets in only once weights that are all 0 or 1 have other values, as
+            they will after training.
+        why_no_verdict: Why `moves` is None; otherwise empty.
+        scores: For the loss and each metric, how far padded timesteps move it, relative to its
+            value; empty without targets.
     """
 
     def __repr__(self) -> str:
@@ -61,15 +62,15 @@ class Trace(Findings):
 def record() -> Iterator[Trace]:
     """Records every call of a layer in a block of code: a custom loop, several models, a test.
 
-    Only calls from the thread that entered the block are recorded. Calls with symbolic tensors, as
-    while a model is built, or inside `fit`, are told apart by `symbolic`.
+    Records calls from the thread that entered the block only. Calls with symbolic tensors, as while
+    a model is built, or inside `fit`, have `symbolic` set.
 
     Yields:
         The trace, which grows while the block runs and stays readable after it, also after an
         error.
 
     Raises:
-        RuntimeError: If another trace is being recorded; there is one at a time in a process.
+        RuntimeError: If another trace is being recorded; a process records one at a time.
 
     Example:
         >>> import keras, numpy as np
@@ -105,36 +106,35 @@ def trace(
 ) -> Trace:
     """Shows where masks go in a model, and measures whether padding gets into its answer.
 
-    The model runs a few times, eagerly, with one thing changed each time: what stands at padded
-    timesteps, how many of them there are, and what the other rows hold. If the answer at valid
-    timesteps moves, the first calls that moved are the leaks. Weights, random state, losses and
-    the model's own state are as before afterwards. The model's own call is left out of the calls,
-    so that paths begin with its layers; that of a bare layer is kept. A model that is not built
-    yet is built by this, as by any first call.
+    The model runs a few times, eagerly, with one thing changed each time: the content of the
+    padding, its amount, or the other rows. If the answer at valid timesteps moves, the first calls
+    that moved are the leaks. Afterwards weights, random state, losses and the model's own state are
+    as before. The calls leave out the model's own, so that paths begin with its layers; the call
+    of a bare layer is kept. An unbuilt model is built, as by any first call.
 
     Args:
         model: A Keras model or layer.
-        inputs: What to call it on, with some padding: an array, a `PaddedBatch`, or a list, tuple
-            or dict of them.
+        inputs: The inputs, with some padding: an array, a `PaddedBatch`, or a list, tuple or dict
+            of them.
         mask: Which timesteps are tokens, booleans of shape (batch, time), where the model makes no
-            mask and the inputs do not tell; for several inputs in their structure.
-        measure: False only records where masks go, in one run, and gives no verdict.
-        targets: What a compiled model is trained on. Then `scores` says of the loss and of each
-            metric whether it reads padding.
-        sample_weight: The weights that the loss is given with these targets.
-        training: Runs the model as in training, and changes only what stands in the padding.
-        probe: Also finds out whether each call that meets a mask uses it (`uses_mask`): the call
-            is run again with other masks.
+            mask and the inputs do not show it; for several inputs in their structure.
+        measure: Whether to measure. False records where masks go in one run, without a verdict.
+        targets: The targets of a compiled model. With targets, `scores` tells whether the loss and
+            each metric read padding.
+        sample_weight: The weights that the loss gets with these targets.
+        training: Whether to run the model as in training; then only the content of the padding is
+            changed.
+        probe: Whether to find out which calls use their mask (`uses_mask`), by running each call
+            that meets a mask again with other masks.
 
     Returns:
-        The trace. Print it, or let a notebook show it.
+        The trace, which a notebook shows as a picture.
 
     Raises:
-        TypeError: If `model` is no Keras model or layer, or `inputs` are symbolic or no numbers.
-        ValueError: If `mask` does not fit the inputs, or targets are given for a model that is not
-            compiled.
+        TypeError: If `model` is no Keras model or layer, or `inputs` are symbolic or not numbers.
+        ValueError: If `mask` does not fit the inputs, or a model with targets is not compiled.
         RuntimeError: If another trace is being recorded.
-        Exception: What the model raises; the trace so far is in the notes of the error.
+        Exception: What the model raises; the notes of the error hold the trace so far.
 
     Example:
         >>> import keras, numpy as np
@@ -171,7 +171,7 @@ def trace_until_error(
     training: bool = False,
     probe: bool = False,
 ) -> tuple[Trace, Exception | None]:
-    """Traces a model, and if it raises, returns the trace so far beside the error.
+    """Traces a model; if it raises, returns the error with the trace so far.
 
     Args:
         model: As for `trace`.
@@ -184,7 +184,7 @@ def trace_until_error(
         probe: As for `trace`.
 
     Returns:
-        The trace, and what the model raised.
+        The trace, and the error that the model raised, or None.
 
     Raises:
         TypeError: As `trace`.
@@ -197,27 +197,27 @@ def trace_until_error(
     named, pack = inputs_of(model, inputs, mask)
     if targets is not None:
         check_compiled(model)
-    player = Player(model, training, _probe() if probe else None)
+    runner = Runner(model, training, _probe() if probe else None)
     root = model if isinstance(model, keras.Model) else None
     found = Trace(Recorder(), root, symbolic=False)
     failed: Exception | None = None
     try:
         arrays = pack([one.array for one in named])
-        player.build(arrays)
-        with put_back(all_layers(model)):
+        runner.build(arrays)
+        with restored(all_layers(model)):
             if measure:
-                found._judge(measure_padding(player, model, named, pack))
+                found._take_measurement(measure_padding(runner, model, named, pack))
             else:
-                found._recorder = player.recorded(arrays).recorder
+                found._recorder = runner.run_recorded(arrays).recorder
             if targets is not None:
-                found.scores = measure_scores(player, model, named, pack, targets, sample_weight)
+                found.scores = measure_scores(runner, model, named, pack, targets, sample_weight)
     except Exception as error:
-        if error is not player.error:
+        if error is not runner.error:
             raise
         failed = error
-    if failed is not None and player.recorder is not None:
-        found._recorder = player.recorder
-        # If it failed while it was being built, the calls of that are the trace so far.
+    if failed is not None and runner.recorder is not None:
+        found._recorder = runner.recorder
+        # If the model failed while it was being built, show the symbolic calls of the build.
         found._symbolic = all(call.name == model.name for call in found.calls)
     found._finish(failed)
     if failed is not None:
@@ -232,13 +232,13 @@ def _probe() -> Any:
 
 
 def check_model(model: Any) -> None:
-    """Refuses what is no Keras model or layer, and says what to do.
+    """Raises unless an object is a Keras model or layer.
 
     Args:
-        model: What a caller handed over.
+        model: Any object.
 
     Raises:
-        TypeError: If it is none.
+        TypeError: If it is not a model or layer; the message says what to do.
     """
     import keras
 

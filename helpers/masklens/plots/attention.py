@@ -10,7 +10,7 @@ from masklens._keras import mask_of
 from masklens._language import translate as _
 from masklens.drawing.picture import boolean_mask, check_tokens
 from masklens.drawing.theme import BLUE, GREY
-from masklens.plots.panels import (
+from masklens.plots.axes import (
     bundled_fonts,
     check_row,
     checked_axes,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-# With more timesteps on a side, numbers in the squares would not be read.
+# With more timesteps on a side, numbers in the squares would be too small.
 _MOST_NUMBERED = 8
 
 
@@ -43,31 +43,31 @@ def plot_attention(
 ) -> "NDArray[Any]":
     """Draws how much each query timestep attends to each key timestep, under each mask.
 
-    Queries down, keys to the right; the darker the square, the larger the weight. The weights are
-    the layer's own, at inference. Forbidden places are hatched, over whatever weight the layer
-    gives them: where a query may read no key at all, an Attention has weights nevertheless.
+    Queries run down, keys to the right, and a darker square is a larger weight. The weights are the
+    layer's own, at inference. Masked keys are hatched on top of their weights, which need not be
+    zero: an Attention has weights even if a query may read no key at all.
 
     Args:
         layer: An Attention, AdditiveAttention, MultiHeadAttention or GroupQueryAttention. An
-            unbuilt one is built, as its first call would.
+            unbuilt layer is built, as by its first call.
         query: The queries, (batch, query time, features).
         value: The values, which are also the keys, (batch, key time, features); None for the
             queries themselves (self-attention).
-        mask: Which keys may be read: booleans of shape (batch, key time). None for the mask that
-            the value, or in self-attention the query, carries.
+        mask: Booleans of shape (batch, key time), True at keys that may be read. None for the mask
+            that the value, or in self-attention the query, carries.
         causal: Whether to draw also the causal mask, under which a query may not read later keys.
-        row: Which sequence of the batch to draw.
-        head: Which head to draw; None for the mean of all heads.
-        tokens: What to write at the query timesteps of that sequence, one each.
-        key_tokens: What to write at the key timesteps; None for `tokens` in self-attention.
-        axes: Where to draw, one per panel; None for a new figure.
+        row: The index of the sequence to draw.
+        head: The index of the head to draw; None for the mean of all heads.
+        tokens: The words for the query timesteps of that sequence, one each.
+        key_tokens: The words for the key timesteps; None for `tokens` in self-attention.
+        axes: The axes to draw on, one per panel; None for a new figure.
 
     Returns:
-        An array of axes: under the padding mask, the causal mask, and both, as far as there are
-        such masks; without any, one panel without a mask.
+        An array of axes: one panel each for the padding mask, the causal mask, and both, as far as
+        these exist; without any mask, one panel.
 
     Raises:
-        TypeError: If it is no such layer, or the tensors are symbolic.
+        TypeError: If `layer` is another kind of layer, or a tensor is symbolic.
         ValueError: If a shape, the row, the head or the tokens do not fit.
 
     Example:
@@ -160,7 +160,7 @@ def _check_batches(queries: NDArray[Any], keys: NDArray[Any]) -> None:
 
 
 def _panels(padded: bool, causal: bool) -> list[tuple[str, bool, bool]]:
-    """For each panel its title, and whether the padding mask and the causal mask are in force."""
+    """Returns the title of each panel, and whether its padding mask and causal mask apply."""
     padding_only = (_("padding mask"), True, False)
     causal_only = (_("causal mask"), False, True)
     if padded and causal:
@@ -178,7 +178,7 @@ def _weights(
     causal: bool,
     head: int | None,
 ) -> NDArray[Any]:
-    """(query time, key time): the weights that the layer itself returns."""
+    """Returns the weights that the layer itself computes, (query time, key time)."""
     import keras
 
     query, value = (keras.ops.convert_to_tensor(x, layer.compute_dtype) for x in (queries, keys))
@@ -194,10 +194,10 @@ def _weights(
     else:
         _output, scores = layer(query, value, value_mask=known, **asked)
     weights = keras.ops.convert_to_numpy(scores).astype("float32")[0]
-    return _of_heads(weights, layer, head)
+    return _head_weights(weights, layer, head)
 
 
-def _of_heads(weights: NDArray[Any], layer: Any, head: int | None) -> NDArray[Any]:
+def _head_weights(weights: NDArray[Any], layer: Any, head: int | None) -> NDArray[Any]:
     heads = len(weights) if weights.ndim == 3 else 0
     if head is not None and head not in range(heads):
         raise ValueError(

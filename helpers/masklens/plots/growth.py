@@ -1,4 +1,4 @@
-"""How far a model's output moves when padding grows: measured, and as a figure."""
+"""Measuring and drawing how far a model's output moves when padding grows."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 from masklens._language import translate as _
 from masklens.drawing.theme import BLUE, GREY
 from masklens.padding import PaddedBatch, Side, pad
-from masklens.plots.panels import bundled_fonts, check_row
+from masklens.plots.axes import bundled_fonts, check_row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Marker, line and colour differ, so that no line is told by its colour alone.
+# Marker, line and colour differ, so that nobody needs colours to tell lines apart.
 _LOOKS = (("o", "-", BLUE), ("s", "--", GREY), ("^", "-.", "#d55e00"), ("D", ":", "black"))
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How far the output of a model moves from the one without padding.
+    """How far the output of a model moves from the output without padding.
 
     Attributes:
         lengths: The padded lengths in timesteps.
-        moved: For each, the largest absolute difference from the output without padding.
+        moved: For each length, the largest absolute difference from the output without padding.
         largest: The largest absolute number in the output without padding.
     """
 
@@ -48,11 +48,10 @@ def plot_growth(
 ) -> "Axes":
     """Draws how far a model's output moves when the same sequences are padded further.
 
-    A model that keeps the promise of the mask draws a line at zero. Each sequence is run without
-    any padding, together with those of its length only; then all are padded to each length with
-    `ml.pad`, and the height of the line is the largest absolute difference between the two. Where
-    the output has a time axis, it is compared at the timesteps of the tokens. Models run at
-    inference and stay as they are.
+    The line of a model that ignores padding stays at zero. The model runs on sequences of equal
+    length without padding, then on all sequences padded to each length with `ml.pad`. The height
+    of the line is the largest absolute difference between the outputs, at the timesteps of tokens
+    if the output has a time axis. Models run at inference and stay as they are.
 
     Args:
         model: A Keras model or layer that takes what `ml.pad` returns and has one output; or
@@ -60,18 +59,18 @@ def plot_growth(
         sequences: One list of ids, or of feature vectors, per row, as for `ml.pad`.
         lengths: The padded lengths in timesteps; None for nine, from that of the longest sequence
             to four times as long.
-        row: Which sequence to measure; None for the largest difference among all.
+        row: The index of the sequence to measure; None for the largest difference among all.
         padding: Pads before (`"pre"`) or after (`"post"`) the tokens.
-        value: What to write at padded timesteps.
-        ax: Where to draw; None for a new figure.
+        value: The value at padded timesteps.
+        ax: The axes to draw on; None for a new figure.
 
     Returns:
         The axes, with one line per model.
 
     Raises:
-        TypeError: If something is no Keras model, or has several outputs.
-        ValueError: If there is no model, a sequence is empty, the row is none of the batch, or a
-            length would cut a sequence.
+        TypeError: If an object is not a Keras model, or a model has several outputs.
+        ValueError: If there is no model, a sequence is empty, there is no such row, or a length
+            would cut a sequence.
 
     Example:
         >>> import keras
@@ -115,16 +114,15 @@ def measure_growth(
         sequences: One list of ids, or of feature vectors, per row.
         lengths: The padded lengths in timesteps; None for those of `plot_growth`.
         paddings: The sides to pad on, before (`"pre"`) or after (`"post"`) the tokens.
-        row: Which sequence to measure; None for the largest difference among all.
-        value: What to write at padded timesteps.
+        row: The index of the sequence to measure; None for the largest difference among all.
+        value: The value at padded timesteps.
 
     Returns:
-        For each side the lengths in order, with what was measured.
+        The measured growth for each side, with lengths in order.
 
     Raises:
         TypeError: If the model has several outputs.
-        ValueError: If a sequence is empty, the row is none of the batch, or a length would cut a
-            sequence.
+        ValueError: If a sequence is empty, there is no such row, or a length would cut a sequence.
         Exception: What the model raises on one of the lengths.
 
     Example:
@@ -141,7 +139,7 @@ def measure_growth(
     moved: dict[Side, list[float]] = {side: [] for side in paddings}
     for length in known:
         batches = [_padded(rows, length, side, value) for side in paddings]
-        # Together, as most of what a run costs is the number of timesteps, not of rows.
+        # In one run, since its cost depends on the number of timesteps more than on that of rows.
         outputs = np.split(_output(model, [batch.ids for batch in batches]), len(batches))
         for side, batch, padded in zip(paddings, batches, outputs, strict=True):
             moved[side].append(_difference(model, alone, batch, padded))
@@ -193,7 +191,7 @@ def _check_model(name: object, model: Any) -> None:
 def _padded(rows: list[NDArray[Any]], length: int, padding: Side, value: float) -> PaddedBatch:
     whole = all(row.dtype.kind in "biu" for row in rows)
     with warnings.catch_warnings():
-        # What there is to warn of was said once, when the sequences came in.
+        # `pad` gave its warnings when the sequences came in.
         warnings.simplefilter("ignore")
         return pad(rows, length, "int32" if whole else "float32", padding=padding, value=value)
 
@@ -205,7 +203,7 @@ def _output(model: Any, batches: Sequence[NDArray[Any]]) -> NDArray[Any]:
     try:
         if not model.built:
             model(ids, training=False)
-        # What a call would write, such as the states of a stateful layer, the scope throws away.
+        # The scope discards what the call assigns, such as the states of a stateful layer.
         with keras.StatelessScope():
             output = model(ids, training=False)
     except Exception as error:
@@ -225,7 +223,7 @@ def _output(model: Any, batches: Sequence[NDArray[Any]]) -> NDArray[Any]:
 
 
 def _without_padding(model: Any, rows: list[NDArray[Any]], value: float) -> list[NDArray[Any]]:
-    """The output of each sequence; those of one length run together, as they need no padding."""
+    """Returns the output of each sequence; those of one length run together without padding."""
     outputs: dict[int, NDArray[Any]] = {}
     for length in dict.fromkeys(map(len, rows)):
         places = [place for place, tokens in enumerate(rows) if len(tokens) == length]
@@ -273,7 +271,7 @@ def _draw(ax: "Axes", curves: Mapping[Any, Growth]) -> None:
         label = None if name is None else str(name)
         looks: dict[str, Any] = {"marker": marker, "color": colour, "label": label}
         ax.plot(growth.lengths, growth.moved, line, clip_on=False, **looks)
-    # Rounding errors must not fill the figure: it is at least a hundredth of the output high.
+    # The axis reaches at least a hundredth of the output, so that rounding errors look small.
     largest = max(growth.largest for growth in curves.values())
     heights = [height for growth in curves.values() for height in growth.moved]
     highest = np.nanmax([0.01 * largest, *heights])

@@ -1,4 +1,4 @@
-"""The hidden states of a recurrent layer after each timestep, with its mask and without it."""
+"""Computing the hidden states of a recurrent layer, with its mask and without it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from masklens._keras import mask_of
 from masklens._language import translate as _
 from masklens.drawing.picture import boolean_mask
 from masklens.padding import PaddedBatch
-from masklens.plots.panels import check_row, refuse_symbolic
+from masklens.plots.axes import check_row, refuse_symbolic
 from masklens.tracing.calls import Mask
 
 States = NDArray[np.float32]
@@ -19,12 +19,12 @@ States = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class _Direction:
-    """The hidden states of one layer that reads the timesteps one after the other.
+    """The hidden states of a layer that reads the timesteps in one direction.
 
     Attributes:
         name: The name of the layer.
         backwards: Whether it reads the last timestep first.
-        masked: (rows, time, units): the state just after each timestep, with the mask.
+        masked: (rows, time, units), the state just after each timestep, with the mask.
         plain: The same without the mask.
     """
 
@@ -41,8 +41,8 @@ class HiddenStates:
     Attributes:
         layer: The name of the layer.
         mask: (batch, time) booleans: True where the layer reads, False where it skips.
-        rows: Which rows of the batch the states are of.
-        directions: One; for a Bidirectional two, the forward layer first.
+        rows: The rows of the batch that the states belong to.
+        directions: One entry; for a Bidirectional two, the forward layer first.
     """
 
     layer: str
@@ -58,24 +58,24 @@ def hidden_states(
     rows: Sequence[int] | None = None,
     most: tuple[int, int] | None = None,
 ) -> HiddenStates:
-    """Computes what a recurrent layer's own cell puts out at each timestep, and keeps it.
+    """Computes the output of a recurrent layer's own cell at each timestep.
 
     For SimpleRNN, GRU and LSTM that is the hidden state. The layer starts from zero states, at
-    inference, and stays as it is, except that an unbuilt one is built, as its first call would.
+    inference, and is not changed, except that an unbuilt layer is built, as by its first call.
 
     Args:
         layer: A SimpleRNN, LSTM, GRU or RNN, or a Bidirectional of one. Or a Sequential or
             Functional model that holds one; of several, the last is taken.
-        inputs: What the layer or model takes: for a layer, (batch, time, features); for a model
+        inputs: The inputs of the layer or model: for a layer, (batch, time, features); for a model
             also a `PaddedBatch`.
         mask: Booleans of shape (batch, time); None for the mask that reaches the layer: the one
-            that `inputs` carry, or that the model's layers before it pass on.
-        rows: Which sequences of the batch; None for all.
-        most: How many rows and timesteps there may be; None for any number.
+            that `inputs` carry, or that earlier layers of the model pass on.
+        rows: The indices of the sequences; None for all.
+        most: The largest allowed number of rows and of timesteps; None for no limit.
 
     Returns:
         The states of those rows, in the order of the sequence also for a layer that goes backwards:
-        each state stands at the timestep it has just read.
+        each state is at the timestep that was just read.
 
     Raises:
         TypeError: If there is no recurrent layer, or the inputs are symbolic.
@@ -93,7 +93,7 @@ def hidden_states(
 
     recurrent = _recurrent_layer(layer)
     refuse_symbolic(inputs)
-    features, carried = _before(recurrent, layer, inputs)
+    features, carried = _recurrent_input(recurrent, layer, inputs)
     known = _checked_mask(carried if mask is None else mask, features.shape)
     chosen = list(range(len(features)) if rows is None else rows)
     for row in chosen:
@@ -111,12 +111,12 @@ def hidden_states(
                 _run(part, some, read),
                 _run(part, some, np.ones_like(read)),
             )
-            for part in _parts(recurrent)
+            for part in _directions(recurrent)
         )
     return HiddenStates(recurrent.name, known, tuple(map(int, chosen)), directions)
 
 
-def moves(states: States, *, backwards: bool = False) -> NDArray[np.float32]:
+def state_changes(states: States, *, backwards: bool = False) -> NDArray[np.float32]:
     """Measures how far the state moves at each timestep.
 
     Args:
@@ -124,17 +124,17 @@ def moves(states: States, *, backwards: bool = False) -> NDArray[np.float32]:
         backwards: Whether the last timestep is read first.
 
     Returns:
-        (..., time): the largest change of a unit since the timestep that was read before, or since
-        zero at the first. It is 0.0 only where the state is exactly the same.
+        (..., time), the largest change of a unit since the timestep read before, or since zero at
+        the first. 0.0 means that the state is exactly the same.
 
     Example:
-        >>> moves(np.array([[0.5, 0.1], [0.5, 0.1], [0.25, 0.1]], "float32")).tolist()
+        >>> state_changes(np.array([[0.5, 0.1], [0.5, 0.1], [0.25, 0.1]], "float32")).tolist()
         [0.5, 0.0, 0.25]
     """
     in_order = np.flip(states, axis=-2) if backwards else states
     before = np.zeros_like(in_order)
     before[..., 1:, :] = in_order[..., :-1, :]
-    # Where a state has overflowed, a difference of equals is not zero but NaN.
+    # The difference of two equal infinities is NaN, not zero.
     same = (in_order == before) | (np.isnan(in_order) & np.isnan(before))
     with np.errstate(invalid="ignore"):
         moved: NDArray[np.float32] = np.where(same, 0, np.abs(in_order - before)).max(axis=-1)
@@ -158,8 +158,8 @@ def _recurrent_layer(layer: Any) -> Any:
     return found[-1]
 
 
-def _before(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]:
-    """What reaches the recurrent layer: features of shape (batch, time, features), and the mask."""
+def _recurrent_input(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]:
+    """Computes the (batch, time, features) array that reaches the recurrent layer, and its mask."""
     import keras
 
     tensor = inputs.ids if isinstance(inputs, PaddedBatch) else inputs
@@ -171,8 +171,8 @@ def _before(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]
             for earlier in layer.layers[: layer.layers.index(recurrent)]:
                 tensor = earlier(tensor)
         elif isinstance(layer, keras.Model):
-            # A model of one output gives that, and no list of it.
-            tensor, *masks = keras.tree.flatten(_part_before(recurrent, layer)(tensor))
+            # A model with one output returns the tensor itself, not a list.
+            tensor, *masks = keras.tree.flatten(_model_before(recurrent, layer)(tensor))
             mask = masks[0] if masks else None
     if mask is None and keras.ops.is_tensor(tensor):
         mask = mask_of(tensor)
@@ -187,8 +187,8 @@ def _before(recurrent: Any, layer: Any, inputs: Any) -> tuple[NDArray[Any], Any]
     return features, None if mask is None else keras.ops.convert_to_numpy(mask)
 
 
-def _part_before(recurrent: Any, model: Any) -> Any:
-    """The part of a Functional model that computes what the recurrent layer reads, and its mask."""
+def _model_before(recurrent: Any, model: Any) -> Any:
+    """Builds the part of a Functional model that computes the recurrent layer's input and mask."""
     import keras
 
     try:
@@ -241,7 +241,7 @@ def _check_size(layer: str, rows: int, time: int, most: tuple[int, int] | None) 
         )
 
 
-def _parts(recurrent: Any) -> list[Any]:
+def _directions(recurrent: Any) -> list[Any]:
     import keras
 
     if isinstance(recurrent, keras.layers.Bidirectional):
@@ -250,11 +250,11 @@ def _parts(recurrent: Any) -> list[Any]:
 
 
 def _run(recurrent: Any, features: NDArray[Any], read: Mask) -> States:
-    """(rows, time, units): the layer's own cell in a loop that keeps what it puts out each time."""
+    """Runs the layer's own cell, and returns all its outputs, (rows, time, units)."""
     import keras
 
     backwards = recurrent.go_backwards
-    # A new loop around the same cell shares its weights and leaves the layer's own state alone.
+    # A new RNN around the same cell shares its weights, but not the layer's own state.
     loop = keras.layers.RNN(
         recurrent.cell,
         return_sequences=True,

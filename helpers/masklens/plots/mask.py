@@ -8,7 +8,7 @@ import numpy as np
 from masklens._language import translate as _
 from masklens.drawing.picture import boolean_mask, check_tokens
 from masklens.drawing.theme import BLUE, GREY
-from masklens.plots.panels import bundled_fonts
+from masklens.plots.axes import bundled_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,13 +23,13 @@ def plot_mask(
 ) -> "Axes":
     """Draws a mask over timesteps with matplotlib, for a paper or a slide.
 
-    A filled square is True, an empty one with a slash is False: the same picture as `show`.
+    As in `show`, a filled square is True, and an empty one with a slash is False.
 
     Args:
         mask: Booleans of shape (batch, time), or a tensor that carries a mask.
-        tokens: What to write in the squares, one token per timestep, (batch, time).
+        tokens: The words for the squares, one token per timestep, (batch, time).
         title: The words above the figure; Hangul is drawn with the bundled font.
-        ax: Where to draw; None for a new figure.
+        ax: The axes to draw on; None for a new figure.
 
     Returns:
         The axes.

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from masklens._language import translate as _
 from masklens.drawing.picture import check_tokens
 from masklens.drawing.theme import BLUE, GREY
+from masklens.plots.axes import bundled_fonts, checked_axes, label_steps, new_axes
 from masklens.plots.hidden_states import hidden_states
-from masklens.plots.panels import bundled_fonts, checked_axes, label_steps, new_axes
 from masklens.tracing.calls import Mask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-# Light grey, blue, nearly black: ever darker, so that grey print keeps the order.
+# From light grey over blue to nearly black, so that the order stays visible in grey print.
 _COLOURS = ("#f4f4f4", "#9cc3dd", BLUE, "#002a45")
 
 
@@ -32,30 +32,29 @@ def plot_states(
 ) -> "NDArray[Any]":
     """Draws the hidden states of a recurrent layer per timestep, with the mask and without it.
 
-    Two heat maps on one colour scale, units down and time to the right. Below them, as in every
-    picture of masklens, a filled square is a timestep that is read, a hatched one is skipped: there
-    the state stays as it was.
+    The figure has two heat maps with one colour scale, units down and time to the right. In the row
+    of squares below, a filled square is a timestep that is read. A hatched one is skipped, and the
+    state stays as it was.
 
-    What is drawn is what the layer's own cell puts out at each timestep (for SimpleRNN, GRU and
-    LSTM the hidden state), from zero states at the beginning, at inference. The layer stays as it
-    is, except that an unbuilt one is built, as its first call would. A layer that goes backwards is
-    drawn in the order of the sequence: each state stands at the timestep it has just read.
+    The values are the outputs of the layer's own cell (for SimpleRNN, GRU and LSTM the hidden
+    state), starting from zero states, at inference. The layer is not changed, except that an
+    unbuilt layer is built, as by its first call. A layer that goes backwards is drawn in the order
+    of the sequence: each state is at the timestep that was just read.
 
     Args:
         layer: A SimpleRNN, LSTM, GRU or RNN, or a Bidirectional of one. Or a Sequential or
             Functional model that holds one; of several, the last is drawn.
-        inputs: What the layer or model takes: for a layer, (batch, time, features); for a model
+        inputs: The inputs of the layer or model: for a layer, (batch, time, features); for a model
             also a `PaddedBatch`.
         mask: Booleans of shape (batch, time); None for the mask that reaches the layer: the one
-            that `inputs` carry, or that the model's layers before it pass on.
-        row: Which sequence of the batch to draw.
-        tokens: What to write below the timesteps of that sequence, one each.
-        axes: Where to draw, one pair of axes, or two pairs for a Bidirectional; None for a new
-            figure.
+            that `inputs` carry, or that earlier layers of the model pass on.
+        row: The index of the sequence to draw.
+        tokens: The words below the timesteps of that sequence, one each.
+        axes: The axes to draw on: a pair, or two pairs for a Bidirectional; None for a new figure.
 
     Returns:
-        An array of axes of shape (2,): with the mask, without it. For a Bidirectional of shape
-        (2, 2), the forward layer above.
+        An array of axes of shape (2,), with the mask and without it; for a Bidirectional of shape
+        (2, 2), with the forward layer above.
 
     Raises:
         TypeError: If there is no recurrent layer, or the inputs are symbolic.
@@ -114,7 +113,7 @@ def _draw(ax: "Axes", states: NDArray[Any], read: Mask, most: float) -> "AxesIma
     time, units = states.shape
     colours = LinearSegmentedColormap.from_list("states", _COLOURS)
     image = ax.imshow(states.T, cmap=colours, vmin=-most, vmax=most, aspect="auto")
-    # The strip of timesteps keeps its height whatever the number of units.
+    # The row of squares has the same height for any number of units.
     strip = max(0.9, units * 0.09)
     top, high = units - 0.5 + strip * 0.3, strip * 0.7
     squares = [Rectangle((step - 0.45, top), 0.9, high) for step in range(time)]
@@ -131,7 +130,7 @@ def _draw(ax: "Axes", states: NDArray[Any], read: Mask, most: float) -> "AxesIma
 
 
 def _name_masked_steps(ax: "Axes", read: Mask, word: str) -> None:
-    """Writes the word above the longest run of masked timesteps, with a line over each run."""
+    """Draws a line over each run of masked timesteps, with a word above the longest."""
     edges = np.flatnonzero(np.diff(~read, prepend=False, append=False)).reshape(-1, 2)
     for start, end in edges:
         ax.plot([start - 0.42, end - 0.58], [1.015, 1.015], color=GREY, lw=1.5, clip_on=False,

@@ -1,1 +1,1 @@
-"""Tracing: what is seen of a model's calls, and whether padding gets into its answer."""
+"""Tracing: recording a model's calls, and measuring whether padding gets into its answer."""

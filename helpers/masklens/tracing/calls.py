@@ -1,4 +1,4 @@
-"""What a trace records: one LayerCall for each call of a layer, with the masks around it."""
+"""The record of a trace: one LayerCall for each call of a layer, with its masks and verdict."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -50,27 +50,27 @@ class LayerCall:
         causal: Whether it was called with `use_causal_mask=True`.
         uses_mask: Whether the values that come out depend on the mask, found by changing it and
             running the call again; None where that was not tried.
-        effect: What became of the mask.
+        effect: What the call does to the mask.
             `"creates"`: none in, one out. `"passes"`: one comes out equal to one that came in.
             `"changes"`: another comes out. `"ends"`: none comes out, and the layer received or
             used it. `"drops"`: none comes out, and the layer did not even receive it.
             `"none"`: no mask on either side.
-        note: What else is worth knowing, in the language in force; else None.
+        note: A remark in the language in force, such as that a mask has a wrong shape; else None.
         symbolic: Whether the tensors were symbolic, as while a model is built or compiled. The
-            masks of a symbolic call are not known: those that exist are arrays of shape (0, 0).
+            masks of a symbolic call have no values: each stands as an array of shape (0, 0).
         sources: For each tensor that came in, the index in the trace of the call that it came out
             of, or None if it came from outside.
         lost_to: If the call cost later layers their mask, the indices in the trace of the calls
             that take the tensor without it; else empty.
-        costs_a_mask: Whether this call is one of the trace's `lost`: what it did to the mask is why
-            padding gets in later.
-        leak: How far valid values behind this call move when padding does, relative to the largest
-            of them; 0.0 if they do not, None where nothing was or could be compared.
+        costs_a_mask: Whether this call is one of the trace's `lost`: it lost or spoiled a mask, and
+            padding gets in later for want of it.
+        leak: How far the valid values that come out move when padding changes, relative to the
+            largest of them; 0.0 if they stay, None where nothing was or could be compared.
         gets_in: Whether this call is one of the trace's `leaks`.
         between: For a leak that no layer made but code between layers: the paths of the calls
             before and after it, empty for the inputs and the output of that code.
         hidden: Whether the leak shows only once weights that are all 0 or 1 have other values.
-        reason: Why padding gets in here, and what to do; None where it does not.
+        reason: Why padding gets in here, and what to do; None for calls without a leak.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How far the valid values of each tensor move between two runs of a model."""
+"""Comparing the valid values of each tensor between two runs of a model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,21 +10,22 @@ from masklens.tracing.calls import Array, Mask
 from masklens.tracing.runs import Run
 from masklens.tracing.sequences import Sequences
 
-Question = Literal["content", "amount", "rows"]
+Change = Literal["content", "amount", "rows"]
 
-# Below these, relative to the largest valid value, two runs do not differ but by rounding.
+# Differences up to these, relative to the largest valid value, count as rounding.
 TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "bfloat16": 5e-2, "float16": 5e-3}
 
 
 @dataclass(frozen=True)
 class _Axes:
-    """What the axes of a tensor are.
+    """The meaning of a tensor's axes.
 
     Attributes:
         batch: Whether the first axis is the batch.
-        time: For each axis that is one of timesteps, the places of the sequences it may be.
-        changed: Whether an axis has another number of timesteps than any input.
-        nested: The place of the sequences of sequences whose axes are the first ones.
+        time: Each time axis, with the places of the sequences that it may belong to.
+        changed: Whether a time axis has another length than that of any input.
+        nested: The place of nested sequences, such as (batch, sentences, words), whose axes come
+            first; None for other tensors.
     """
 
     batch: bool
@@ -34,68 +35,70 @@ class _Axes:
 
 
 class Comparison:
-    """Compares the tensors of other runs with those of one run.
+    """Compares the tensors of other runs with those of a base run.
 
     Args:
-        base: The run that others are compared with.
-        found: Where tokens stand in its inputs.
-        more: The run with more padding, which tells what the axes are; None if there is none.
-        longer: Where tokens stand in that run's inputs.
+        base: The base run.
+        found: The valid timesteps of its inputs.
+        longer_run: A run with more padding, which shows the time axes; None if there is none.
+        longer: The valid timesteps of that run's inputs.
     """
 
     def __init__(
         self,
         base: Run,
         found: Sequence[Sequences],
-        more: Run | None = None,
+        longer_run: Run | None = None,
         longer: Sequence[Sequences] = (),
     ) -> None:
-        """Reads no values yet."""
-        self._base, self._found = base, [sequences.valid for sequences in found]
-        self._more = more
-        self._longer = [sequences.valid for sequences in longer]
-        # Nothing tells which timesteps of an answer of another length are valid: all count.
+        """Takes the masks of the inputs; tensors are read when they are compared."""
+        self._base, self._masks = base, [sequences.valid for sequences in found]
+        self._longer_run = longer_run
+        self._longer_masks = [sequences.valid for sequences in longer]
+        # In an answer of another length, all timesteps count as valid.
         self._answers = set(base.nodes[0].outputs)
         self._sides = [sequences.side for sequences in found]
-        self._rows = len(self._found[0]) if self._found else 0
-        # A row without any token has no answer of its own.
-        full = [mask.reshape(len(mask), -1).any(axis=1) for mask in self._found]
-        self._full: Mask = np.logical_and.reduce(full) if full else np.ones(0, dtype=bool)
-        self._known: dict[int, _Axes] = {}
+        self._rows = len(self._masks[0]) if self._masks else 0
+        # A row without tokens has no answer, so it is not compared.
+        full = [mask.reshape(len(mask), -1).any(axis=1) for mask in self._masks]
+        self._rows_with_tokens: Mask = (
+            np.logical_and.reduce(full) if full else np.ones(0, dtype=bool)
+        )
+        self._axes_by_tensor: dict[int, _Axes] = {}
 
     def moves(
-        self, number: int, other: Run, there: int, question: Question, kept: Mask | None
+        self, number: int, other: Run, other_number: int, change: Change, kept: Mask | None
     ) -> float | None:
-        """Says how far the valid values of a tensor move.
+        """Measures how far the valid values of a tensor move.
 
         Args:
-            number: The tensor.
-            other: The run in which something was changed.
-            there: The number that the tensor has in it.
-            question: What was changed.
-            kept: (batch,) the rows to compare; None for all.
+            number: The number of the tensor in the base run.
+            other: The run with the change.
+            other_number: The number of the tensor in `other`.
+            change: The kind of change: `"content"`, `"amount"` or `"rows"`.
+            kept: (batch,) booleans: the rows to compare; None for all.
 
         Returns:
-            The largest difference, relative to the largest valid value: NaN or infinity where
-            values became that. None if there is nothing to compare.
+            The largest difference, relative to the largest valid value; infinity where a value
+            stops being finite. None if there is nothing to compare.
         """
-        one, two = self._base.value(number), other.value(there)
+        one, two = self._base.value(number), other.value(other_number)
         if one is two:
             return 0.0
-        masks = self._base.mask(number), other.mask(there)
-        pair = self._valid_values(number, one, two, masks, question, kept)
+        masks = self._base.mask(number), other.mask(other_number)
+        pair = self._valid_values(number, one, two, masks, change, kept)
         return None if pair is None else _relative_difference(*pair)
 
     def is_uncertain(self, number: int) -> bool:
-        """Whether a tensor has more timesteps than the inputs, not all of them known."""
+        """Returns whether a tensor has more timesteps than the inputs, some of unknown origin."""
         shape = self._base.value(number).shape
         return any(
-            shape[axis] > self._found[places[0]].shape[-1]
+            shape[axis] > self._masks[places[0]].shape[-1]
             for axis, places in self._axes(number).time
         )
 
     def valid_values(self, number: int) -> Array:
-        """The valid values of a tensor in the run that others are compared with."""
+        """Returns the valid values of a tensor in the base run."""
         value = self._base.value(number)
         masks = (self._base.mask(number),) * 2
         pair = self._valid_values(number, value, value, masks, "content", None)
@@ -107,88 +110,104 @@ class Comparison:
         one: Array,
         two: Array,
         masks: tuple[Mask | None, Mask | None],
-        question: Question,
+        change: Change,
         kept: Mask | None,
     ) -> tuple[Array, Array] | None:
         axes = self._axes(number)
         if not axes.batch:
-            # Without rows: a table of positions, say, or timesteps of all rows in one axis.
-            return (one, two) if question == "content" and one.shape == two.shape else None
-        rows = self._full if kept is None else self._full & kept[: self._rows]
+            # A table of positions, say, or a tensor with batch and time folded into one axis.
+            return (one, two) if change == "content" and one.shape == two.shape else None
+        rows = (
+            self._rows_with_tokens if kept is None else self._rows_with_tokens & kept[: self._rows]
+        )
         if kept is not None:
             two = two[: self._rows]
         if axes.changed:
-            return self._changed(one, two, masks, question, rows)
+            return self._pair_of_changed_length(one, two, masks, change, rows)
         if not axes.time and axes.nested is None:
             return (one[rows], two[rows]) if one.shape == two.shape else None
-        tokens = self._longer if question == "amount" else self._found
+        tokens = self._longer_masks if change == "amount" else self._masks
         if axes.nested is not None:
-            before, after = self._found[axes.nested], tokens[axes.nested]
+            before, after = self._masks[axes.nested], tokens[axes.nested]
             return _gather_nested(one, before, rows), _gather_nested(two, after, rows)
-        pair = _gather(one, axes, self._found, rows), _gather(two, axes, tokens, rows)
-        # Which timesteps stand for tokens on a longer axis is not certain with more padding.
+        pair = _gather(one, axes, self._masks, rows), _gather(two, axes, tokens, rows)
+        # On a time axis longer than the inputs, the two runs may disagree about valid timesteps.
         return pair if pair[0].shape == pair[1].shape else None
 
-    def _changed(
+    def _pair_of_changed_length(
         self,
         one: Array,
         two: Array,
         masks: tuple[Mask | None, Mask | None],
-        question: Question,
+        change: Change,
         rows: Mask,
     ) -> tuple[Array, Array] | None:
-        """Compares where the time axis has another length: through its mask, or as a whole."""
+        """Pairs the values of a time axis of another length: by its mask, or as a whole."""
         if all(
             mask is not None and mask.shape == value.shape[:2]
             for mask, value in zip(masks, (one, two), strict=True)
         ):
-            own, others = masks[0], masks[1][: len(two)]  # type: ignore[index]  # not None: all()
-            own = own & rows[:, None]  # type: ignore[operator]
+            own_mask, others = masks[0], masks[1][: len(two)]  # type: ignore[index]  # not None: all()
+            own_mask = own_mask & rows[:, None]  # type: ignore[operator]
             others = others & rows[:, None]
-            if (own.sum(1) == others.sum(1)).all():
-                return one[own], two[others]
+            if (own_mask.sum(1) == others.sum(1)).all():
+                return one[own_mask], two[others]
             return np.zeros(1), np.ones(1)
         if one.shape == two.shape:
             return one[rows], two[rows]
-        if one.ndim != two.ndim or question != "amount":
+        if one.ndim != two.ndim or change != "amount":
             return None
         sizes = [min(a, b) for a, b in zip(one.shape, two.shape, strict=True)]
-        # Tokens stand at the other end than the padding that was added.
+        # Padding was added at one end, so compare from the other.
         cut = tuple(
             slice(-size, None) if self._sides[0] == "pre" else slice(size) for size in sizes[1:]
         )
         return one[(slice(None), *cut)][rows], two[(slice(None), *cut)][rows]
 
     def _axes(self, number: int) -> _Axes:
-        if number not in self._known:
+        if number not in self._axes_by_tensor:
             shape = self._base.value(number).shape
-            if self._more is None:
-                self._known[number] = self._axes_of_one(number, shape)
+            if self._longer_run is None:
+                self._axes_by_tensor[number] = self._axes_of_one(number, shape)
             else:
-                longer = self._more.value(number).shape
-                self._known[number] = self._axes_of_two(number, shape, longer)
-        return self._known[number]
+                longer = self._longer_run.value(number).shape
+                self._axes_by_tensor[number] = self._axes_of_two(number, shape, longer)
+        return self._axes_by_tensor[number]
 
-    def _axes_of_two(self, number: int, shape: tuple[int, ...], longer: tuple[int, ...]) -> _Axes:
-        """Tells axes of timesteps from others by how much they grew."""
-        if not shape or len(shape) != len(longer) or not shape[0] == longer[0] == self._rows:
+    def _axes_of_two(
+        self, number: int, shape: tuple[int, ...], longer_shape: tuple[int, ...]
+    ) -> _Axes:
+        """Recognizes time axes by how much they grew with more padding."""
+        if (
+            not shape
+            or len(shape) != len(longer_shape)
+            or not shape[0] == longer_shape[0] == self._rows
+        ):
             return _Axes(batch=False)
-        masks = list(zip(self._found, self._longer, strict=True))
-        for place, (mask, more) in enumerate(masks):
-            if mask.ndim > 2 and _begins(shape, mask) and _begins(longer, more):
+        masks = list(zip(self._masks, self._longer_masks, strict=True))
+        for place, (mask, longer_mask) in enumerate(masks):
+            if (
+                mask.ndim > 2
+                and _starts_with_nested_axes(shape, mask)
+                and _starts_with_nested_axes(longer_shape, longer_mask)
+            ):
                 return _Axes(batch=True, nested=place)
         time = []
-        for axis, (size, grown) in list(enumerate(zip(shape, longer, strict=True)))[1:]:
-            sizes = [(mask.shape[-1], more.shape[-1]) for mask, more in masks if mask.ndim == 2]
+        for axis, (size, grown) in list(enumerate(zip(shape, longer_shape, strict=True)))[1:]:
+            sizes = [
+                (mask.shape[-1], longer_mask.shape[-1])
+                for mask, longer_mask in masks
+                if mask.ndim == 2
+            ]
             places = [at for at, pair in enumerate(sizes) if pair == (size, grown)]
             if size == grown:
-                # Of sequences that the model takes in one length only.
+                # The model takes these sequences in one length only, so they did not grow.
                 if axis == 1 and places and len(shape) > 2:
                     time.append((axis, tuple(places)))
                 continue
             if not places and number not in self._answers:
-                # Something stands before or behind the timesteps, such as a token for all.
-                # Or each of them stands there several times.
+                # The axis may have extra timesteps at an end, such as a class token, or each
+                # timestep several times.
                 grew = [
                     at
                     for at, (one, two) in enumerate(sizes)
@@ -201,25 +220,25 @@ class Comparison:
         return _Axes(batch=True, time=tuple(time))
 
     def _axes_of_one(self, number: int, shape: tuple[int, ...]) -> _Axes:
-        """Takes an axis for one of timesteps if it is as long, where that is all there is."""
+        """Recognizes time axes by their length alone, without a longer run."""
         if not shape or shape[0] != self._rows:
             return _Axes(batch=False)
-        for place, mask in enumerate(self._found):
-            if mask.ndim > 2 and _begins(shape, mask):
+        for place, mask in enumerate(self._masks):
+            if mask.ndim > 2 and _starts_with_nested_axes(shape, mask):
                 return _Axes(batch=True, nested=place)
-        lengths = [mask.shape[1] if mask.ndim == 2 else -1 for mask in self._found]
+        lengths = [mask.shape[1] if mask.ndim == 2 else -1 for mask in self._masks]
 
-        own = self._base.mask(number)
+        own_mask = self._base.mask(number)
 
         def places(axis: int) -> tuple[int, ...]:
             return tuple(place for place, length in enumerate(lengths) if length == shape[axis])
 
         if len(shape) == 2:
-            same = own is not None and own.shape == shape and places(1)
+            same = own_mask is not None and own_mask.shape == shape and places(1)
             return _Axes(batch=True, time=((1, places(1)),) if same else ())
         if len(shape) > 2 and places(1):
             return _Axes(batch=True, time=((1, places(1)),))
-        if own is not None and own.shape == shape[:2]:
+        if own_mask is not None and own_mask.shape == shape[:2]:
             return _Axes(batch=True, changed=True)
         before = [place for place, length in enumerate(lengths) if 0 < shape[1] - length <= 2]
         if len(shape) > 2 and before and number not in self._answers:
@@ -229,55 +248,50 @@ class Comparison:
 
 
 def _gather(values: Array, axes: _Axes, masks: Sequence[Mask], rows: Mask) -> Array:
-    """Lists the values at valid timesteps, row by row."""
+    """Returns the values at valid timesteps, row by row."""
     moved = np.moveaxis(values, [axis for axis, _places in axes.time], range(1, len(axes.time) + 1))
     valid: Mask = rows
     for axis, (_, places) in enumerate(axes.time):
-        # Where two sequences are as long, a timestep is valid if it is in both.
+        # If the axis may belong to several sequences, only timesteps valid in all count.
         mask = np.logical_and.reduce([masks[place] for place in places])
         if mask.shape[1] < moved.shape[axis + 1]:
-            mask = _certain(mask, moved.shape[axis + 1])
+            mask = _surely_valid(mask, moved.shape[axis + 1])
         valid = valid[..., None] & mask.reshape(len(mask), *(1,) * axis, mask.shape[1])
     gathered: Array = moved[valid]
     return gathered
 
 
-def _certain(mask: Mask, steps: int) -> Mask:
-    """Where a token stands for certain on a longer time axis, however it came about.
+def _surely_valid(mask: Mask, steps: int) -> Mask:
+    """Returns the timesteps of a longer time axis that are tokens in every possible layout.
 
-    Other timesteps may stand before or behind the sequence, or each timestep several times.
+    The longer axis may have extra timesteps at either end, or each timestep several times.
     """
     times, rest = divmod(steps, mask.shape[1])
     if not rest:
         return np.asarray(np.repeat(mask, times, axis=1) & np.tile(mask, (1, times)))
-    more = steps - mask.shape[1]
-    shifted = [np.pad(mask, [(0, 0), (before, more - before)]) for before in range(more + 1)]
+    added = steps - mask.shape[1]
+    shifted = [np.pad(mask, [(0, 0), (before, added - before)]) for before in range(added + 1)]
     return np.asarray(np.logical_and.reduce(shifted))
 
 
-def _begins(shape: tuple[int, ...], mask: Mask) -> bool:
-    """Whether the first axes are those of sequences of sequences, all or all but the last."""
+def _starts_with_nested_axes(shape: tuple[int, ...], mask: Mask) -> bool:
+    """Whether the first axes are those of nested sequences, all or all but the last."""
     return shape[: mask.ndim] == mask.shape or (
         len(shape) == mask.ndim and shape[: mask.ndim - 1] == mask.shape[:-1]
     )
 
 
 def _gather_nested(values: Array, mask: Mask, rows: Mask) -> Array:
-    """Lists the values at valid places of sequences of sequences."""
+    """Returns the values at valid places of nested sequences."""
     if values.shape[: mask.ndim] != mask.shape:
         mask = np.asarray(mask.any(-1))
     return values[mask & rows.reshape(-1, *(1,) * (mask.ndim - 1))]
 
 
 def _relative_difference(one: Array, two: Array) -> float:
-    """The largest difference of two arrays, relative to the largest value of the first.
+    """Returns the largest difference of two arrays, relative to the largest value of the first.
 
-    Args:
-        one: Numbers.
-        two: Numbers of the same shape.
-
-    Returns:
-        0.0 where nothing differs; infinity where one is finite and the other is not.
+    Equal arrays give 0.0; infinity means that a value is finite in one array only.
 
     Example:
         >>> _relative_difference(np.array([1.0, 2.0]), np.array([1.0, 1.0]))

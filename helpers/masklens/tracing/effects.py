@@ -1,4 +1,4 @@
-"""What became of the mask in each recorded call: effects, losses and notes."""
+"""The effect of each recorded call on its mask, the calls that lose a mask, and notes."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from masklens._keras import is_keras_layer
 from masklens._language import translate as _
 from masklens.tracing.calls import Effect, LayerCall, Mask, Shape
-from masklens.tracing.record import RawCall, Recorder
+from masklens.tracing.recorder import RecordedCall, Recorder
 
 
 def layer_calls(
@@ -17,17 +17,17 @@ def layer_calls(
     symbolic: bool = True,
     measured: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> list[tuple[int, LayerCall]]:
-    """Turns what a recorder saw into calls with their effects.
+    """Turns recorded calls into `LayerCall`s with their effects.
 
     Args:
-        recorder: What was recorded; it may still be recording.
-        root: A model whose own call is left out where calls inside it were recorded.
+        recorder: The recording, which may still go on.
+        root: A model whose own call is left out if calls inside it were recorded.
         symbolic: Whether to keep calls with symbolic tensors.
-        measured: What was measured of calls, as fields of `LayerCall`, by the place of the call.
+        measured: The measured fields of `LayerCall`, by the place of the call.
 
     Returns:
         The calls, in the order in which they began, each with its place in the recording.
-        Operations that met no mask are left out where no padding gets in.
+        Operations that met no mask are left out unless padding gets in there.
     """
     measured = measured or {}
     leaks = {place for place, fields in measured.items() if fields.get("gets_in")}
@@ -37,63 +37,63 @@ def layer_calls(
             call
             for call in recorder.calls
             if (symbolic or not call.symbolic)
-            and (not call.plain or call.error or call.place in leaks)
+            and (not call.unmasked_operation or call.error or call.place in leaks)
         ],
         leaks,
     )
-    inside = calls and calls[0].layer is root and any(call.parent is calls[0] for call in calls)
-    left_out = calls.pop(0) if inside else None
-    verdicts = _Verdicts(recorder, calls, left_out, suspicious=not measured)
+    redundant = calls and calls[0].layer is root and any(call.parent is calls[0] for call in calls)
+    left_out = calls.pop(0) if redundant else None
+    effects = _Effects(recorder, calls, left_out, guesses=not measured)
     return [
-        (call.place, replace(verdicts.of(call), **measured.get(call.place, {}))) for call in calls
+        (call.place, replace(effects.of(call), **measured.get(call.place, {}))) for call in calls
     ]
 
 
 def _without_mask_arithmetic(
-    recorder: Recorder, calls: list[RawCall], leaks: Collection[int]
-) -> list[RawCall]:
-    """Leaves out operations that no layer takes the result of.
+    recorder: Recorder, calls: list[RecordedCall], leaks: Collection[int]
+) -> list[RecordedCall]:
+    """Leaves out operations whose result no layer takes as an input.
 
-    A Functional model also holds the operations that compute its masks; they end in a mask
-    argument, not in a tensor.
+    A Functional model also holds the operations that compute its masks; their results go into mask
+    arguments.
     """
-    taken: set[int] = set()
+    consumed: set[int] = set()
     kept = []
     for call in reversed(calls):
-        if call.operation and taken.isdisjoint(call.results) and call.place not in leaks:
+        if call.is_operation and consumed.isdisjoint(call.outputs) and call.place not in leaks:
             continue
         kept.append(call)
-        for number in call.tensors if call.operation else call.tensors + call.results:
-            taken.update(recorder.origins(number))
+        for number in call.inputs if call.is_operation else call.inputs + call.outputs:
+            consumed.update(recorder.origins(number))
     return kept[::-1]
 
 
-class _Verdicts:
+class _Effects:
     def __init__(
         self,
         recorder: Recorder,
-        calls: Sequence[RawCall],
-        left_out: RawCall | None,
-        suspicious: bool,
+        calls: Sequence[RecordedCall],
+        left_out: RecordedCall | None,
+        guesses: bool,
     ) -> None:
-        self._calls, self._left_out, self._suspicious = calls, left_out, suspicious
+        self._calls, self._left_out, self._guesses = calls, left_out, guesses
         self._index = {call.place: index for index, call in enumerate(calls)}
-        self._takers = self._find_takers(recorder)
-        self._siblings: dict[int, list[RawCall]] = defaultdict(list)
+        self._consumers = self._find_consumers(recorder)
+        self._siblings: dict[int, list[RecordedCall]] = defaultdict(list)
         for call in calls:
             self._siblings[call.parent.place if call.parent else -1].append(call)
         self._effects = {call.place: self._effect(call) for call in calls}
         self._lost_to: dict[int, tuple[int, ...]] = {}
         for call in calls:
-            self._judge(call)
+            self._find_affected(call)
 
-    def of(self, call: RawCall) -> LayerCall:
-        around = self._around(call)
+    def of(self, call: RecordedCall) -> LayerCall:
+        ancestors = self._ancestors(call)
         return LayerCall(
             name=call.name,
-            path="/".join([*(outer.name for outer in around), call.name]),
+            path="/".join([*(outer.name for outer in ancestors), call.name]),
             layer_type=call.layer_type,
-            depth=len(around),
+            depth=len(ancestors),
             shapes_in=call.shapes_in,
             shapes_out=call.shapes_out,
             masks_in=tuple(call.masks_in),
@@ -112,105 +112,109 @@ class _Verdicts:
             lost_to=self._lost_to.get(call.place, ()),
         )
 
-    def _around(self, call: RawCall) -> list[RawCall]:
-        outer, around = call.parent, []
+    def _ancestors(self, call: RecordedCall) -> list[RecordedCall]:
+        outer, ancestors = call.parent, []
         while outer is not None and outer is not self._left_out:
-            around.append(outer)
+            ancestors.append(outer)
             outer = outer.parent
-        return around[::-1]
+        return ancestors[::-1]
 
-    def _inside(self, call: RawCall) -> Iterable[RawCall]:
+    def _descendants(self, call: RecordedCall) -> Iterable[RecordedCall]:
         first = self._index[call.place] + 1
         for inner in self._calls[first:]:
-            if inner.place > call.last:
+            if inner.place > call.last_inside:
                 break
             yield inner
 
-    def _find_takers(self, recorder: Recorder) -> dict[int, list[RawCall]]:
-        """The calls that take a tensor without a mask, by the number of the tensor."""
-        takers: dict[int, list[RawCall]] = defaultdict(list)
+    def _find_consumers(self, recorder: Recorder) -> dict[int, list[RecordedCall]]:
+        """Maps the number of each tensor to the calls that take it without a mask."""
+        consumers: dict[int, list[RecordedCall]] = defaultdict(list)
         for call in self._calls:
-            for number, mask in zip(call.tensors, call.masks_in, strict=True):
+            for number, mask in zip(call.inputs, call.masks_in, strict=True):
                 if mask is None:
                     for origin in recorder.origins(number):
-                        takers[origin].append(call)
-        return takers
+                        consumers[origin].append(call)
+        return consumers
 
-    def _effect(self, call: RawCall) -> Effect:
+    def _effect(self, call: RecordedCall) -> Effect:
         if not call.ended:
             return "none"
-        came = [mask for mask in call.masks_in if mask is not None]
-        went = [mask for mask in call.masks_out if mask is not None]
-        if went:
-            if not came:
+        incoming = [mask for mask in call.masks_in if mask is not None]
+        outgoing = [mask for mask in call.masks_out if mask is not None]
+        if outgoing:
+            if not incoming:
                 return "creates"
-            # Equal masks are one array.
-            return "passes" if any(one is other for one in came for other in went) else "changes"
-        if not came:
+            # The recorder keeps equal masks as one array.
+            return (
+                "passes"
+                if any(one is other for one in incoming for other in outgoing)
+                else "changes"
+            )
+        if not incoming:
             return "none"
         used = call.receives_mask or bool(call.uses_mask)
-        return "ends" if used or self._received_inside(call, came) else "drops"
+        return "ends" if used or self._received_inside(call, incoming) else "drops"
 
-    def _received_inside(self, call: RawCall, came: list[Mask]) -> bool:
+    def _received_inside(self, call: RecordedCall, incoming: list[Mask]) -> bool:
         return any(
-            inner.receives_mask and any(mask is one for mask in inner.masks_in for one in came)
-            for inner in self._inside(call)
+            inner.receives_mask and any(mask is one for mask in inner.masks_in for one in incoming)
+            for inner in self._descendants(call)
         )
 
-    def _judge(self, call: RawCall) -> None:
+    def _find_affected(self, call: RecordedCall) -> None:
         if not call.ended or call.symbolic:
             return
-        hurt = set(self._hurt(call, call.cleared - call.cleared_inside))
+        affected = set(self._affected(call, call.cleared - call.cleared_inside))
         effect = self._effects[call.place]
         if effect == "drops" or (effect == "ends" and _keeps_time(call)):
-            hurt.update(self._hurt(call, call.results))
-        if hurt:
-            self._lost_to[call.place] = tuple(sorted(hurt))
+            affected.update(self._affected(call, call.outputs))
+        if affected:
+            self._lost_to[call.place] = tuple(sorted(affected))
 
-    def _hurt(self, call: RawCall, numbers: Iterable[int]) -> list[int]:
-        """The outermost calls that take one of these tensors, unmasked, after the call."""
+    def _affected(self, call: RecordedCall, numbers: Iterable[int]) -> list[int]:
+        """Returns the outermost later calls that take one of these tensors without its mask."""
         places = {
-            taker.place
+            consumer.place
             for number in numbers
-            for taker in self._takers.get(number, ())
-            if taker.place > call.last
+            for consumer in self._consumers.get(number, ())
+            if consumer.place > call.last_inside
         }
         return sorted(
             self._index[place]
             for place in places
             if places.isdisjoint(
-                outer.place for outer in self._around(self._calls[self._index[place]])
+                outer.place for outer in self._ancestors(self._calls[self._index[place]])
             )
         )
 
-    def _notes(self, call: RawCall) -> Iterable[str]:
+    def _notes(self, call: RecordedCall) -> Iterable[str]:
         if call.error is not None:
             yield _("The call raised {error}.").format(error=type(call.error).__name__)
         if call.symbolic or not call.ended:
             return
-        yield from _misfits(call)
-        if call.inconclusive:
+        yield from _wrong_shape_notes(call)
+        if call.probe_inconclusive:
             yield _(
                 "Whether it uses the mask cannot be told: its outputs differ from run to run, "
                 "or it does not run with another mask."
             )
-        if self._suspicious:
-            yield from self._suspicions(call)
+        if self._guesses:
+            yield from self._guessed_notes(call)
 
-    def _suspicions(self, call: RawCall) -> Iterable[str]:
-        """What may let padding in; a measurement knows better."""
+    def _guessed_notes(self, call: RecordedCall) -> Iterable[str]:
+        """Yields notes on what may let padding in, for traces without a measurement."""
         if call.cleared - call.cleared_inside:
-            hurt = self._hurt(call, call.cleared - call.cleared_inside)
-            names = ", ".join(dict.fromkeys(self._calls[index].name for index in hurt))
+            affected = self._affected(call, call.cleared - call.cleared_inside)
+            names = ", ".join(dict.fromkeys(self._calls[index].name for index in affected))
             if names:
                 yield _(
                     "It cleared the mask of its own input, and {names} read that input afterwards."
                 ).format(names=names)
-        if call.operation:
+        if call.is_operation:
             yield _("An operation, unlike a layer, hands no mask on.")
-        if call.by_hand:
+        if call.mask_passed_by_hand:
             yield _("Its mask came as an argument: the tensor that it is for carries none.")
-        if self._unseen(call):
+        if self._runs_wrapped_layer_unseen(call):
             yield _(
                 "It runs {layer} without calling it as a layer, so the trace cannot look inside."
             ).format(layer=call.layer.layer.name)
@@ -220,36 +224,40 @@ class _Verdicts:
                 "between layers lose the mask."
             )
 
-    def _unseen(self, call: RawCall) -> bool:
-        """Whether a wrapper ran the layer that it wraps in a way that shows no call."""
+    def _runs_wrapped_layer_unseen(self, call: RecordedCall) -> bool:
+        """Whether a wrapper ran its layer's code directly, so that no call was recorded."""
         import keras
 
         wrapped = isinstance(call.layer, keras.layers.Wrapper) and call.layer.layer
-        return bool(wrapped) and not any(inner.layer is wrapped for inner in self._inside(call))
+        return bool(wrapped) and not any(
+            inner.layer is wrapped for inner in self._descendants(call)
+        )
 
-    def _made_between(self, call: RawCall) -> bool:
-        """Whether an unmasked tensor came from no layer, where layers before it knew a mask."""
+    def _made_between(self, call: RecordedCall) -> bool:
+        """Whether an unmasked input was made by code between layers that lost its mask."""
         if call.parent is not None and _has_graph(call.parent.layer):
-            # Nothing between the layers of a graph goes unseen.
+            # The operators between the layers of a graph are calls of their own.
             return False
-        loose = [
+        outside_shapes = [
             shape[:2]
-            for shape, stray, mask in zip(call.shapes_in, call.strays, call.masks_in, strict=True)
-            if stray and mask is None and len(shape) > 2
+            for shape, made_outside, mask in zip(
+                call.shapes_in, call.made_outside_layers, call.masks_in, strict=True
+            )
+            if made_outside and mask is None and len(shape) > 2
         ]
         before = self._siblings[call.parent.place if call.parent else -1]
         return any(
-            mask is not None and mask.shape in loose
+            mask is not None and mask.shape in outside_shapes
             for sibling in before
-            if loose and sibling.place < call.place
+            if outside_shapes and sibling.place < call.place
             for mask in sibling.masks_out
         )
 
 
-def _keeps_time(call: RawCall) -> bool:
-    """Whether an output still has the timesteps of a masked input, so that a mask would fit it.
+def _keeps_time(call: RecordedCall) -> bool:
+    """Whether an output has the timesteps of a masked input, so that the mask would fit it.
 
-    The rank tells an LSTM's (batch, units) from a (batch, time) that happens to be as long.
+    Outputs of rank 2 do not count: an LSTM's (batch, units) may be as long as (batch, time).
     """
     return any(
         mask is not None and len(before) == len(after) > 2 and before[:2] == after[:2]
@@ -270,7 +278,7 @@ def _has_graph(layer: Any) -> bool:
     return isinstance(layer, keras.Sequential) or hasattr(layer, "operations")
 
 
-def _misfits(call: RawCall) -> Iterable[str]:
+def _wrong_shape_notes(call: RecordedCall) -> Iterable[str]:
     for shape, mask in zip(call.shapes_out, call.masks_out, strict=True):
         if mask is not None and not _fits(mask.shape, shape):
             yield _(

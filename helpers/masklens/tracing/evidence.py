@@ -1,4 +1,4 @@
-"""What a run of a model tells of its inputs: what they are used for, and which masks are made."""
+"""Learning from a run what a model uses its inputs for, and which masks it makes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,20 +6,20 @@ from dataclasses import replace
 import numpy as np
 
 from masklens.tracing.calls import Array, Mask
-from masklens.tracing.record import is_array
+from masklens.tracing.recorder import is_array
 from masklens.tracing.runs import Node, Run
 from masklens.tracing.sequences import Input
 
 
-def with_use(inputs: Sequence[Input], run: Run) -> list[Input]:
-    """Says of each input whether its numbers are looked up, and whether it is taken as a mask.
+def with_usage(inputs: Sequence[Input], run: Run) -> list[Input]:
+    """Finds out which inputs are looked up as ids, and which are taken as masks.
 
     Args:
         inputs: The inputs of the model.
         run: A run on them.
 
     Returns:
-        The inputs, with what the run tells of them.
+        The inputs with `looked_up` and `taken_as_mask` set.
     """
     return [
         replace(
@@ -31,26 +31,26 @@ def with_use(inputs: Sequence[Input], run: Run) -> list[Input]:
     ]
 
 
-def makers(run: Run) -> list[Node]:
-    """The calls that made a mask, of what came in there."""
+def mask_makers(run: Run) -> list[Node]:
+    """Returns the calls that made a mask out of inputs that carried none."""
     return [
         node
         for node in run.nodes
-        if node.raw is not None
+        if node.recorded is not None
         and not any(run.mask(number) is not None for number in node.inputs)
-        # Else a call inside made it.
+        # Otherwise a call within this one made the mask.
         and not any(
-            run.mask(number) is not None for inner in node.inside for number in inner.outputs
+            run.mask(number) is not None for inner in node.children for number in inner.outputs
         )
         and any(mask is not None and mask.ndim > 1 for mask in map(run.mask, node.outputs))
     ]
 
 
-def masks_made(run: Run) -> list[tuple[Array, Mask]]:
-    """The masks that calls made, each with the tensor that it was made of."""
+def made_masks(run: Run) -> list[tuple[Array, Mask]]:
+    """Returns each mask that a call made, with the tensor that it was made of."""
     return [
         (run.value(place), mask)
-        for node in makers(run)
+        for node in mask_makers(run)
         for number in node.outputs
         if (mask := run.mask(number)) is not None and mask.ndim > 1
         for place in node.inputs
@@ -58,16 +58,16 @@ def masks_made(run: Run) -> list[tuple[Array, Mask]]:
 
 
 def _ranks_behind(array: Array, run: Run) -> set[int]:
-    """How many axes the outputs of the layers have that take an array, and nothing else."""
+    """Returns the ranks of the outputs of those layers whose only input equals an array."""
     import keras
 
     return {
         run.value(after).ndim
         for node in run.nodes
-        # TimeDistributed may do anything with a part of it.
+        # TimeDistributed hands its inner layer parts of the array.
         if isinstance(node.layer, keras.Layer)
         and not isinstance(node.layer, keras.layers.TimeDistributed)
-        and not node.inside
+        and not node.children
         and len(node.inputs) == 1
         and np.array_equal(run.value(node.inputs[0]), array)
         for after in node.outputs
@@ -75,9 +75,9 @@ def _ranks_behind(array: Array, run: Run) -> set[int]:
 
 
 def _taken_as_mask(array: Array, run: Run) -> bool:
-    """Whether some call was handed an array as a mask argument."""
+    """Whether some call received an array as a mask argument."""
     if array.ndim != 2 or not np.isin(array, (0, 1)).all() or 3 in _ranks_behind(array, run):
-        # Of other numbers, or ids that are looked up.
+        # It holds other numbers than 0 and 1, or ids that are looked up.
         return False
     return any(
         is_array(mask)

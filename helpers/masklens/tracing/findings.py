@@ -1,4 +1,4 @@
-"""What was found of a model: the calls of its layers, and whether padding gets into its answer."""
+"""The findings of a trace: the calls of layers, and whether padding gets into the answer."""
 
 import difflib
 from collections.abc import Iterator
@@ -6,24 +6,24 @@ from typing import Any
 
 from masklens._language import translate as _
 from masklens.tracing.calls import LayerCall
-from masklens.tracing.comparison import TOLERANCES, Question
+from masklens.tracing.comparison import TOLERANCES, Change
 from masklens.tracing.effects import layer_calls
-from masklens.tracing.measurement import QUESTIONS, Measurement
-from masklens.tracing.record import Recorder
+from masklens.tracing.measurement import CHANGES, Measurement
+from masklens.tracing.recorder import Recorder
 from masklens.tracing.sequences import KnownFrom
-from masklens.tracing.verdict import Verdict
+from masklens.tracing.verdict import CallVerdicts
 
 
 class Findings:
-    """The calls of layers that were recorded, and what was measured; `Trace` shows them."""
+    """The recorded calls of layers, and the measurement; `Trace` adds how to show them."""
 
     def __init__(self, recorder: Recorder, root: Any = None, symbolic: bool = True) -> None:
-        """Begins with what a recorder has seen, and no measurement."""
+        """Starts from a recording, without a measurement."""
         self._recorder: Recorder | None = recorder
         self._root, self._symbolic = root, symbolic
         self._finished: tuple[LayerCall, ...] = ()
         self._error: BaseException | None = None
-        self.moves_by: dict[Question, float | None] = dict.fromkeys(QUESTIONS)
+        self.moves_by: dict[Change, float | None] = dict.fromkeys(CHANGES)
         self.tolerance = TOLERANCES["float32"]
         self.leaks: tuple[LayerCall, ...] = ()
         self.known_from: KnownFrom | None = None
@@ -34,7 +34,7 @@ class Findings:
 
     @property
     def calls(self) -> tuple[LayerCall, ...]:
-        """The calls, in the order in which they began; while recording, those so far."""
+        """The calls in the order in which they began; during a recording, those so far."""
         if self._recorder is None:
             return self._finished
         calls = layer_calls(self._recorder, self._root, self._symbolic)
@@ -42,9 +42,10 @@ class Findings:
 
     @property
     def moves(self) -> float | None:
-        """The largest figure of `moves_by`, NaN for an answer that is no number.
+        """The largest figure of `moves_by`; NaN if the answer is NaN.
 
-        0.0: padding is ignored. None: there is no verdict, and `why_no_verdict` says why.
+        0.0 means that padding is ignored. None means that there is no verdict; `why_no_verdict`
+        gives the reason.
         """
         if self._not_a_number:
             return float("nan")
@@ -53,10 +54,9 @@ class Findings:
 
     @property
     def lost(self) -> tuple[LayerCall, ...]:
-        """The calls that cost a later leak its mask: the cause, where there is one.
+        """The calls that lost or spoiled the mask of a later leak: its cause.
 
-        A call that loses a mask which nothing needs is not among them, and nothing is where nothing
-        was measured.
+        A call that loses a mask which nothing needs does not count. Empty without a measurement.
         """
         return tuple(call for call in self.calls if call.costs_a_mask)
 
@@ -70,8 +70,8 @@ class Findings:
             The first call of that layer.
 
         Raises:
-            KeyError: If no layer of that name was called, or if several were: the message lists
-                names near to it, or their paths.
+            KeyError: If no layer of that name was called, or several were; the message lists
+                similar names, or the paths.
         """
         calls = self.calls
         exact = [call for call in calls if call.path == name]
@@ -85,10 +85,10 @@ class Findings:
                     name=name, paths=", ".join(map(repr, paths))
                 )
             )
-        raise KeyError(_unknown(name, calls))
+        raise KeyError(_unknown_layer_message(name, calls))
 
     def __len__(self) -> int:
-        """Counts the calls."""
+        """Returns the number of calls."""
         return len(self.calls)
 
     def __iter__(self) -> Iterator[LayerCall]:
@@ -96,12 +96,12 @@ class Findings:
         return iter(self.calls)
 
     def _finish(self, error: BaseException | None) -> None:
-        """Lets go of the model and of everything else that was needed to find out."""
+        """Fixes the calls, and releases the model and its tensors."""
         self._finished, self._recorder, self._root = self.calls, None, None
         self._error = error
 
-    def _judge(self, found: Measurement) -> None:
-        """Takes over what was measured."""
+    def _take_measurement(self, found: Measurement) -> None:
+        """Takes over the results of a measurement."""
         recorder = found.run.recorder
         assert recorder is not None
         self.moves_by, self.tolerance = found.moves, found.tolerance
@@ -109,15 +109,15 @@ class Findings:
         self._not_a_number = found.not_a_number
         if found.sequences:
             self.known_from = "added" if found.added else found.sequences[0].known_from
-        verdict = Verdict(found, self._root)
-        fields = {} if found.why_none else verdict.fields()
+        verdicts = CallVerdicts(found, self._root)
+        fields = {} if found.why_none else verdicts.fields()
         calls = layer_calls(recorder, self._root, symbolic=False, measured=fields)
         self._finished, self._recorder = tuple(call for _place, call in calls), None
         if not found.why_none:
-            self.leaks = verdict.leaks(dict(calls))
+            self.leaks = verdicts.leaks(dict(calls))
 
 
-def _unknown(name: object, calls: tuple[LayerCall, ...]) -> str:
+def _unknown_layer_message(name: object, calls: tuple[LayerCall, ...]) -> str:
     names = list(dict.fromkeys(call.name for call in calls))
     near = difflib.get_close_matches(str(name), names) or names[:8]
     if not near:

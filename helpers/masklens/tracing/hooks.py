@@ -1,4 +1,4 @@
-"""Watching the calls of layers: the one place that replaces methods of Keras, for a while."""
+"""Watching the calls of layers: the one module that replaces methods of Keras, for a while."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,49 +8,49 @@ from typing import Any, Protocol
 
 from masklens._language import translate as _
 
-# Keras's classes are one for the whole process, so there is one watcher at a time.
-_watched = threading.Lock()
+# The whole process shares Keras's classes, so one watcher at a time may replace their methods.
+_one_watcher = threading.Lock()
 
 
 class _Watcher(Protocol):
-    """What is told of each call, in the thread that watches."""
+    """An object that `watching` notifies of each call, in the thread that entered the block."""
 
-    asleep: bool
-    """Whether calls go by untold for now."""
+    paused: bool
+    """Whether to skip notifications for now."""
 
     def begin(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """A layer is called. What this returns, the end of the call is told with."""
+        """Handles the beginning of a call; returns a value that `end` or `fail` receives."""
 
     def enter(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """The layer's own code is about to run, with the mask arguments that Keras filled in.
+        """Handles the moment before the layer's own code runs; Keras has filled in the masks.
 
-        False if no call of this layer has begun: it is an operation of a Functional model.
+        Returns False for an operation of a Functional model, for which no call has begun.
         """
 
     def end(self, call: Any, outputs: Any) -> Any:
-        """A call has ended. What this returns, the caller gets for its outputs."""
+        """Handles the end of a call; returns the outputs that the caller receives."""
 
     def fail(self, call: Any, error: BaseException) -> None:
-        """A call has raised."""
+        """Handles a call that raised."""
 
 
 @contextmanager
 def watching(watcher: _Watcher) -> Iterator[None]:
-    """Tells a watcher of every call of a layer in this thread, until the block ends.
+    """Notifies a watcher of every call of a layer in this thread, until the block ends.
 
-    It replaces `keras.Layer.__call__`, which sees the masks on inputs and outputs, and
-    `keras.Operation.__call__`, which that calls with the mask arguments that Keras filled in.
-    Both are put back however the block ends.
+    Replaces `keras.Layer.__call__`, where inputs and outputs carry their masks, and
+    `keras.Operation.__call__`, which the former calls once Keras has filled in mask arguments.
+    Restores both when the block ends, also after an error.
 
     Args:
-        watcher: What is told.
+        watcher: The object to notify.
 
     Raises:
         RuntimeError: If another block is watching already.
     """
     import keras
 
-    if not _watched.acquire(blocking=False):
+    if not _one_watcher.acquire(blocking=False):
         raise RuntimeError(
             _(
                 "Another trace is being recorded, and a process records one at a time. "
@@ -59,43 +59,43 @@ def watching(watcher: _Watcher) -> Iterator[None]:
         )
     call_layer, call_operation = keras.Layer.__call__, keras.Operation.__call__
     try:
-        keras.Layer.__call__ = _told_of_layers(call_layer, watcher)
-        keras.Operation.__call__ = _told_of_operations(call_operation, watcher)
+        keras.Layer.__call__ = _reporting_layers(call_layer, watcher)
+        keras.Operation.__call__ = _reporting_operations(call_operation, watcher)
         yield
     finally:
         keras.Layer.__call__, keras.Operation.__call__ = call_layer, call_operation
-        _watched.release()
+        _one_watcher.release()
 
 
-def _told_of_layers(call_layer: Callable[..., Any], watcher: _Watcher) -> Callable[..., Any]:
+def _reporting_layers(call_layer: Callable[..., Any], watcher: _Watcher) -> Callable[..., Any]:
     thread = threading.get_ident()
 
     @wraps(call_layer)
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        if watcher.asleep or threading.get_ident() != thread:
+        if watcher.paused or threading.get_ident() != thread:
             return call_layer(layer, *args, **kwargs)
-        return _told(watcher, call_layer, layer, args, kwargs)
+        return _call_reported(watcher, call_layer, layer, args, kwargs)
 
     return call
 
 
-def _told_of_operations(
+def _reporting_operations(
     call_operation: Callable[..., Any], watcher: _Watcher
 ) -> Callable[..., Any]:
     thread = threading.get_ident()
 
     @wraps(call_operation)
     def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        if watcher.asleep or threading.get_ident() != thread:
+        if watcher.paused or threading.get_ident() != thread:
             return call_operation(operation, *args, **kwargs)
         if watcher.enter(operation, args, kwargs):
             return call_operation(operation, *args, **kwargs)
-        return _told(watcher, call_operation, operation, args, kwargs)
+        return _call_reported(watcher, call_operation, operation, args, kwargs)
 
     return call
 
 
-def _told(
+def _call_reported(
     watcher: _Watcher,
     original: Callable[..., Any],
     layer: Any,

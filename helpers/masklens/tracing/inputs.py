@@ -1,4 +1,4 @@
-"""What a caller hands over as a batch: as arrays with their names and masks, or what is wrong."""
+"""Reading a batch from a caller: arrays with names and masks, or an error that says what to do."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from masklens.padding import PaddedBatch
 from masklens.tracing.calls import Array
 from masklens.tracing.sequences import Input, named_inputs
 
-# One batch at a time comes out of these, whatever library they belong to.
+# Iterating over these yields batches, whatever library they belong to.
 _DATA_SETS = {"Dataset", "DatasetV2", "DataLoader", "PyDataset"}
 
 
@@ -22,14 +22,15 @@ def inputs_of(
 
     Args:
         model: A Keras model or layer.
-        inputs: What a caller wants it called on.
+        inputs: The caller's batch, in any structure.
         mask: Which timesteps are tokens, for one input or in the structure of several.
 
     Returns:
-        The arrays with their names and masks, and what puts arrays back into the same structure.
+        The arrays with their names and masks, and a function that packs arrays into the same
+        structure.
 
     Raises:
-        TypeError: If these are no numbers, no batch, or not the inputs alone.
+        TypeError: If the inputs are not numbers, not a batch, or come with the targets.
         ValueError: If the batch is empty, or `mask` does not fit it.
     """
     import keras
@@ -52,7 +53,7 @@ def inputs_of(
 
 
 def concrete(inputs: Any) -> Any:
-    """Turns what a caller hands over into arrays and `PaddedBatch`es.
+    """Converts a caller's inputs to arrays and `PaddedBatch`es.
 
     Args:
         inputs: Arrays, tensors, numbers in lists, or lists, tuples and dicts of them.
@@ -61,7 +62,7 @@ def concrete(inputs: Any) -> Any:
         The same structure.
 
     Raises:
-        TypeError: If it cannot be, with what to do.
+        TypeError: If an input cannot be converted; the message says what to do.
     """
     import keras
 
@@ -80,11 +81,11 @@ def concrete(inputs: Any) -> Any:
                 "Pass a batch, such as the one that you would pass to predict."
             ).format(inputs=getattr(inputs, "name", inputs))
         )
-    _refuse_what_is_no_array(inputs)
+    _refuse_other_types(inputs)
     return _array(keras.ops.convert_to_numpy(inputs))
 
 
-def _refuse_what_is_no_array(inputs: Any) -> None:
+def _refuse_other_types(inputs: Any) -> None:
     kinds = {base.__name__ for base in type(inputs).__mro__}
     if "RaggedTensor" in kinds:
         raise TypeError(
@@ -128,7 +129,7 @@ def _unpadded() -> TypeError:
 
 
 def _refuse_words(model: Any, inputs: Any) -> None:
-    """Refuses text that the model does not look up by itself."""
+    """Raises for text, unless the model takes strings."""
     import keras
 
     if not any(map(_is_word, keras.tree.flatten(inputs))):
@@ -174,10 +175,10 @@ def _refuse_more_than_inputs(model: Any, structure: Any, leaves: Sequence[Any]) 
 
 
 def pair_hint(inputs: Any) -> str:
-    """Says what may be wrong with a tuple that a model could not take; else nothing.
+    """Suggests what may be wrong with a tuple that a model could not take.
 
     Args:
-        inputs: What a caller handed over.
+        inputs: The caller's inputs.
 
     Returns:
         A sentence, or an empty string.
@@ -188,7 +189,7 @@ def pair_hint(inputs: Any) -> str:
 
 
 def _known_inputs(model: Any) -> list[Any]:
-    """The symbolic inputs of a model that was built from some; a subclassed model has none."""
+    """Returns the symbolic inputs of a Functional model; a subclassed model has none."""
     return list(getattr(model, "inputs", None) or [])
 
 

@@ -1,4 +1,4 @@
-"""Where padding gets in: from an answer that moves back to the first call that moved."""
+"""Finding where padding gets in: back from an answer that moves to the first call that moves."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 
 from masklens._keras import is_keras_layer
 from masklens.tracing.calls import Mask
-from masklens.tracing.comparison import Comparison, Question
+from masklens.tracing.comparison import Change, Comparison
 from masklens.tracing.runs import Node, Run
 
 
@@ -16,25 +16,26 @@ class Leak:
     """A place where padding gets into valid values.
 
     Attributes:
-        node: The call; where no layer did it, the call around the place.
-        between: The calls before and after, where it was an operator in the code of `node`; None
-            stands for what the code takes or gives out.
+        node: The call at which padding gets in; for code between layers, the call that runs the
+            code.
+        between: For code between layers, the calls before and after it; None stands for the inputs
+            and the output of `node`.
     """
 
     node: Node
     between: tuple[Node | None, Node | None] | None = None
 
 
-class Moves:
-    """What moves in one run: a figure for each tensor of it.
+class Movement:
+    """How far each tensor moves between two runs.
 
     Args:
-        comparison: What the run is compared with.
+        comparison: Compares the tensors of other runs with those of `base`.
         base: The run without the change.
-        other: The run with it.
-        question: What was changed.
-        kept: (batch,) the rows to compare; None for all.
-        tolerance: At most this is rounding.
+        other: The run with the change.
+        change: The kind of change: `"content"`, `"amount"` or `"rows"`.
+        kept: (batch,) booleans: the rows to compare; None for all.
+        tolerance: The largest figure that counts as rounding.
     """
 
     def __init__(
@@ -42,125 +43,133 @@ class Moves:
         comparison: Comparison,
         base: Run,
         other: Run,
-        question: Question,
+        change: Change,
         kept: Mask | None,
         tolerance: float,
     ) -> None:
-        """Compares nothing yet."""
+        """Pairs the tensors of the two runs; `figure` compares them."""
         self._comparison, self._other = comparison, other
         self._kept, self._tolerance = kept, tolerance
-        self.question = question
+        self.change = change
         self._figures: dict[int, float | None] = {}
-        # Where the calls differ from run to run, only the answers can be compared.
-        self.alike = other.agrees_with(base)
+        # If the runs make different calls, only their answers can be compared.
+        self.same_calls = other.has_same_calls_as(base)
         answers = base.nodes[0].outputs, other.nodes[0].outputs
-        self._numbers = dict(zip(*answers, strict=False)) if not self.alike else {}
+        self._other_numbers = dict(zip(*answers, strict=False)) if not self.same_calls else {}
 
     def figure(self, number: int) -> float | None:
-        """How far the valid values of a tensor move; 0.0 for rounding."""
-        if not self.alike and number not in self._numbers:
+        """Returns how far the valid values of a tensor move, 0.0 for rounding, or None."""
+        if not self.same_calls and number not in self._other_numbers:
             return None
         if number not in self._figures:
-            there = self._numbers.get(number, number)
-            moved = self._comparison.moves(number, self._other, there, self.question, self._kept)
-            # Not-a-number is more than any tolerance.
+            other_number = self._other_numbers.get(number, number)
+            moved = self._comparison.moves(
+                number, self._other, other_number, self.change, self._kept
+            )
+            # NaN compares as False, so it counts as a movement.
             small = moved is not None and moved <= self._tolerance
             self._figures[number] = 0.0 if small else moved
         return self._figures[number]
 
     def is_uncertain(self, number: int) -> bool:
-        """Whether some timesteps of a tensor may be padding or not, and are not compared."""
+        """Returns whether some timesteps of a tensor, not known to be tokens, are not compared."""
         return self._comparison.is_uncertain(number)
 
     def largest(self, numbers: Iterable[int]) -> float | None:
-        """The largest figure of several tensors; None if nothing could be compared."""
+        """Returns the largest figure of several tensors; None if nothing could be compared."""
         figures = [figure for number in numbers if (figure := self.figure(number)) is not None]
         return max(figures, default=None)
 
     def moved(self, numbers: Iterable[int]) -> bool:
-        """Whether one of several tensors moves."""
+        """Returns whether at least one of several tensors moves."""
         return bool(self.largest(numbers))
 
 
-def find_leaks(root: Node, moves: Moves, opaque: Mapping[type, bool]) -> list[Leak]:
-    """Goes back from an answer that moves to where padding first got in.
+def find_leaks(root: Node, moves: Movement, opaque: Mapping[type, bool]) -> list[Leak]:
+    """Follows movement back from the answer to the places where padding first gets in.
 
     Args:
         root: The call of the model.
-        moves: What moves.
-        opaque: Is asked of a layer's type whether its inside is of no interest.
+        moves: How far each tensor moves.
+        opaque: Whether to treat layers of a type as one, without looking at the calls within.
 
     Returns:
-        The places, each once. Empty if the answer does not move.
+        The places, without repetition; empty if the answer does not move.
     """
     search = _Search(moves, opaque)
     moving = [number for number in root.outputs if moves.moved([number])]
     if not moving:
         return []
-    return search.inside(root, moving) or [Leak(root)]
+    return search.within(root, moving) or [Leak(root)]
 
 
 class _Search:
-    def __init__(self, moves: Moves, opaque: Mapping[type, bool]) -> None:
+    def __init__(self, moves: Movement, opaque: Mapping[type, bool]) -> None:
         self._moves, self._opaque = moves, opaque
         self._seen: set[int] = set()
 
-    def inside(self, frame: Node, numbers: Sequence[int]) -> list[Leak]:
-        """Where the movement of these tensors began, inside a call whose inputs do not move."""
-        if not frame.inside or self._opaque[type(frame.layer)]:
-            return [Leak(frame)]
+    def within(self, enclosing: Node, numbers: Sequence[int]) -> list[Leak]:
+        """Finds where outputs of a call begin to move, given that its inputs do not move."""
+        if not enclosing.children or self._opaque[type(enclosing.layer)]:
+            return [Leak(enclosing)]
         leaks: list[Leak] = []
         for number in numbers:
-            leaks += self._behind(number, frame, None)
+            leaks += self._trace_tensor(number, enclosing, None)
         return list({(leak.node.place, leak.between): leak for leak in leaks}.values())
 
-    def _behind(self, number: int, frame: Node, taker: Node | None) -> list[Leak]:
-        maker = _maker(number, frame, taker)
-        if maker is not None:
-            return self._in(maker, frame)
-        if number in frame.inputs:
+    def _trace_tensor(self, number: int, enclosing: Node, consumer: Node | None) -> list[Leak]:
+        producer = _producer(number, enclosing, consumer)
+        if producer is not None:
+            return self._trace_call(producer, enclosing)
+        if number in enclosing.inputs:
             return []
-        # It was made by code between the calls: of something that moved already, or by itself.
-        before = [node for node in frame.inside if taker is None or node.place < taker.place]
+        # Code between the calls made it: from a tensor that moved already, or it moved it itself.
+        before = [
+            node for node in enclosing.children if consumer is None or node.place < consumer.place
+        ]
         moving = [node for node in before if self._moves.moved(node.outputs)]
         if moving:
-            return [leak for node in moving for leak in self._in(node, frame)]
-        return [Leak(frame, (before[-1] if before else None, taker))]
+            return [leak for node in moving for leak in self._trace_call(node, enclosing)]
+        return [Leak(enclosing, (before[-1] if before else None, consumer))]
 
-    def _in(self, node: Node, frame: Node) -> list[Leak]:
+    def _trace_call(self, node: Node, enclosing: Node) -> list[Leak]:
         if node.place in self._seen:
             return []
         self._seen.add(node.place)
-        moving = [number for number in node.inputs if self._may_move(number, frame, node)]
+        moving = [number for number in node.inputs if self._may_move(number, enclosing, node)]
         if moving:
-            return [leak for number in moving for leak in self._behind(number, frame, node)]
-        return self.inside(node, [n for n in node.outputs if self._moves.moved([n])])
+            return [
+                leak for number in moving for leak in self._trace_tensor(number, enclosing, node)
+            ]
+        return self.within(node, [n for n in node.outputs if self._moves.moved([n])])
 
-    def _may_move(self, number: int, frame: Node, taker: Node) -> bool:
-        """Whether a tensor moves; if not all its timesteps can be told, what it is made of."""
+    def _may_move(self, number: int, enclosing: Node, consumer: Node) -> bool:
+        """Whether a tensor moves; an uncertain one may, if the inputs of its producer move."""
         if self._moves.moved([number]):
             return True
-        maker = _maker(number, frame, taker) if self._moves.is_uncertain(number) else None
-        return maker is not None and self._moves.moved(maker.inputs)
+        producer = (
+            _producer(number, enclosing, consumer) if self._moves.is_uncertain(number) else None
+        )
+        return producer is not None and self._moves.moved(producer.inputs)
 
 
-def _maker(number: int, frame: Node, taker: Node | None) -> Node | None:
-    """The call, right inside another one, that gave a tensor out."""
-    for node in reversed(frame.inside):
-        if (taker is None or node.place < taker.place) and number in node.outputs:
+def _producer(number: int, enclosing: Node, consumer: Node | None) -> Node | None:
+    """Returns the last child call before the consumer that gave the tensor out."""
+    for node in reversed(enclosing.children):
+        if (consumer is None or node.place < consumer.place) and number in node.outputs:
             return node
     return None
 
 
 def first_not_a_number(root: Node, comparison: Comparison) -> list[Leak]:
-    """The first calls whose valid values are not numbers, though those that went in are.
+    """Finds the innermost call that turns numbers into NaN at valid timesteps.
 
     Args:
         root: The call of the model.
-        comparison: Knows which values are valid.
+        comparison: Tells which values are valid.
 
     Returns:
-        The innermost of them; empty if the answer holds numbers only.
+        That call as the only leak; empty if the answer holds no NaN.
     """
 
     def broken(numbers: Iterable[int]) -> bool:
@@ -171,7 +180,7 @@ def first_not_a_number(root: Node, comparison: Comparison) -> list[Leak]:
         )
 
     def search(node: Node) -> Node:
-        for inner in node.inside:
+        for inner in node.children:
             if broken(inner.outputs) and not broken(inner.inputs):
                 return search(inner)
         return node
@@ -180,10 +189,10 @@ def first_not_a_number(root: Node, comparison: Comparison) -> list[Leak]:
 
 
 class OpaqueTypes(dict[type, bool]):
-    """Keras's own layers, whose inside is of no interest; models and one's own layers are open."""
+    """Maps layer types to whether they are opaque: Keras's own layers are, models are not."""
 
     def __missing__(self, layer_type: type) -> bool:
-        """Decides by where the class, or one that it is derived from, is defined."""
+        """Judges by the modules that define the class and its bases."""
         import keras
 
         opaque = not issubclass(layer_type, keras.Model) and any(

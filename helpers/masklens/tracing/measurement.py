@@ -1,4 +1,4 @@
-"""Measuring whether padding gets into an answer: three questions, put to the model itself."""
+"""Measuring whether padding gets into an answer, by running a model with one thing changed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,52 +9,53 @@ import numpy as np
 from masklens._keras import attach_mask, attached_mask
 from masklens._language import translate as _
 from masklens.tracing.calls import Array, Mask
-from masklens.tracing.comparison import TOLERANCES, Comparison, Question
-from masklens.tracing.evidence import makers, masks_made, with_use
-from masklens.tracing.leaks import Leak, Moves, OpaqueTypes, find_leaks, first_not_a_number
-from masklens.tracing.runs import Node, Player, Run
+from masklens.tracing.comparison import TOLERANCES, Change, Comparison
+from masklens.tracing.evidence import made_masks, mask_makers, with_usage
+from masklens.tracing.leaks import Leak, Movement, OpaqueTypes, find_leaks, first_not_a_number
+from masklens.tracing.runs import Node, Run, Runner
 from masklens.tracing.sequences import (
     Input,
     Sequences,
     find_sequences,
-    lengthened,
-    other_content,
+    with_more_padding,
+    with_noise_at_padding,
     with_other_content,
     with_other_rows,
 )
 
-QUESTIONS: tuple[Question, ...] = ("content", "amount", "rows")
-# More than most strides, so that the added timesteps make another window; one for short tables;
-# the others for models that take only multiples of a number.
+CHANGES: tuple[Change, ...] = ("content", "amount", "rows")
+# Timesteps to add. 5 is more than most strides, so that they make another window; 1 is for short
+# tables of positions, the others for models that take only multiples of a number.
 _AMOUNTS = 5, 1, 2, 3, 8, 12
-# Fewer numbers than this may by chance all be smaller than what a maximum takes.
+# With fewer numbers of noise than this, a maximum may by chance pick none of them.
 _FEW_NUMBERS = 32
 
 
 @dataclass(eq=False)
 class Measurement:
-    """What was found of a model and a batch.
+    """The results of measuring a model on a batch.
 
     Attributes:
         run: The run without any change; its recorder holds the calls.
-        sequences: Where tokens stand in the inputs.
-        moves: For each question, how far the answer moves; None where it could not be put.
-        leaks: Where padding first gets in.
-        hidden: Whether it was seen only with other values for weights that are 0 or 1.
-        figures: For each question that was put, what moves.
-        tolerance: At most this is rounding.
+        sequences: The valid timesteps of the inputs.
+        moves: For each kind of change, how far the answer moves; None if it could not be made.
+        leaks: The places where padding first gets in.
+        hidden: Whether padding gets in only with other values for weights that are all 0 or 1.
+        hidden_leaks: The leaks that show only with such other values.
+        figures: How far each tensor moves, for each change that was made.
+        tolerance: The largest movement that counts as rounding.
         why_none: Why there is no verdict; empty if there is one.
         added: How many timesteps of padding were added to a batch that had none.
-        not_a_number: Whether the answer is not a number before anything is changed.
+        not_a_number: Whether the answer is NaN before anything is changed.
     """
 
     run: Run
     sequences: list[Sequences] = field(default_factory=list)
-    moves: dict[Question, float | None] = field(default_factory=lambda: dict.fromkeys(QUESTIONS))
+    moves: dict[Change, float | None] = field(default_factory=lambda: dict.fromkeys(CHANGES))
     leaks: list[Leak] = field(default_factory=list)
     hidden: bool = False
     hidden_leaks: list[Leak] = field(default_factory=list)
-    figures: list[Moves] = field(default_factory=list)
+    figures: list[Movement] = field(default_factory=list)
     tolerance: float = TOLERANCES["float32"]
     why_none: str = ""
     added: int = 0
@@ -62,45 +63,45 @@ class Measurement:
 
     @property
     def largest(self) -> float | None:
-        """The largest of the three figures; None if no question could be put."""
+        """The largest of the three figures; None if no change could be made."""
         if self.not_a_number:
             return float("nan")
         return max((figure for figure in self.moves.values() if figure is not None), default=None)
 
 
 def measure_padding(
-    player: Player, model: Any, inputs: Sequence[Input], pack: Callable[[Sequence[Array]], Any]
+    runner: Runner, model: Any, inputs: Sequence[Input], pack: Callable[[Sequence[Array]], Any]
 ) -> Measurement:
-    """Puts the three questions to a model.
+    """Measures how far a model's answer moves with content, amount of padding, and other rows.
 
     Args:
-        player: Runs the model.
+        runner: Runs the model.
         model: The model.
-        inputs: What it is called on.
+        inputs: The inputs of the model.
         pack: Puts arrays into the structure that the model takes.
 
     Returns:
-        What was found.
+        The measurement.
 
     Raises:
-        Exception: What the model raises on the inputs as they are.
+        Exception: What the model raises on the unchanged inputs.
     """
-    lent = _at_their_start(model)
-    found = _Examination(player, model, inputs, pack).run(lent)
-    if lent and found.largest:
-        as_it_is = _Examination(player, model, inputs, pack).run([])
-        if as_it_is.largest:
-            places = {leak.node.place for leak in as_it_is.leaks}
-            as_it_is.hidden_leaks = [
+    substitutes = _substitutes_for_initial_weights(model)
+    found = _Examination(runner, model, inputs, pack).run(substitutes)
+    if substitutes and found.largest:
+        unsubstituted = _Examination(runner, model, inputs, pack).run([])
+        if unsubstituted.largest:
+            places = {leak.node.place for leak in unsubstituted.leaks}
+            unsubstituted.hidden_leaks = [
                 leak
                 for leak in found.leaks
-                if leak.node.place not in places and not _moves_at(as_it_is, leak.node)
+                if leak.node.place not in places and not _moves_at(unsubstituted, leak.node)
             ]
-            return as_it_is
-        found.hidden = not as_it_is.why_none
+            return unsubstituted
+        found.hidden = not unsubstituted.why_none
         found.hidden_leaks = found.leaks
-        if as_it_is.why_none:
-            return as_it_is
+        if unsubstituted.why_none:
+            return unsubstituted
     return found
 
 
@@ -109,25 +110,25 @@ def _moves_at(found: Measurement, node: Node) -> bool:
 
 
 class _Examination:
-    """The runs with one set of weights."""
+    """Measures a model with one set of weights."""
 
     def __init__(
         self,
-        player: Player,
+        runner: Runner,
         model: Any,
         inputs: Sequence[Input],
         pack: Callable[[Sequence[Array]], Any],
     ) -> None:
-        self._player, self._model, self._pack = player, model, pack
+        self._runner, self._model, self._pack = runner, model, pack
         self._inputs = list(inputs)
         self._opaque = OpaqueTypes()
 
-    def run(self, lent: Sequence[tuple[Any, Any]]) -> Measurement:
-        self._player.lend(lent)
-        base = self._player.recorded(self._pack([one.array for one in self._inputs]))
+    def run(self, substitutes: Sequence[tuple[Any, Any]]) -> Measurement:
+        self._runner.substitute(substitutes)
+        base = self._runner.run_recorded(self._pack([one.array for one in self._inputs]))
         found = Measurement(base)
-        self._inputs = with_use(self._inputs, base)
-        found.sequences = find_sequences(self._inputs, masks_made(base))
+        self._inputs = with_usage(self._inputs, base)
+        found.sequences = find_sequences(self._inputs, made_masks(base))
         found.tolerance = _tolerance(base)
         if not found.sequences:
             found.why_none = (
@@ -144,19 +145,16 @@ class _Examination:
         if not np.logical_and.reduce([one.per_step.any(1) for one in found.sequences]).any():
             found.why_none = _("The batch is padding throughout: pass one that has some tokens.")
         if not found.why_none:
-            self._put_questions(found)
+            self._measure_changes(found)
         return found
 
-    def _play(self, arrays: Sequence[Array], **how: Any) -> Run:
-        return self._player.run(self._pack(arrays), **how)
-
     def _add_padding(self, found: Measurement) -> None:
-        """Gives a batch that has no padding some, and begins with that."""
+        """Adds padding to a batch that has none; the padded batch becomes the base."""
         for amount in _AMOUNTS:
-            arrays, longer = lengthened(
+            arrays, longer = with_more_padding(
                 self._inputs, found.sequences, [amount] * len(found.sequences)
             )
-            base = self._attempt(arrays, recorder=self._player.new_recorder())
+            base = self._run_or_none(arrays, recorder=self._runner.new_recorder())
             if base is not None:
                 self._inputs = [
                     replace(one, array=array, given=None, batch=None)
@@ -169,94 +167,94 @@ class _Examination:
             "pass a batch with some padding."
         )
 
-    def _attempt(self, arrays: Sequence[Array], **how: Any) -> Run | None:
+    def _run_or_none(self, arrays: Sequence[Array], **options: Any) -> Run | None:
         try:
-            return self._play(arrays, **how)
+            return self._runner.run(self._pack(arrays), **options)
         except Exception:
-            # Whatever a model raises on another length or batch: this question cannot be put.
+            # A model may raise anything on another length or batch; then the change cannot be made.
             return None
 
-    def _put_questions(self, found: Measurement) -> None:
+    def _measure_changes(self, found: Measurement) -> None:
         base = found.run
         random = np.random.default_rng(0)
-        fixed = base.draws_numbers or self._player.training
-        more, longer = (None, []) if fixed else self._longer(found)
-        comparison = Comparison(base, found.sequences, more, longer)
+        content_only = base.draws_random_numbers or self._runner.training
+        longer_run, longer = (None, []) if content_only else self._run_with_more_padding(found)
+        comparison = Comparison(base, found.sequences, longer_run, longer)
         root = base.nodes[0]
         broken = first_not_a_number(root, comparison)
         if broken:
             found.leaks, found.not_a_number = broken, True
             return
-        content, asked = self._other_content(found, random)
-        runs: list[tuple[Question, Run | None, Mask | None]] = [("amount", more, None)]
+        content, tested = self._run_with_other_content(found, random)
+        runs: list[tuple[Change, Run | None, Mask | None]] = [("amount", longer_run, None)]
         runs += [("content", run, None) for run in content]
-        if not fixed:
-            runs += [("rows", run, kept) for run, kept in self._other_rows(found, random)]
-        for question, run, kept in runs:
+        if not content_only:
+            runs += [("rows", run, kept) for run, kept in self._run_with_other_rows(found, random)]
+        for change, run, kept in runs:
             if run is None:
                 continue
-            moves = Moves(comparison, base, run, question, kept, found.tolerance)
+            moves = Movement(comparison, base, run, change, kept, found.tolerance)
             figure = moves.largest(root.outputs)
             if figure is None:
                 continue
-            found.moves[question] = max(figure, found.moves[question] or 0.0)
+            found.moves[change] = max(figure, found.moves[change] or 0.0)
             found.figures.append(moves)
             if figure:
                 leaks = find_leaks(root, moves, self._opaque)
-                found.leaks += [leak for leak in leaks if not _among(leak, found.leaks)]
+                found.leaks += [leak for leak in leaks if not _is_among(leak, found.leaks)]
         if found.moves["content"] is None:
-            asked = []
+            tested = []
         if found.moves["amount"] is not None:
             grown = zip(found.sequences, longer, strict=True)
-            asked += [one for one, two in grown if two.valid.size > one.valid.size]
-        self._confirm(found, asked, comparison)
+            tested += [one for one, two in grown if two.valid.size > one.valid.size]
+        self._withdraw_unfounded_verdict(found, tested, comparison)
 
-    def _confirm(
-        self, found: Measurement, asked: Sequence[Sequences], comparison: Comparison
+    def _withdraw_unfounded_verdict(
+        self, found: Measurement, tested: Sequence[Sequences], comparison: Comparison
     ) -> None:
-        """Withdraws a verdict about padding that was not asked of, and about a random model."""
-        not_asked = [one for one in found.sequences if one not in asked and not one.valid.all()]
-        if not found.largest and not_asked and not self._is_ignored(not_asked, found, comparison):
-            found.moves = dict.fromkeys(QUESTIONS)
+        """Withdraws a verdict if some padding was never changed, or if the model is random."""
+        untested = [one for one in found.sequences if one not in tested and not one.valid.all()]
+        if not found.largest and untested and not self._is_ignored(untested, found, comparison):
+            found.moves = dict.fromkeys(CHANGES)
             found.why_none = _(
                 "No question could be put to the model: it takes no other length, "
                 "no other rows, and nothing makes vectors of ids whose padding could be changed."
             )
         elif found.largest and self._differs_from_itself(found, comparison):
-            found.moves = dict.fromkeys(QUESTIONS)
+            found.moves = dict.fromkeys(CHANGES)
             found.leaks = []
             found.why_none = _(
                 "The model is random: two runs on the same batch give different answers."
             )
 
-    def _longer(self, found: Measurement) -> tuple[Run | None, list[Sequences]]:
-        """Runs with more padding; sequences grow by different amounts where the model takes it."""
+    def _run_with_more_padding(self, found: Measurement) -> tuple[Run | None, list[Sequences]]:
+        """Runs with more padding, by a different amount for each of the sequences if possible."""
         if any(sequences.side is None for sequences in found.sequences):
             return None, []
         for amounts in _amounts(len(found.sequences)):
-            arrays, longer = lengthened(self._inputs, found.sequences, amounts)
-            run = self._attempt(arrays)
-            if run is not None and run.agrees_with(found.run):
+            arrays, longer = with_more_padding(self._inputs, found.sequences, amounts)
+            run = self._run_or_none(arrays)
+            if run is not None and run.has_same_calls_as(found.run):
                 return run, longer
         return None, []
 
-    def _other_content(
+    def _run_with_other_content(
         self, found: Measurement, random: np.random.Generator
     ) -> tuple[list[Run], list[Sequences]]:
-        """Runs with other content, and the sequences in which it was changed: all, or else some."""
-        runs, changed = self._other_content_of(found.sequences, found, random)
+        """Runs with other content in all sequences, or else in one at a time; lists the changed."""
+        runs, changed = self._run_with_other_content_in(found.sequences, found, random)
         if runs:
             return runs, changed
         for one in found.sequences if len(found.sequences) > 1 else ():
-            alone, where = self._other_content_of([one], found, random)
+            alone, where = self._run_with_other_content_in([one], found, random)
             runs, changed = runs + alone, changed + where
         return runs, changed
 
-    def _other_content_of(
+    def _run_with_other_content_in(
         self, sequences: Sequence[Sequences], found: Measurement, random: np.random.Generator
     ) -> tuple[list[Run], list[Sequences]]:
         arrays = with_other_content(self._inputs, sequences, random)
-        known = {
+        ids_and_masks = {
             at: (self._inputs[at].array, one.valid)
             for one in sequences
             for at in one.places
@@ -265,18 +263,18 @@ class _Examination:
         changed = {at for one in sequences for at in one.places if self._inputs[at].holds_features}
         runs = []
         for sign in (1.0, -1.0):
-            exchange = _Exchange(known, sign)
-            run = self._attempt(
-                arrays or [one.array for one in self._inputs], replace=exchange.replace
+            noise = _NoiseWriter(ids_and_masks, sign)
+            run = self._run_or_none(
+                arrays or [one.array for one in self._inputs], replace=noise.replace
             )
-            if run is None or (arrays is None and not exchange.numbers):
+            if run is None or (arrays is None and not noise.count):
                 break
             if not _same_masks(found.run, run):
-                # The mask is made of the very values that were changed.
+                # The model makes its mask from the values that were changed.
                 break
             runs.append(run)
-            changed |= exchange.places
-            if arrays is not None or exchange.numbers >= _FEW_NUMBERS:
+            changed |= noise.places
+            if arrays is not None or noise.count >= _FEW_NUMBERS:
                 break
         if not runs:
             return [], []
@@ -285,29 +283,29 @@ class _Examination:
     def _is_ignored(
         self, sequences: Sequence[Sequences], found: Measurement, comparison: Comparison
     ) -> bool:
-        """Whether the answer stays with other values at padding whose mask is made of the values.
+        """Whether the answer stays with noise at padding, if the model makes its mask from values.
 
-        The mask is kept as it was, so that the noise is masked as padding is. An answer that stays
-        shows that padding is ignored. One that moves shows nothing, as such noise never stands
-        there.
+        The run keeps the original mask, so that the noise is masked as padding is. If the answer
+        stays, padding is ignored. If it moves, nothing follows: with such noise at a timestep, the
+        model would not have masked it.
         """
         held = [self._inputs[place] for one in sequences for place in one.places]
         arrays = with_other_content(self._inputs, sequences, np.random.default_rng(1))
         if arrays is None or not all(one.is_mask or one.holds_features for one in held):
             return False
-        run = self._attempt(arrays, replace=_kept_masks(found.run))
+        run = self._run_or_none(arrays, replace=_with_masks_of(found.run))
         if run is None or not _same_masks(found.run, run):
             return False
-        moves = Moves(comparison, found.run, run, "content", None, found.tolerance)
+        moves = Movement(comparison, found.run, run, "content", None, found.tolerance)
         ignored = moves.largest(found.run.nodes[0].outputs) == 0.0
         if ignored:
             found.moves["content"] = 0.0
         return ignored
 
-    def _other_rows(
+    def _run_with_other_rows(
         self, found: Measurement, random: np.random.Generator
     ) -> Iterator[tuple[Run | None, Mask]]:
-        """Runs with other ids in some rows, and with vectors in their place that no id has."""
+        """Runs with other tokens in every second row, as ids and as noise in their vectors."""
         for longest_stays in (True, False):
             arrays, kept = with_other_rows(self._inputs, found.sequences, random, longest_stays)
             unchanged = {
@@ -316,65 +314,69 @@ class _Examination:
                 for place in sequences.places
                 if self._inputs[place].holds_ids and arrays[place].ndim == 2
             }
-            yield self._attempt(arrays, replace=_Exchange(unchanged).replace), kept
+            yield self._run_or_none(arrays, replace=_NoiseWriter(unchanged).replace), kept
             if len(self._inputs[0].array) == 1:
-                # The row that gave it company has nothing to say.
+                # The second row is only a copy.
                 break
 
     def _differs_from_itself(self, found: Measurement, comparison: Comparison) -> bool:
-        again = self._attempt([one.array for one in self._inputs])
+        again = self._run_or_none([one.array for one in self._inputs])
         if again is None:
             return True
-        moves = Moves(comparison, found.run, again, "content", None, found.tolerance)
+        moves = Movement(comparison, found.run, again, "content", None, found.tolerance)
         return bool(moves.largest(found.run.nodes[0].outputs))
 
 
-class _Exchange:
-    """Writes noise to timesteps of each tensor of vectors that a layer makes of ids.
+class _NoiseWriter:
+    """Writes noise into the vectors that a layer makes of ids, at chosen timesteps.
 
     Args:
-        known: By the place of an input: its ids, and booleans of the same shape, False where noise
-            goes.
-        sign: -1.0 for the opposite of the noise.
+        ids_and_masks: For the place of each input, its ids, and booleans of the same shape: False
+            where to write noise.
+        sign: -1.0 to write the negative of the noise.
+
+    Attributes:
+        places: The inputs whose vectors were changed.
+        count: How many numbers were changed.
     """
 
-    def __init__(self, known: Mapping[int, tuple[Array, Mask]], sign: float = 1.0) -> None:
-        self._known = known
+    def __init__(self, ids_and_masks: Mapping[int, tuple[Array, Mask]], sign: float = 1.0) -> None:
+        self._ids_and_masks = ids_and_masks
         self.places: set[int] = set()
         self._random = np.random.default_rng(1)
         self._sign = sign
-        self._done: set[int] = set()
-        self.numbers = 0
+        self._written: set[int] = set()
+        self.count = 0
 
     def replace(self, node: Node, leaves: Sequence[Any], output: Any) -> Any:
         import keras
 
-        if any(inner.place in self._done for inner in node.inside):
-            self._done.add(node.place)
+        if any(inner.place in self._written for inner in node.children):
+            self._written.add(node.place)
             return output
         valid = self._valid(leaves, tuple(output.shape))
         if valid is None or valid.all() or not keras.backend.is_float_dtype(output.dtype):
             return output
         values = np.asarray(keras.ops.convert_to_numpy(output)).astype("float32")
-        changed = other_content(values, valid, self._random)
+        changed = with_noise_at_padding(values, valid, self._random)
         changed[~valid] *= self._sign
         tensor = keras.ops.convert_to_tensor(changed, dtype=output.dtype)
         mask = attached_mask(output)
         if mask is not None:
             attach_mask(tensor, mask)
-        self._done.add(node.place)
-        self.numbers += changed[~valid].size
+        self._written.add(node.place)
+        self.count += changed[~valid].size
         return tensor
 
     def _valid(self, leaves: Sequence[Any], shape: tuple[int, ...]) -> Mask | None:
-        """Where no noise goes in what was made of ids; None if it was made of something else."""
+        """Returns the mask for an output made of known ids; None for any other output."""
         import keras
 
         for leaf in leaves:
             size = tuple(leaf.shape)
             if len(size) < 2 or len(shape) != len(size) + 1 or shape[: len(size)] != size:
                 continue
-            for place, (array, valid) in self._known.items():
+            for place, (array, valid) in self._ids_and_masks.items():
                 if len(size) != array.ndim or size[0] != len(array) or size[1] > array.shape[1]:
                     continue
                 ids = np.asarray(keras.ops.convert_to_numpy(leaf))
@@ -385,10 +387,10 @@ class _Exchange:
         return None
 
 
-def _kept_masks(base: Run) -> Callable[[Node, Sequence[Any], Any], Any]:
-    """Has calls give out the masks that they made in another run, attached or as tensors."""
-    masks = {node.place: base.masks.get(node.outputs[0]) for node in makers(base)}
-    # A Functional model computes them by operations, too.
+def _with_masks_of(base: Run) -> Callable[[Node, Sequence[Any], Any], Any]:
+    """Returns a `replace` that gives calls the masks that they made in another run."""
+    masks = {node.place: base.masks.get(node.outputs[0]) for node in mask_makers(base)}
+    # The operations of a Functional model compute the masks once more, as tensors.
     made = [base.boolean(mask) for mask in masks.values() if mask is not None]
     tensors = {
         node.place: base.tensors[node.outputs[0]]
@@ -406,13 +408,10 @@ def _kept_masks(base: Run) -> Callable[[Node, Sequence[Any], Any], Any]:
     return replace
 
 
-def _at_their_start(model: Any) -> list[tuple[Any, Any]]:
-    """Other values for weights that hold nothing but 0 and 1, as they do before training.
+def _substitutes_for_initial_weights(model: Any) -> list[tuple[Any, Any]]:
+    """Chooses other values for weights that hold only 0 and 1, as biases do before training.
 
-    Such weights hide what gets in: a bias of zero leaves a state of zero at zero.
-
-    Args:
-        model: A Keras model or layer.
+    Such weights can hide a leak: with a bias of zero, a state of zero stays zero.
 
     Returns:
         Trainable float variables, each with values near its own.
@@ -420,19 +419,21 @@ def _at_their_start(model: Any) -> list[tuple[Any, Any]]:
     import keras
 
     random = np.random.default_rng(2)
-    lent = []
+    substitutes = []
     for variable in model.trainable_variables:
         if not keras.backend.is_float_dtype(variable.dtype):
             continue
         values = np.asarray(keras.ops.convert_to_numpy(variable)).astype("float32")
         if np.isin(values, (0.0, 1.0)).all():
             noise = random.uniform(-0.3, 0.3, values.shape).astype("float32")
-            lent.append((variable, keras.ops.convert_to_tensor(values + noise, variable.dtype)))
-    return lent
+            substitutes.append(
+                (variable, keras.ops.convert_to_tensor(values + noise, variable.dtype))
+            )
+    return substitutes
 
 
 def _amounts(count: int) -> Iterator[tuple[int, ...]]:
-    """How much padding to add to each of some sequences, what tells most first."""
+    """Yields how much padding to add to each of `count` sequences, the most telling first."""
     for amount in _AMOUNTS:
         yield from dict.fromkeys([tuple(range(amount, amount + count)), (amount,) * count])
     for place in range(count if count > 1 else 0):
@@ -448,12 +449,12 @@ def _same_masks(one: Run, two: Run) -> bool:
     )
 
 
-def _among(leak: Leak, leaks: Sequence[Leak]) -> bool:
+def _is_among(leak: Leak, leaks: Sequence[Leak]) -> bool:
     return any(leak.node is other.node and leak.between == other.between for other in leaks)
 
 
 def _tolerance(run: Run) -> float:
-    """The tolerance of the coarsest numbers that the model computes with."""
+    """Returns the tolerance for the coarsest dtype that the model computes with."""
     import keras
 
     kinds = {

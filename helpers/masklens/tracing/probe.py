@@ -1,4 +1,4 @@
-"""Finding out whether a call uses its mask: run it again with another one, and compare."""
+"""Finding out whether a call uses its mask, by running it again with another mask."""
 
 import random
 import warnings
@@ -10,29 +10,28 @@ import numpy as np
 
 from masklens._keras import attach_mask, attached_mask
 from masklens.tracing.calls import Array, Mask
-from masklens.tracing.record import is_array, is_mask_argument, named_arguments
+from masklens.tracing.recorder import is_array, is_mask_argument, named_arguments
 
 
 def depends_on_mask(
     layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], attached: dict[int, Any]
 ) -> bool | None:
-    """Runs a call again with other masks, and compares what comes out.
+    """Runs a call again with other masks, and compares the outputs.
 
-    One mask at a time is changed: the first, the middle or the last valid timestep of each row is
-    masked, or every timestep is made valid. Outputs are compared at the timesteps that are valid
-    with either mask; where the time axis is gone, they are compared whole. Nothing is written to
-    the layer: each run is in a `keras.StatelessScope`, which catches what would be assigned to
-    weights, seed generators, moving statistics and the states of a stateful RNN.
+    Changes one mask at a time: masks the first, the middle or the last valid timestep of each row,
+    or makes every timestep valid. Compares outputs at the timesteps that are valid with both masks,
+    or as a whole if the time axis is gone. Each run is in a `keras.StatelessScope`, which catches
+    assignments to weights, seed generators, moving statistics and the states of a stateful RNN.
 
     Args:
         layer: The layer that was called.
-        args: What it was called on.
-        kwargs: What it was called with by name.
-        attached: The masks that hung on its tensors before the call, by the id of the tensor.
+        args: Its positional arguments.
+        kwargs: Its named arguments.
+        attached: The masks that its tensors carried before the call, by the id of the tensor.
 
     Returns:
-        Whether the outputs differ. None if that cannot be told: equal runs give different outputs,
-        or no run with another mask succeeds.
+        Whether the outputs differ; None if equal runs give different outputs, or if no run with
+        another mask succeeds.
     """
     trial = _Trial(layer, args, kwargs, attached)
     with undisturbed():
@@ -50,7 +49,7 @@ def depends_on_mask(
 
 
 class _Trial:
-    """One call, to be run again as often as need be."""
+    """A call that can be run again with other masks."""
 
     def __init__(
         self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], attached: dict[int, Any]
@@ -72,39 +71,40 @@ class _Trial:
     def run(
         self, changed: int | None = None, variant: Mask | None = None
     ) -> list[tuple[Array, Mask]] | None:
-        """Runs the call, with one mask changed.
+        """Runs the call with one mask replaced.
 
         Args:
-            changed: The id of the tensor that carries the mask, or of the mask argument.
-            variant: The mask in its place.
+            changed: The id of the tensor that carries the mask, or of the mask argument; None to
+                change nothing.
+            variant: The replacement.
 
         Returns:
-            The values of each output, and which of them are valid, of the output's leading axes.
+            For each output its values, and booleans of its leading axes: True at valid timesteps.
             None if the call fails.
         """
         copies: dict[int, Any] = {}
 
-        def renewed(leaf: Any) -> Any:
+        def rerun_argument(leaf: Any) -> Any:
             identity = id(leaf)
             if identity in self._attached:
-                # A fresh tensor, as the one of the user keeps the mask that it has, and one for
-                # one, as layers ask whether two arguments are the same tensor.
+                # Copy it, since the user's tensor must keep its mask, but copy it once only, since
+                # layers may test whether two arguments are the same tensor.
                 if identity not in copies:
                     copies[identity] = self._keras.ops.copy(leaf)
                     mask = self._attached[identity]
                     attach_mask(
                         copies[identity],
-                        self._like(mask, variant) if identity == changed else mask,
+                        self._tensor_like(mask, variant) if identity == changed else mask,
                     )
                 return copies[identity]
-            return self._like(leaf, variant) if identity == changed else leaf
+            return self._tensor_like(leaf, variant) if identity == changed else leaf
 
-        args, kwargs = self._keras.tree.map_structure(renewed, (self._args, self._kwargs))
+        args, kwargs = self._keras.tree.map_structure(rerun_argument, (self._args, self._kwargs))
         try:
             with self._keras.StatelessScope():
                 outputs = self._layer(*args, **kwargs)
         except Exception:
-            # Whatever a layer raises when its mask is another: this run says nothing.
+            # A layer may raise anything with another mask; such a run shows nothing.
             return None
         masks = dict(self.masks)
         if changed is not None and variant is not None:
@@ -113,7 +113,7 @@ class _Trial:
         return [(self._read_values(leaf), self._valid(leaf, masks)) for leaf in leaves]
 
     def _valid(self, output: Any, masks: dict[int, Mask]) -> Mask:
-        """Which timesteps of an output are valid; all, if it has no time axis."""
+        """Returns the valid timesteps of an output; all, if it has no time axis."""
         shape = tuple(output.shape)
         own = attached_mask(output)
         if own is not None:
@@ -126,9 +126,9 @@ class _Trial:
         arguments = len(masks) > len(self._attached)
         if not fitting or (unmasked and not arguments):
             return np.ones((), dtype=bool)
-        # As in merge layers: a timestep is valid where any of the inputs has it.
-        joined: Mask = np.logical_or.reduce(fitting)
-        return joined
+        # As in merge layers, a timestep is valid if it is in any of the inputs.
+        merged: Mask = np.logical_or.reduce(fitting)
+        return merged
 
     def _read(self, mask: Any) -> Mask:
         return np.asarray(self._keras.ops.convert_to_numpy(mask), dtype=bool)
@@ -136,13 +136,13 @@ class _Trial:
     def _read_values(self, tensor: Any) -> Array:
         return np.asarray(self._keras.ops.convert_to_numpy(tensor))
 
-    def _like(self, mask: Any, variant: Mask | None) -> Any:
+    def _tensor_like(self, mask: Any, variant: Mask | None) -> Any:
         return self._keras.ops.convert_to_tensor(variant, dtype=mask.dtype)
 
 
 def _variants(mask: Mask) -> Iterator[Mask]:
-    """Yields masks that differ from this one, but leave most of each row as it is."""
-    # The number of the valid timestep in its row, from 1; 0 where it is not valid.
+    """Yields masks that differ from this one in one timestep of each row, or in all."""
+    # Counts the valid timesteps of each row from 1; 0 at masked ones.
     rank = np.cumsum(mask, axis=-1) * mask
     count = mask.sum(axis=-1, keepdims=True)
     for masked in (1, count, (count + 1) // 2):
@@ -164,7 +164,7 @@ def _values_differ(one: Array, other: Array, valid: Mask, other_valid: Mask) -> 
     try:
         both = np.broadcast_to(valid & other_valid, one.shape[: max(valid.ndim, other_valid.ndim)])
     except ValueError:
-        # A mask that fits nothing tells nothing about which values are valid.
+        # The mask does not fit the output, so compare all values.
         both = np.ones((), dtype=bool)
     one, other = one[both], other[both]
     if one.dtype.kind not in "fc":
@@ -175,7 +175,7 @@ def _values_differ(one: Array, other: Array, valid: Mask, other_valid: Mask) -> 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Keeps the warnings of repeated runs silent, and the random numbers of others as they are.
+    """Silences warnings, and restores the random states of Python and NumPy, around a block.
 
     Example:
         >>> import random

@@ -1,7 +1,5 @@
-"""One run of a model on a batch, with the value of every tensor that a layer took or gave."""
+"""Running a model on a batch: every tensor is kept, and the model stays as it was."""
 
-import random
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +16,8 @@ from masklens._keras import (
 )
 from masklens.tracing.calls import Array, Mask
 from masklens.tracing.hooks import watching
-from masklens.tracing.record import (
+from masklens.tracing.probe import undisturbed
+from masklens.tracing.recorder import (
     Recorder,
     is_array,
     is_mask_argument,
@@ -32,32 +31,32 @@ class Node:
     """One call of a layer, or of an operation in a Functional model.
 
     Attributes:
-        place: Its number in the run, in the order in which calls begin.
-        parent: The call around it; None for that of the model.
-        layer: What was called.
-        raw: What the recorder made of it.
-        inputs: The numbers of the tensors that came in; masks are not among them.
-        masks: The mask arguments that it got, from its caller or from Keras, by name.
+        place: The index of the call in the run, in the order in which calls begin.
+        parent: The call that made this one; None for the call of the model.
+        layer: The layer or operation.
+        recorded: The recorder's `RecordedCall`; None without a recorder.
+        inputs: The numbers of the tensors that came in, without masks.
+        masks: The mask arguments from the caller or from Keras, each with its name.
         outputs: The numbers of the tensors that came out.
-        inside: The calls that it made.
+        children: The calls that it made.
     """
 
     place: int
     parent: "Node | None"
     layer: Any
-    raw: Any = None
+    recorded: Any = None
     inputs: tuple[int, ...] = ()
     masks: tuple[tuple[str, Any], ...] = ()
     outputs: tuple[int, ...] = ()
-    inside: list["Node"] = field(default_factory=list)
+    children: list["Node"] = field(default_factory=list)
 
 
 class Run:
-    """Watches the calls of one run (see `hooks.Watcher`), and keeps every tensor.
+    """Watches the calls of one run (see `hooks._Watcher`), and keeps every tensor.
 
     Args:
-        recorder: Is told of the calls, too; None for nobody.
-        replace: `replace(node, inputs, output)` may give another tensor for what a layer gave out.
+        recorder: Records the calls, too; None for no recorder.
+        replace: `replace(node, inputs, output)` returns the tensor to use as a layer's output.
     """
 
     def __init__(
@@ -72,55 +71,55 @@ class Run:
         self.tensors: list[Any] = []
         self.masks: dict[int, Any] = {}
         self.outputs: Any = None
-        self.draws_numbers = False
+        self.draws_random_numbers = False
         self.recorder = recorder
-        self.asleep = False
+        self.paused = False
         self._keras, self._replace = keras, replace
         self._open: list[tuple[Node, list[Any]]] = []
         self._numbers: dict[int, int] = {}
         self._arrays: dict[int, Array] = {}
-        # Elsewhere a tensor can be written to, and has other values later.
+        # On torch a tensor can be written to, so its values must be copied at once.
         self._may_change = keras.backend.backend() not in ("tensorflow", "jax")
-        self._folded = keras.layers.RNN, keras.layers.TimeDistributed
+        self._run_as_one = keras.layers.RNN, keras.layers.TimeDistributed
 
     def begin(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Node | None:
-        """Keeps what comes in."""
-        raw = self.recorder.begin(layer, args, kwargs) if self.recorder else None
+        """Keeps the inputs."""
+        recorded = self.recorder.begin(layer, args, kwargs) if self.recorder else None
         parent = self._open[-1][0] if self._open else None
         leaves = [leaf for leaf in self._leaves(layer, args, kwargs) if not is_symbolic(leaf)]
-        node = Node(len(self.nodes), parent, layer, raw)
+        node = Node(len(self.nodes), parent, layer, recorded)
         node.inputs = tuple(map(self._number, leaves))
         self.nodes.append(node)
         if parent is not None:
-            parent.inside.append(node)
+            parent.children.append(node)
         self._open.append((node, leaves))
         return node
 
     def enter(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Lets the recorder see the mask arguments."""
+        """Keeps the mask arguments, and passes them on to the recorder."""
         if not isinstance(layer, self._keras.Layer):
             return False
         if self.recorder:
             self.recorder.enter(layer, args, kwargs)
         if self._open and self._open[-1][0].layer is layer:
             self._open[-1][0].masks = tuple(mask_arguments(layer, args, kwargs))
-            # What these call once per timestep is part of them.
-            self.asleep = isinstance(layer, self._folded)
+            # These call their inner layer or cell once per timestep; treat them as one call.
+            self.paused = isinstance(layer, self._run_as_one)
         return True
 
     def end(self, node: Node, outputs: Any) -> Any:
-        """Keeps what comes out, after something else was put in its place."""
+        """Replaces the output if `replace` says so, and keeps it."""
         _, leaves = self._open.pop()
-        self.asleep = False
+        self.paused = False
         if self._replace is not None and is_array(outputs) and not is_symbolic(outputs):
             outputs = self._replace(node, leaves, outputs)
         if self.recorder:
-            # A probe runs the call again, and these runs are no calls of the model.
-            self.asleep = True
+            # A probe runs the call again; these runs are not calls of the model.
+            self.paused = True
             try:
-                self.recorder.end(node.raw, outputs)
+                self.recorder.end(node.recorded, outputs)
             finally:
-                self.asleep = False
+                self.paused = False
         results = [leaf for leaf in self._flat(outputs) if is_array(leaf) and not is_symbolic(leaf)]
         node.outputs = tuple(map(self._number, results))
         for number, leaf in zip(node.outputs, results, strict=True):
@@ -132,20 +131,20 @@ class Run:
     def fail(self, node: Node, error: BaseException) -> None:
         """Closes a call that raised."""
         self._open.pop()
-        self.asleep = False
+        self.paused = False
         if self.recorder:
-            self.recorder.fail(node.raw, error)
+            self.recorder.fail(node.recorded, error)
 
     def value(self, number: int) -> Array:
         """Reads a tensor as an array."""
         if number not in self._arrays:
             array = np.asarray(self._keras.ops.convert_to_numpy(self.tensors[number]))
-            # NumPy does not count with bfloat16.
+            # NumPy cannot compute with bfloat16.
             self._arrays[number] = array.astype("float32") if array.dtype.kind == "V" else array
         return self._arrays[number]
 
     def mask(self, number: int) -> Mask | None:
-        """Reads the mask that a tensor carried when it was given out."""
+        """Reads the mask that a tensor carried when a call returned it."""
         mask = self.masks.get(number)
         return None if mask is None or is_symbolic(mask) else self.boolean(mask)
 
@@ -153,9 +152,9 @@ class Run:
         """Reads a mask as an array of booleans."""
         return np.asarray(self._keras.ops.convert_to_numpy(mask), dtype=bool)
 
-    def agrees_with(self, other: "Run") -> bool:
-        """Whether the same calls came in the same order, and took each other's tensors alike."""
-        # Keras makes some operations anew for each call.
+    def has_same_calls_as(self, other: "Run") -> bool:
+        """Returns whether both runs made the same calls in order, on the same numbered tensors."""
+        # Keras creates some operations anew for each call, so compare their types.
         return len(self.nodes) == len(other.nodes) and all(
             (one.layer is two.layer or type(one.layer) is type(two.layer))
             and one.inputs == two.inputs
@@ -164,7 +163,7 @@ class Run:
         )
 
     def _number(self, tensor: Any) -> int:
-        # Each tensor is kept, so that no other one gets its identity.
+        # Keep each tensor alive, so that Python does not reuse its id.
         number = self._numbers.get(id(tensor))
         if number is None:
             number = self._numbers[id(tensor)] = len(self.tensors)
@@ -191,70 +190,70 @@ class Run:
         return [value] if is_array(value) else list(self._keras.tree.flatten(value))
 
 
-class _Fresh(Run):
-    """Keeps what the variables of layers hold when these have been built, and not been called."""
+class _Build(Run):
+    """A run that builds a model, and keeps the values that variables have right after building."""
 
     def __init__(self, recorder: Recorder) -> None:
-        """Begins with no variables but the seeds that belong to no layer."""
+        """Keeps the global seeds, which belong to no layer."""
         super().__init__(recorder)
-        self._kept: dict[int, tuple[Any, Array]] = {}
+        self._initial_values: dict[int, tuple[Any, Array]] = {}
         self._keep(global_seeds())
 
     def keep(self, layer: Any) -> None:
-        """Keeps the variables and states of a layer, as far as they are not known yet."""
-        self._keep([*layer.variables, *states(layer)])
+        """Keeps the values of a layer's variables and states that were not kept before."""
+        self._keep([*layer.variables, *_state_variables(layer)])
 
     def enter(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Comes right behind the building of a layer."""
+        """Keeps the variables of a layer, which Keras has just built."""
         if isinstance(layer, self._keras.Layer):
             self.keep(layer)
         return super().enter(layer, args, kwargs)
 
-    def put_back(self) -> None:
-        """Gives the variables the values that were kept."""
-        for variable, value in self._kept.values():
+    def restore(self) -> None:
+        """Assigns the kept values to the variables."""
+        for variable, value in self._initial_values.values():
             variable.assign(value)
 
     def _keep(self, variables: Sequence[Any]) -> None:
         for variable in variables:
-            if id(variable) not in self._kept:
+            if id(variable) not in self._initial_values:
                 value = np.array(self._keras.ops.convert_to_numpy(variable))
-                self._kept[id(variable)] = variable, value
+                self._initial_values[id(variable)] = variable, value
 
 
-class Player:
-    """Runs a model as often as need be, and leaves everything as it was.
+class Runner:
+    """Runs a model any number of times without changing it.
 
     Args:
         model: A Keras model or layer.
-        training: Whether it runs as in training.
-        probe: What a recorder asks of each call that meets a mask; see `Recorder`.
+        training: Whether to run it as in training.
+        probe: The probe of the recorder; see `Recorder`.
     """
 
     def __init__(
         self, model: Any, training: bool = False, probe: Callable[..., bool | None] | None = None
     ) -> None:
-        """Begins with the weights as they are."""
+        """Starts with the model's own weights."""
         self.training = training
         self.recorder: Recorder | None = None
         self.error: Exception | None = None
         self._model, self._probe = model, probe
-        self._lent: list[tuple[Any, Any]] = []
+        self._substitutes: list[tuple[Any, Any]] = []
 
-    def lend(self, values: Sequence[tuple[Any, Any]]) -> None:
-        """Has the next runs use other values for some variables."""
-        self._lent = list(values)
+    def substitute(self, values: Sequence[tuple[Any, Any]]) -> None:
+        """Uses other values for some variables in the next runs."""
+        self._substitutes = list(values)
 
     def new_recorder(self) -> Recorder:
-        """Makes what the next run is recorded by, and keeps it in `recorder`."""
+        """Returns a new recorder for the next run, and keeps it in `recorder`."""
         self.recorder = Recorder(self._probe)
         return self.recorder
 
     def build(self, inputs: Any) -> None:
-        """Builds the model if it is not built, as a first call does, but changes no state.
+        """Builds an unbuilt model as its first call would, without changing any state.
 
         Args:
-            inputs: What the model takes.
+            inputs: The inputs, in the structure that the model takes.
 
         Raises:
             Exception: What the model raises.
@@ -262,19 +261,19 @@ class Player:
         layers = all_layers(self._model)
         if all(layer.built for layer in layers):
             return
-        # A layer that is not built yet counts and keeps what it is built with.
-        with put_back([layer for layer in layers if layer.built]):
-            fresh = _Fresh(self.new_recorder())
+        # The attributes that an unbuilt layer gets while it is built must stay.
+        with restored([layer for layer in layers if layer.built]):
+            build = _Build(self.new_recorder())
             try:
                 for layer in layers:
-                    fresh.keep(layer)
-                with watching(fresh):
+                    build.keep(layer)
+                with watching(build):
                     self._call(inputs)
             finally:
-                fresh.put_back()
+                build.restore()
 
-    def recorded(self, inputs: Any) -> Run:
-        """Runs the model once, recorded."""
+    def run_recorded(self, inputs: Any) -> Run:
+        """Runs the model once with a new recorder."""
         return self.run(inputs, self.new_recorder())
 
     def run(
@@ -286,9 +285,9 @@ class Player:
         """Runs the model once.
 
         Args:
-            inputs: What the model takes.
-            recorder: Is told of each call.
-            replace: May put another tensor in the place of what a layer gives out.
+            inputs: The inputs, in the structure that the model takes.
+            recorder: Records each call; None for no recorder.
+            replace: Returns the tensor to use as a layer's output; None to replace nothing.
 
         Returns:
             The run.
@@ -299,10 +298,10 @@ class Player:
         import keras
 
         run = Run(recorder, replace)
-        with keras.StatelessScope(state_mapping=self._lent) as scope, watching(run):
+        with keras.StatelessScope(state_mapping=self._substitutes) as scope, watching(run):
             run.outputs = self._call(inputs)
-        # What is assigned here and is no weight or state of the model counts random numbers.
-        run.draws_numbers = not scope.state_mapping.keys() <= self._weights_and_states()
+        # Any other variable that was assigned belongs to a seed generator.
+        run.draws_random_numbers = not scope.state_mapping.keys() <= self._weights_and_states()
         return run
 
     def _call(self, inputs: Any) -> Any:
@@ -316,13 +315,13 @@ class Player:
         return {
             id(variable)
             for layer in all_layers(self._model)
-            for variable in (*layer.variables, *states(layer))
+            for variable in (*layer.variables, *_state_variables(layer))
             if "seed_generator_state" not in variable.path
         }
 
 
-def states(layer: Any) -> list[Any]:
-    """The variables in which a recurrent layer keeps its state; they are not its variables."""
+def _state_variables(layer: Any) -> list[Any]:
+    """Returns the state variables of a recurrent layer, which `layer.variables` leaves out."""
     import keras
 
     found = keras.tree.flatten(getattr(layer, "states", None) or [])
@@ -330,42 +329,27 @@ def states(layer: Any) -> list[Any]:
 
 
 @contextmanager
-def put_back(layers: Sequence[Any]) -> Iterator[None]:
-    """Puts back, at the end of a block, what runs of a model change beside Keras's variables.
+def restored(layers: Sequence[Any]) -> Iterator[None]:
+    """Restores, at the end of a block, what runs of a model change besides Keras's variables.
 
-    These are plain attributes of layers, the losses that they have added, and variables that are
-    TensorFlow's own; see also `_quiet`.
+    That is plain attributes of layers, the losses that they have added, TensorFlow's own variables,
+    and the global random states. In the block, warnings are silent, and compiled functions run as
+    Python, so that calls of layers are seen.
 
     Args:
         layers: A model and its layers.
     """
-    kept = [(layer, _Attributes(layer)) for layer in layers]
+    snapshots = [(layer, _AttributeSnapshot(layer)) for layer in layers]
     try:
-        with _quiet():
+        with undisturbed(), functions_as_python():
             yield
     finally:
-        for layer, attributes in kept:
-            attributes.put_back(layer)
+        for layer, snapshot in snapshots:
+            snapshot.restore(layer)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps warnings silent and the random numbers of others as they are, within a block.
-
-    What `tf.function` has compiled runs as Python in it, so that calls of layers are seen.
-    """
-    numbers = random.getstate(), np.random.get_state()
-    try:
-        with warnings.catch_warnings(), functions_as_python():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        random.setstate(numbers[0])
-        np.random.set_state(numbers[1])
-
-
-class _Attributes:
-    """What a layer's attributes are at one moment, as far as a call may change them."""
+class _AttributeSnapshot:
+    """The attributes of a layer at one moment, as far as a call may change them."""
 
     _PLAIN = bool, int, float, complex, str, bytes, type(None), tuple, frozenset
 
@@ -384,7 +368,7 @@ class _Attributes:
             elif is_array(value):
                 self._plain[name] = value
 
-    def put_back(self, layer: Any) -> None:
+    def restore(self, layer: Any) -> None:
         now = vars(layer)
         for name in [*now.keys() - self._names]:
             if isinstance(now[name], self._PLAIN) or is_array(now[name]):
@@ -393,7 +377,7 @@ class _Attributes:
             if now.get(name) is not value:
                 now[name] = value
         for collection, before in self._collections.values():
-            if not _same(collection, before):
+            if not _same_objects(collection, before):
                 collection.clear()
                 collection.extend(before) if isinstance(before, list) else collection.update(before)
         for variable, value in self._variables:
@@ -401,12 +385,12 @@ class _Attributes:
 
 
 def _plain_copy(collection: Any) -> Any:
-    """The items of a collection, which may be of a class of Keras's own."""
+    """Copies a collection, which may be of one of Keras's own classes, into a plain one."""
     kind = next(kind for kind in (list, dict, set) if isinstance(collection, kind))
     return kind(collection)
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same_objects(one: Any, other: Any) -> bool:
     """Whether two collections hold the same objects."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(one[key] is other[key] for key in one)

@@ -1,4 +1,4 @@
-"""Whether the loss and the metrics of a compiled model read padding."""
+"""Measuring whether the loss and the metrics of a compiled model read padding."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,19 +7,19 @@ import numpy as np
 
 from masklens._language import translate as _
 from masklens.tracing.calls import Array
-from masklens.tracing.evidence import masks_made, with_use
-from masklens.tracing.runs import Player, Run
+from masklens.tracing.evidence import made_masks, with_usage
+from masklens.tracing.runs import Run, Runner
 from masklens.tracing.sequences import Input, find_sequences
 
 
 def check_compiled(model: Any) -> None:
-    """Refuses targets for what has no loss.
+    """Raises if a model that is given targets is not compiled.
 
     Args:
         model: A Keras model or layer.
 
     Raises:
-        ValueError: If it is not compiled.
+        ValueError: If it is not compiled, and so has no loss.
     """
     if not getattr(model, "compiled", False):
         raise ValueError(
@@ -31,39 +31,39 @@ def check_compiled(model: Any) -> None:
 
 
 def measure_scores(
-    player: Player,
+    runner: Runner,
     model: Any,
     inputs: Sequence[Input],
     pack: Callable[[Sequence[Array]], Any],
     targets: Any,
     sample_weight: Any = None,
 ) -> dict[str, float]:
-    """Says of the loss and of each metric how far padded timesteps move it.
+    """Measures how far padded timesteps move the loss and each metric.
 
-    Targets and predictions at padded timesteps are replaced, the mask on the predictions is left
-    as it is, and each score is computed again.
+    Replaces targets and predictions at padded timesteps, keeps the mask on the predictions, and
+    computes each score again.
 
     Args:
-        player: Runs the model.
+        runner: Runs the model.
         model: A compiled model.
-        inputs: What it is called on.
+        inputs: The inputs of the model.
         pack: Puts arrays into the structure that the model takes.
-        targets: What it is trained on, in the structure of its outputs.
+        targets: The targets, in the structure of the model's outputs.
         sample_weight: The weights that go with the targets; None for none.
 
     Returns:
         For `"loss"` and each metric by its name, the largest change relative to its value; 0.0
         where padding is not read.
     """
-    player.lend([])
-    run = player.recorded(pack([one.array for one in inputs]))
-    sequences = find_sequences(with_use(inputs, run), masks_made(run))
+    runner.substitute([])
+    run = runner.run_recorded(pack([one.array for one in inputs]))
+    sequences = find_sequences(with_usage(inputs, run), made_masks(run))
     valid = [one.per_step for one in sequences]
     scores = _Scores(model, run, targets, sample_weight)
     before = scores.compute(None)
     random = np.random.default_rng(3)
     moved = dict.fromkeys(before, 0.0)
-    # Targets alone, predictions alone: what one of them hides, the other shows.
+    # Change one at a time: a score may ignore padded targets and still read predictions there.
     for changed in ("targets", "predictions"):
         after = scores.compute(_Replacement(changed, valid, random))
         for name, value in before.items():
@@ -79,29 +79,29 @@ def _relative(one: float, other: float) -> float:
 
 
 class _Replacement:
-    """Puts other values at the padded timesteps of targets or of predictions."""
+    """Replaces the values at padded timesteps of targets or of predictions."""
 
     def __init__(self, changed: str, valid: Sequence[Array], random: np.random.Generator) -> None:
         self.changed, self._valid, self._random = changed, valid, random
 
-    def of(self, values: Array) -> Array:
-        """Shuffles a copy's values among those of the batch, at padded timesteps only."""
+    def apply(self, values: Array) -> Array:
+        """Returns a copy with other values of the batch at padded timesteps."""
         for valid in self._valid:
             if values.ndim > 1 and values.shape[:2] == valid.shape and not valid.all():
                 other = values.copy()
-                other[~valid] = self._others(values, int((~valid).sum()))
+                other[~valid] = self._values_from_batch(values, int((~valid).sum()))
                 return other
         return values
 
-    def _others(self, values: Array, count: int) -> Array:
+    def _values_from_batch(self, values: Array, count: int) -> Array:
         steps = values.reshape(-1, *values.shape[2:])
         drawn = steps[self._random.integers(len(steps), size=count)]
         if values.dtype.kind not in "fc":
-            # Classes: any that is there, but not the one that stands there.
+            # For classes, the next class after one drawn from the batch.
             known = np.unique(steps)
             return known[(np.searchsorted(known, drawn) + 1) % len(known)]
         if values.ndim > 2:
-            # Vectors of probabilities stay such vectors.
+            # Reversed vectors of probabilities still sum to one.
             return np.asarray(drawn[..., ::-1])
         return np.asarray(1.0 - drawn)
 
@@ -119,7 +119,7 @@ class _Scores:
         targets, predictions = self._targets, self._run.outputs
         if replacement is not None and replacement.changed == "targets":
             targets = keras.tree.map_structure(
-                lambda value: replacement.of(np.asarray(value)), targets
+                lambda value: replacement.apply(np.asarray(value)), targets
             )
         if replacement is not None and replacement.changed == "predictions":
             predictions = keras.tree.map_structure(
@@ -144,7 +144,7 @@ class _Scores:
 
         from masklens._keras import attach_mask, attached_mask
 
-        changed = replacement.of(np.asarray(keras.ops.convert_to_numpy(value)))
+        changed = replacement.apply(np.asarray(keras.ops.convert_to_numpy(value)))
         tensor = keras.ops.convert_to_tensor(changed, dtype=value.dtype)
         mask = attached_mask(value)
         if mask is not None:

@@ -1,4 +1,4 @@
-"""Which timesteps of a batch are tokens, and the batches that put a question to a model."""
+"""Finding which timesteps of a batch are tokens, and making the changed batches for a trace."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,8 +23,8 @@ class Input:
         name: The name of the model's input, or the key in a dict; empty where there is none.
         given: The mask that the caller gave for it, (batch, time).
         batch: The `PaddedBatch` that it came as, if it did.
-        looked_up: Whether integers of shape (batch, sentences, words) are ids; else they are
-            features, as numbers of that shape are.
+        looked_up: Whether integers of shape (batch, sentences, words) are ids; otherwise they are
+            features, as floats of that shape are.
         taken_as_mask: Whether a layer takes it as a mask argument.
     """
 
@@ -37,7 +37,7 @@ class Input:
 
     @property
     def is_mask(self) -> bool:
-        """Whether it is a mask by its name, such as `padding_mask`, by its type, or by its use."""
+        """Whether it is a mask, by its name such as `padding_mask`, its dtype, or its use."""
         named = "mask" in self.name.lower() or self.array.dtype.kind == "b"
         return (named or self.taken_as_mask) and self.array.ndim == 2
 
@@ -59,11 +59,11 @@ class Sequences:
     """Inputs that share their timesteps, such as ids and the mask for them.
 
     Attributes:
-        places: Where these inputs stand among all of them.
-        valid: (batch, time) booleans: True where a token stands. For ids of a higher rank, such as
-            (batch, sentences, words), they have its shape, and the last axis is padded.
-        known_from: What told which timesteps are tokens.
-        side: The side on which padding stands; None if it stands in between only.
+        places: The indices of these inputs among all inputs.
+        valid: (batch, time) booleans: True at tokens. For ids of a higher rank, such as
+            (batch, sentences, words), the shape of the ids, with padding along the last axis.
+        known_from: The source of `valid`; see `Trace.known_from`.
+        side: The side on which padding stands; None if it stands between tokens only.
     """
 
     places: tuple[int, ...]
@@ -72,7 +72,7 @@ class Sequences:
     side: _Side | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Finds the side."""
+        """Sets the side."""
         object.__setattr__(self, "side", _side(self.valid))
 
     @property
@@ -82,44 +82,44 @@ class Sequences:
 
     @property
     def per_step(self) -> Mask:
-        """(batch, time) booleans, also where a timestep holds several ids."""
+        """(batch, time) booleans: True where at least one id of the timestep is a token."""
         return np.asarray(self.valid.reshape(*self.valid.shape[:2], -1).any(-1))
 
 
 def find_sequences(inputs: Sequence[Input], made: Sequence[tuple[Array, Mask]]) -> list[Sequences]:
-    """Finds which inputs run along time, and which of their timesteps are tokens.
+    """Finds which inputs have a time axis, and which of their timesteps are tokens.
 
-    The padded timesteps are known from, in this order: a mask that the caller gave, a
-    `PaddedBatch`, a mask that the model makes, an input that is a mask; else zeros at the ends.
+    The sources, in this order: a mask from the caller, a `PaddedBatch`, a mask that the model
+    makes, an input that is a mask, and zeros at the ends of rows.
 
     Args:
         inputs: The inputs of the model.
         made: The masks that the model made, each with the tensor that it was made of.
 
     Returns:
-        One entry for each kind of padding. Inputs of one length share one, unless their masks
-        differ. Empty if nothing runs along time.
+        One entry for each kind of padding; inputs of one length share an entry unless their masks
+        differ. Empty if no input has a time axis.
     """
     found: list[Sequences] = []
     for place, one in enumerate(inputs):
-        told = _told(one, inputs, made)
-        if told is not None:
-            found.append(Sequences((place,), *told))
+        known_padding = _known_padding(one, inputs, made)
+        if known_padding is not None:
+            found.append(Sequences((place,), *known_padding))
     for place, one in enumerate(inputs):
         if any(place in sequences.places for sequences in found) or not _runs_along_time(one):
             continue
         shape = one.array.shape[:2]
-        kin = [
+        candidates = [
             i
             for i, sequences in enumerate(found)
             if sequences.valid.shape[:2] == shape and not _contradicts(one, sequences.valid)
         ]
-        if kin:
+        if candidates:
             best = max(
-                kin,
+                candidates,
                 key=lambda i: (
                     one.is_mask and np.array_equal(one.array != 0, found[i].valid),
-                    _likeness(one, [inputs[p] for p in found[i].places]),
+                    _name_similarity(one, [inputs[p] for p in found[i].places]),
                 ),
             )
             found[best] = _replace_places(found[best], (*found[best].places, place))
@@ -128,37 +128,36 @@ def find_sequences(inputs: Sequence[Input], made: Sequence[tuple[Array, Mask]]) 
             rank = 2 if one.holds_features else one.array.ndim
             valid = np.ones(one.array.shape[:rank], dtype=bool) if zeros is None else zeros
             found.append(Sequences((place,), valid, "zeros"))
-    return _joined(found)
+    return _merged(found)
 
 
 def _replace_places(sequences: Sequences, places: tuple[int, ...]) -> Sequences:
-    """Gives sequences other places among the inputs."""
     return Sequences(places, sequences.valid, sequences.known_from)
 
 
-def lengthened(
+def with_more_padding(
     inputs: Sequence[Input], found: Sequence[Sequences], amounts: Sequence[int]
 ) -> tuple[list[Array], list[Sequences]]:
     """Adds padding to a batch.
 
     Args:
         inputs: The inputs of the model.
-        found: What runs along time.
-        amounts: How many timesteps to add to each, on the side where its padding stands.
+        found: The inputs with a time axis.
+        amounts: How many timesteps to add to each of `found`, on the side of its padding.
 
     Returns:
-        The longer arrays, and where tokens stand in them.
+        The longer arrays, and their valid timesteps.
     """
     arrays = [one.array for one in inputs]
     longer = []
     for sequences, amount in zip(found, amounts, strict=True):
         side = sequences.side or "post"
         for place in sequences.places:
-            filler = _filler(inputs[place], sequences.valid)
+            value = _padding_value(inputs[place], sequences.valid)
             axis = sequences.valid.ndim - 1
             shape = list(arrays[place].shape)
             shape[axis] = amount
-            block = np.broadcast_to(filler, shape).astype(arrays[place].dtype)
+            block = np.broadcast_to(value, shape).astype(arrays[place].dtype)
             parts = [block, arrays[place]] if side == "pre" else [arrays[place], block]
             arrays[place] = np.concatenate(parts, axis=axis)
         padding = np.zeros((*sequences.valid.shape[:-1], amount), dtype=bool)
@@ -174,17 +173,17 @@ def with_other_rows(
     random: np.random.Generator,
     longest_stays: bool = True,
 ) -> tuple[list[Array], Mask]:
-    """Gives every second row other tokens and another length; a single row gets company.
+    """Gives every second row other tokens and another length; a single row is copied first.
 
     Args:
         inputs: The inputs of the model.
-        found: What runs along time.
-        random: Where chance comes from.
-        longest_stays: Whether the longest row is among those that stay as they were: what another
-            row does to its later timesteps is seen in it alone.
+        found: The inputs with a time axis.
+        random: The random generator.
+        longest_stays: Whether to keep the longest row, the only one in which effects of other rows
+            on the last timesteps can show.
 
     Returns:
-        The arrays, and (batch,) booleans: True where a row stayed as it was.
+        The arrays, and (batch,) booleans: True for unchanged rows.
     """
     rows = len(inputs[0].array)
     if rows == 1:
@@ -210,15 +209,15 @@ def with_other_rows(
 def with_other_content(
     inputs: Sequence[Input], found: Sequence[Sequences], random: np.random.Generator
 ) -> list[Array] | None:
-    """Puts other vectors at the padded timesteps of feature vectors.
+    """Writes noise to the padded timesteps of inputs that hold feature vectors.
 
     Args:
         inputs: The inputs of the model.
-        found: What runs along time.
-        random: Where chance comes from.
+        found: The inputs with a time axis.
+        random: The random generator.
 
     Returns:
-        The arrays; None if there are no feature vectors at padded timesteps.
+        The arrays; None if no input holds feature vectors at padded timesteps.
     """
     arrays = [one.array for one in inputs]
     changed = False
@@ -226,25 +225,26 @@ def with_other_content(
         padded = ~sequences.per_step
         for place in sequences.places:
             if inputs[place].holds_features and padded.any():
-                arrays[place] = other_content(arrays[place], sequences.per_step, random)
+                arrays[place] = with_noise_at_padding(arrays[place], sequences.per_step, random)
                 changed = True
     return arrays if changed else None
 
 
-def other_content(values: Array, valid: Mask, random: np.random.Generator) -> Array:
-    """Writes noise to the padded timesteps, larger than what stands at the valid ones.
+def with_noise_at_padding(values: Array, valid: Mask, random: np.random.Generator) -> Array:
+    """Writes noise to the padded timesteps, larger than the values at the valid ones.
 
     Args:
         values: (batch, time, ...) numbers.
-        valid: Booleans of the leading axes: True where a token stands.
-        random: Where chance comes from.
+        valid: Booleans of the leading axes: True at tokens.
+        random: The random generator.
 
     Returns:
-        A copy; valid timesteps are as they were.
+        A copy with unchanged valid timesteps.
 
     Example:
         >>> values = np.ones((1, 2, 1))
-        >>> other = other_content(values, np.array([[True, False]]), np.random.default_rng(0))
+        >>> random = np.random.default_rng(0)
+        >>> other = with_noise_at_padding(values, np.array([[True, False]]), random)
         >>> (other == values)[..., 0]
         array([[ True, False]])
     """
@@ -265,25 +265,27 @@ def _change_row(
     shorter: bool,
     random: np.random.Generator,
 ) -> None:
-    """Shuffles the tokens of a row, and if told to, makes half of them padding."""
+    """Shuffles the tokens of a row; if `shorter`, half of them become padding."""
     if valid.ndim > 2:
         return
     steps = np.flatnonzero(valid[row])
     order = random.permutation(steps)
-    fewer = len(steps) // 2 if shorter else 0
-    gone = steps[:fewer] if sequences.side == "pre" else steps[len(steps) - fewer :]
+    removed_count = len(steps) // 2 if shorter else 0
+    removed = (
+        steps[:removed_count] if sequences.side == "pre" else steps[len(steps) - removed_count :]
+    )
     for place in sequences.places:
         one, array = inputs[place], arrays[place]
         if one.holds_features:
-            array[row, steps] = other_content(array, np.arange(len(array)) != row, random)[
+            array[row, steps] = with_noise_at_padding(array, np.arange(len(array)) != row, random)[
                 row, steps
             ]
         elif not one.is_mask:
             array[row, steps] = array[row, order]
-        array[row, gone] = _filler(one, sequences.valid)
+        array[row, removed] = _padding_value(one, sequences.valid)
 
 
-def _told(
+def _known_padding(
     one: Input, inputs: Sequence[Input], made: Sequence[tuple[Array, Mask]]
 ) -> tuple[Mask, KnownFrom] | None:
     if one.given is not None:
@@ -297,22 +299,26 @@ def _told(
         for source, mask in made
         if mask.shape == one.array.shape[: mask.ndim] and mask.ndim > 1 and not mask.all()
     ]
-    # Ids may come as floats: then only the layer that makes a mask of them tells.
+    # Ids may come as floats; then only the mask that a layer makes of them shows the padding.
     for source, mask in fitting:
-        if _same(source, one.array):
+        if _same_values(source, one.array):
             return mask, "model"
     masks = [
         other for other in inputs if other.is_mask and other.array.shape == one.array.shape[:2]
     ]
     if masks:
         nearest = max(
-            masks, key=lambda other: (_explains(other.array != 0, one), _likeness(one, [other]))
+            masks,
+            key=lambda other: (
+                _marks_constant_padding(other.array != 0, one),
+                _name_similarity(one, [other]),
+            ),
         )
         if not np.asarray(nearest.array, dtype=bool).all():
             return np.asarray(nearest.array, dtype=bool), "input"
     if one.array.ndim > 2:
-        # A mask that was made of what became of these vectors.
-        own = [mask for _source, mask in fitting if _explains(mask, one)]
+        # The mask may have been made from a tensor computed from these vectors.
+        own = [mask for _source, mask in fitting if _marks_constant_padding(mask, one)]
         if own or (fitting and _zeros_at_ends(one) is None):
             return (own or [fitting[0][1]])[0], "model"
     return None
@@ -322,36 +328,39 @@ def _runs_along_time(one: Input) -> bool:
     return one.is_mask or one.holds_features or (one.holds_ids and one.array.shape[1] > 1)
 
 
-def _same(source: Array, array: Array) -> bool:
+def _same_values(source: Array, array: Array) -> bool:
     return source.shape == array.shape and bool(np.array_equal(source, array))
 
 
 def _contradicts(one: Input, valid: Mask) -> bool:
-    """Whether vectors are zero at other ends than those that another sequence pads."""
+    """Whether zero vectors at the ends of rows speak against a mask."""
     zeros = _zeros_at_ends(one) if one.holds_features and valid.ndim == 2 else None
-    return zeros is not None and not np.array_equal(zeros, valid) and not _explains(valid, one)
+    return (
+        zeros is not None
+        and not np.array_equal(zeros, valid)
+        and not _marks_constant_padding(valid, one)
+    )
 
 
-def _explains(valid: Mask, one: Input) -> bool:
-    """Whether one value stands where a mask is False, and nowhere else."""
+def _marks_constant_padding(valid: Mask, one: Input) -> bool:
+    """Whether an input holds one value wherever a mask is False, and nowhere else."""
     padding = one.array[~valid]
     return bool(len(padding) and (padding == padding[0]).all()) and not bool(
         (one.array[valid] == padding[0]).reshape(int(valid.sum()), -1).all(-1).any()
     )
 
 
-def _likeness(one: Input, others: Sequence[Input]) -> int:
-    """How many letters the names have in common at the beginning."""
-    return max(_alike(one.name, other.name) for other in others)
+def _name_similarity(one: Input, others: Sequence[Input]) -> int:
+    return max(_common_prefix_length(one.name, other.name) for other in others)
 
 
-def _alike(one: str, other: str) -> int:
+def _common_prefix_length(one: str, other: str) -> int:
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _joined(found: Sequence[Sequences]) -> list[Sequences]:
-    """Joins what is padded alike."""
+def _merged(found: Sequence[Sequences]) -> list[Sequences]:
+    """Merges sequences with equal masks."""
     joined: list[Sequences] = []
     for sequences in found:
         for at, other in enumerate(joined):
@@ -374,7 +383,7 @@ def _side(valid: Mask) -> _Side | None:
 
 
 def _zeros_at_ends(one: Input) -> Mask | None:
-    """True up to the zeros at the end of each row, or from those at its beginning."""
+    """Returns the mask that zeros at the ends of rows suggest; None if there are none."""
     zero: Mask = np.asarray(one.array == 0)
     if one.holds_features:
         zero = np.asarray(zero.all(-1))
@@ -384,8 +393,7 @@ def _zeros_at_ends(one: Input) -> Mask | None:
     return ~padded if padded.any() and not padded.all() else None
 
 
-def _filler(one: Input, valid: Mask) -> Any:
-    """What stands at a padded timestep."""
+def _padding_value(one: Input, valid: Mask) -> Any:
     if one.is_mask:
         return np.zeros((), dtype=one.array.dtype)
     if valid.shape == one.array.shape[: valid.ndim] and not valid.all():
@@ -394,10 +402,10 @@ def _filler(one: Input, valid: Mask) -> Any:
 
 
 def named_inputs(inputs: Any, mask: Any, names: Sequence[str]) -> list[Input]:
-    """Lists the arrays among the inputs, each with its name and the mask that was given for it.
+    """Lists the arrays among the inputs, each with its name and the caller's mask for it.
 
     Args:
-        inputs: What the model is called on, arrays and `PaddedBatch`es in any structure.
+        inputs: Arrays and `PaddedBatch`es in any structure.
         mask: The masks in the same structure, or one mask for a single input; None for none.
         names: The names of the model's inputs in order, if it has any.
 

@@ -1,4 +1,4 @@
-"""What was measured, written to the calls of a trace: figures, leaks, reasons, causes."""
+"""Assigning a measurement to the calls of a trace: figures, leaks, reasons and causes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,12 +7,12 @@ from masklens.tracing.calls import LayerCall
 from masklens.tracing.leaks import Leak
 from masklens.tracing.measurement import Measurement
 from masklens.tracing.reasons import explain
-from masklens.tracing.record import RawCall
+from masklens.tracing.recorder import RecordedCall
 from masklens.tracing.runs import Node
 
 
-class Verdict:
-    """What was measured, by call.
+class CallVerdicts:
+    """The measured fields of each call, and the leaks.
 
     Args:
         found: The measurement.
@@ -28,27 +28,27 @@ class Verdict:
         }
         self._hidden = set(hidden) if not found.hidden else set(leaks)
         self._leaks = dict(sorted({**leaks, **hidden}.items()))
-        self._explained = {place: explain(leak, found) for place, leak in self._leaks.items()}
+        self._explanations = {place: explain(leak, found) for place, leak in self._leaks.items()}
 
     def fields(self) -> dict[int, dict[str, Any]]:
-        """The fields of `LayerCall` that were measured, by the place of the recorded call."""
+        """Returns the measured fields of `LayerCall`, by the place of the recorded call."""
         fields: dict[int, dict[str, Any]] = {}
         for node in self._found.run.nodes:
-            if node.raw is not None and node.raw.place >= 0:
-                fields[node.raw.place] = self._fields_of(node)
-        for explained in self._explained.values():
-            if explained.cause is not None and explained.cause.place in fields:
-                fields[explained.cause.place]["costs_a_mask"] = True
+            if node.recorded is not None and node.recorded.place >= 0:
+                fields[node.recorded.place] = self._fields_of(node)
+        for explanation in self._explanations.values():
+            if explanation.cause is not None and explanation.cause.place in fields:
+                fields[explanation.cause.place]["costs_a_mask"] = True
         return fields
 
     def leaks(self, calls: Mapping[int, LayerCall]) -> tuple[LayerCall, ...]:
-        """The calls at which padding gets in; that of the model, where no call inside did it.
+        """Returns the calls at which padding gets in, among them the model's own if need be.
 
         Args:
             calls: The calls of the trace, by the place of the recorded call.
         """
         nodes = [leak.node for leak in self._leaks.values()]
-        return tuple(calls.get(node.raw.place) or self._call_of_root(node) for node in nodes)
+        return tuple(calls.get(node.recorded.place) or self._call_of_root(node) for node in nodes)
 
     def _fields_of(self, node: Node) -> dict[str, Any]:
         figures = [
@@ -62,7 +62,7 @@ class Verdict:
             fields |= {
                 "gets_in": True,
                 "hidden": node.place in self._hidden,
-                "reason": self._explained[node.place].reason,
+                "reason": self._explanations[node.place].reason,
                 "between": self._between(leak),
             }
         return fields
@@ -81,17 +81,17 @@ class Verdict:
         return "/".join(reversed(names))
 
     def _call_of_root(self, node: Node) -> LayerCall:
-        raw: RawCall = node.raw
+        recorded: RecordedCall = node.recorded
         return LayerCall(
-            name=raw.name,
-            path=raw.name,
-            layer_type=raw.layer_type,
+            name=recorded.name,
+            path=recorded.name,
+            layer_type=recorded.layer_type,
             depth=0,
-            shapes_in=raw.shapes_in,
-            shapes_out=raw.shapes_out,
-            masks_in=tuple(raw.masks_in),
-            masks_out=raw.masks_out,
-            receives_mask=raw.receives_mask,
+            shapes_in=recorded.shapes_in,
+            shapes_out=recorded.shapes_out,
+            masks_in=tuple(recorded.masks_in),
+            masks_out=recorded.masks_out,
+            receives_mask=recorded.receives_mask,
             effect="none",
             **self._fields_of(node),
         )

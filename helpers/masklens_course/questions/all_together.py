@@ -21,8 +21,8 @@ from masklens_course.answer import (
     same,
     trying,
 )
-from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.comparison import side_by_side
 from masklens_course.large_weights import large_weights
 from masklens_course.mistakes import wrong_shape
 from masklens_course.own_layers import error_picture
@@ -261,7 +261,7 @@ class _Block:
         return error_picture(self.raised) if self.raised else None
 
     def mask_picture(self) -> Picture | None:
-        return beside(self.mask, _WORDS)
+        return side_by_side(self.mask, _WORDS)
 
     def picture(self) -> Picture | None:
         return draw(self.trace) if self.trace else None

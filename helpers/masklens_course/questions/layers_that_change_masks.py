@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from masklens._language import mark
 from masklens.drawing.picture import Picture
 from masklens_course.answer import Raised, same, trying
-from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.comparison import side_by_side
 from masklens_course.mistakes import mask_of_floats, mask_with_features, wrong_shape
 from masklens_course.own_layers import (
     IN_A_MODEL,
     WITHOUT_A_MASK,
+    LayerRuns,
     Masked,
-    Ran,
     error_picture,
     first_mask,
     first_values,
@@ -41,7 +41,7 @@ def _sequences(rows: list[str], first: float = 0.1) -> Masked:
     return Masked(values.reshape(*mask.shape, 2), mask)
 
 
-def _right(seen: Ran) -> Masked:
+def _right(seen: LayerRuns) -> Masked:
     return seen.right[0]
 
 
@@ -54,11 +54,11 @@ def _cut(given: Masked, steps: int) -> tuple[Masked, ...]:
     return tuple(Masked(given.values[:, part], given.sure_mask[:, part]) for part in parts)
 
 
-def _masks_lost(seen: Ran) -> int:
+def _masks_lost(seen: LayerRuns) -> int:
     return sum(output.mask is None for output in seen.outputs)
 
 
-def _any_is_whole(seen: Ran) -> bool:
+def _any_is_whole(seen: LayerRuns) -> bool:
     return any(same(output.mask, _ARTICLES.mask) for output in seen.outputs)
 
 
@@ -127,7 +127,7 @@ _SPLIT_AT = Question(
                     lambda seen: same(seen.outputs[0].mask, seen.right[1].mask),
                 ),
             ),
-            Ran.mask_beside,
+            LayerRuns.wrong_mask_picture,
         ),
         WITHOUT_A_MASK,
         IN_A_MODEL,
@@ -150,7 +150,7 @@ _UNMASKED = Masked(_WORDS.values)
 
 
 @dataclass(frozen=True)
-class _Joined(Ran):
+class _Joined(LayerRuns):
     """What the layer gave, also where one of the sequences carries no mask.
 
     Attributes:
@@ -187,7 +187,7 @@ def _join(answer: Any) -> _Joined:
     )
 
 
-def _all_read(seen: Ran) -> bool:
+def _all_read(seen: LayerRuns) -> bool:
     if isinstance(seen.bare, Raised):
         return False
     return all(output.mask is None or bool(np.all(output.mask)) for output in seen.bare)
@@ -205,7 +205,9 @@ def _failed_with_one(seen: _Joined) -> list[Raised]:
 def _bare_mask_beside(seen: _Joined) -> Picture | None:
     for outputs, right in seen.one_bare():
         if not masks_agree(outputs, (right,)):
-            return None if isinstance(outputs, Raised) else beside(outputs[0].mask, right.mask)
+            return (
+                None if isinstance(outputs, Raised) else side_by_side(outputs[0].mask, right.mask)
+            )
     return None
 
 
@@ -262,7 +264,7 @@ _TEMPORAL_CONCAT = Question(
                     lambda seen: any(same(first_mask(seen), both) for both in _combinations()),
                 ),
             ),
-            Ran.mask_beside,
+            LayerRuns.wrong_mask_picture,
         ),
         Condition(
             "wrong-where-one-is-missing",
@@ -402,7 +404,7 @@ _STACK_PAIRS = Question(
                     lambda seen: same(first_mask(seen), _frames_masks(0) & _frames_masks(1)),
                 ),
             ),
-            Ran.mask_beside,
+            LayerRuns.wrong_mask_picture,
         ),
         WITHOUT_A_MASK,
         IN_A_MODEL,

@@ -11,8 +11,8 @@ from masklens._language import translate as _
 from masklens.drawing.picture import Picture, show
 from masklens.tracing.calls import Array
 from masklens_course.answer import call, numbers, same
-from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.comparison import side_by_side
 from masklens_course.mistakes import wrong_shape
 from masklens_course.questions import set_of
 
@@ -86,7 +86,7 @@ class _Pooled:
         return self.has_shape and same(self.yours[_FULL], vectors[_FULL])
 
     def picture(self) -> Picture | None:
-        return beside(self.yours, self.right)
+        return side_by_side(self.yours, self.right)
 
 
 _MAX_OVER_TIME = Question(
@@ -272,11 +272,11 @@ class _Weights:
     def picture(self) -> Picture | None:
         """The weights of the first sentence."""
         drawable = self.yours.ndim == 3 and self.yours.size
-        return beside(self.yours[0], self.right[0]) if drawable else None
+        return side_by_side(self.yours[0], self.right[0]) if drawable else None
 
     def empty_picture(self) -> Picture | None:
         zeros = np.zeros_like(self.right[0])
-        return beside(self.empty[0], zeros) if self.empty.shape == self.right.shape else None
+        return side_by_side(self.empty[0], zeros) if self.empty.shape == self.right.shape else None
 
 
 def _weights(answer: Any) -> _Weights:

@@ -11,8 +11,8 @@ from masklens._language import mark
 from masklens.drawing.picture import Picture, picture_of
 from masklens.drawing.table import Cell, Table, numbered, table_element
 from masklens_course.answer import call, numbers, same
-from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.comparison import side_by_side
 from masklens_course.mistakes import (
     inverted_mask,
     mask_of_floats,
@@ -101,7 +101,7 @@ _PREDICT_MASK = Question(
                     lambda seen: bool(seen.row(3).any()),
                 ),
             ),
-            lambda seen: beside(seen.yours, seen.right, reveal=False),
+            lambda seen: side_by_side(seen.yours, seen.right, reveal=False),
         ),
     ),
     hints=(
@@ -136,7 +136,7 @@ class _Prepared:
         return self.mask is not None and _is_mask(self.mask, mask)
 
     def picture(self) -> Picture | None:
-        return None if self.mask is None else beside(self.mask, self.right_mask)
+        return None if self.mask is None else side_by_side(self.mask, self.right_mask)
 
 
 def _observe_prepared(answer: Any) -> _Prepared:

@@ -11,8 +11,8 @@ from masklens._language import mark
 from masklens.drawing.picture import Picture
 from masklens.tracing.calls import Mask
 from masklens_course.answer import call, numbers, same
-from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.comparison import side_by_side
 from masklens_course.mistakes import inverted_mask, mask_of_floats, wrong_shape
 from masklens_course.questions import set_of
 
@@ -46,8 +46,8 @@ class _FromLengths:
 
     def picture_of_zero(self) -> Picture | None:
         if self.zero_behind[1].any():
-            return beside(self.zero_behind, _behind(_WITH_ZERO))
-        return beside(self.zero_in_front, _in_front(_WITH_ZERO))
+            return side_by_side(self.zero_behind, _behind(_WITH_ZERO))
+        return side_by_side(self.zero_in_front, _in_front(_WITH_ZERO))
 
 
 def _from_lengths(answer: Callable[..., Any]) -> _FromLengths:
@@ -91,7 +91,7 @@ _MASK_FROM_LENGTHS = Question(
                     lambda seen: same(seen.behind, _in_front(_LENGTHS)),
                 ),
             ),
-            lambda seen: beside(seen.behind, _behind(_LENGTHS)),
+            lambda seen: side_by_side(seen.behind, _behind(_LENGTHS)),
         ),
         Condition(
             "wrong-in-front",
@@ -107,7 +107,7 @@ _MASK_FROM_LENGTHS = Question(
                     lambda seen: same(seen.in_front, seen.behind),
                 ),
             ),
-            lambda seen: beside(seen.in_front, _in_front(_LENGTHS)),
+            lambda seen: side_by_side(seen.in_front, _in_front(_LENGTHS)),
         ),
         Condition(
             "length-zero",
@@ -214,7 +214,7 @@ _CLEAN_READINGS = Question(
                     lambda seen: same(seen.mask, np.nan_to_num(_READINGS).any(axis=-1)),
                 ),
             ),
-            lambda seen: beside(seen.mask, _SEEN) if seen.two else None,
+            lambda seen: side_by_side(seen.mask, _SEEN) if seen.two else None,
         ),
         Condition(
             "nan-left",
@@ -287,7 +287,7 @@ class _MayLook:
         right = np.where(_MEASURED[:, :, None], _ALLOWED, self.yours.astype(bool))
         wrong = (right != self.yours.astype(bool)).any(axis=(1, 2))
         row = int(wrong.argmax())
-        return beside(self.yours[row], right[row])
+        return side_by_side(self.yours[row], right[row])
 
 
 _CAUSAL_MASK = Question(

@@ -14,14 +14,14 @@ from masklens._language import translate as _
 from masklens.drawing.picture import Picture, picture_of
 from masklens.drawing.table import Cell, Table, numbered, table_element
 from masklens_course.answer import Raised, numbers, same, trying
-from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.comparison import side_by_side
 from masklens_course.mistakes import inverted_mask, mask_of_floats, mask_with_features
 from masklens_course.own_layers import (
     IN_A_MODEL,
     WITHOUT_A_MASK,
+    LayerRuns,
     Masked,
-    Ran,
     error_picture,
     first_mask,
     first_values,
@@ -223,7 +223,7 @@ _SHIFT_RIGHT = Question(
                     lambda seen: same(first_mask(seen), _shifted(_TARGET, read=False).mask),
                 ),
             ),
-            Ran.mask_beside,
+            LayerRuns.wrong_mask_picture,
         ),
         WITHOUT_A_MASK,
         IN_A_MODEL,
@@ -272,10 +272,12 @@ class _Reloaded:
         return np.asarray(~np.isin(_TOKENS.values, _SKIPPED))
 
     def masks_beside(self) -> Picture | None:
-        return beside(self.mask, self.right)
+        return side_by_side(self.mask, self.right)
 
     def after_beside(self) -> Picture | None:
-        return beside(self.after[0].mask, self.mask) if isinstance(self.after, tuple) else None
+        return (
+            side_by_side(self.after[0].mask, self.mask) if isinstance(self.after, tuple) else None
+        )
 
 
 def _reload(answer: Any) -> _Reloaded:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from masklens._language import mark
 from masklens.drawing.picture import Picture
 from masklens_course.answer import call, numbers, same
-from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.comparison import side_by_side
 from masklens_course.mistakes import wrong_shape
 from masklens_course.questions import set_of
 
@@ -25,7 +25,7 @@ class _Padded:
     right: NDArray[Any]
 
     def picture(self) -> Picture | None:
-        return beside(self.yours, self.right)
+        return side_by_side(self.yours, self.right)
 
 
 def _padded(sequences: list[Any], **options: Any) -> NDArray[Any]:
@@ -72,7 +72,7 @@ _PAD_BY_HAND = Question(
                     lambda seen: same(seen.yours, _sentences("pre", "post")),
                 ),
             ),
-            lambda seen: beside(seen.yours, seen.right, reveal=False),
+            lambda seen: side_by_side(seen.yours, seen.right, reveal=False),
         ),
     ),
     hints=(
@@ -152,7 +152,7 @@ class _ForCudnn:
         return np.asarray(self.yours != 0)
 
     def picture(self) -> Picture | None:
-        return beside(self.mask, -np.sort(-self.mask.astype(int), axis=1) == 1)
+        return side_by_side(self.mask, -np.sort(-self.mask.astype(int), axis=1) == 1)
 
 
 def _rows_keep_their_ids(seen: _ForCudnn) -> bool:
@@ -195,7 +195,7 @@ _PAD_FOR_CUDNN = Question(
             "empty-row",
             mark("A row holds nothing but padding: with it the fast kernel is not used, or fails."),
             lambda seen: bool(seen.mask.any(axis=1).all()),
-            picture=lambda seen: beside(seen.mask, seen.mask),
+            picture=lambda seen: side_by_side(seen.mask, seen.mask),
         ),
     ),
     hints=(

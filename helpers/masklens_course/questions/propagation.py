@@ -15,8 +15,8 @@ from masklens.drawing.trace_picture import draw
 from masklens.lens.trace import Trace, trace, trace_until_error
 from masklens.tracing.calls import LayerCall
 from masklens_course.answer import DiagnosedError, Raised, call, numbers, same, trying
-from masklens_course.beside import beside
 from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.comparison import side_by_side
 from masklens_course.large_weights import large_weights
 from masklens_course.mistakes import wrong_shape
 from masklens_course.questions import set_of
@@ -486,7 +486,7 @@ _JOIN_DIRECTIONS = Question(
                     lambda seen: same(seen.behind, _behind().at(_behind().first, _behind().last)),
                 ),
             ),
-            lambda seen: beside(seen.behind, _behind().vectors),
+            lambda seen: side_by_side(seen.behind, _behind().vectors),
         ),
         Condition(
             "padding-in-front",
@@ -508,7 +508,7 @@ _JOIN_DIRECTIONS = Question(
                     ),
                 ),
             ),
-            lambda seen: beside(seen.in_front, _in_front().vectors),
+            lambda seen: side_by_side(seen.in_front, _in_front().vectors),
         ),
         Condition(
             "empty-row",

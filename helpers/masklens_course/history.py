@@ -1,4 +1,4 @@
-"""Which questions are solved or tried: in one small file beside the notebooks, or in memory."""
+"""The history of solved and tried questions, in a small file beside the notebooks or in memory."""
 
 import errno
 import json
@@ -16,33 +16,33 @@ _SETTING = "MASKLENS_PROGRESS"
 _State = Literal["solved", "tried"]
 
 _VERSION = 1
-_MOST_BYTES = 1_000_000  # a course's history takes a few thousand
-# What this process knows, and the paths of which it has said that they cannot be written.
+_MOST_BYTES = 1_000_000  # the history of a whole course takes a few thousand
+# The states that this process knows, and the paths that it has reported as not writable.
 _memory: dict[str, _State] = {}
 _unwritable: set[Path] = set()
 
 
-def record(question: str, verdict: str) -> str:
-    """Remembers that a question was tried or solved; nothing that goes wrong here is raised.
+def remember(question: str, verdict: str) -> str:
+    """Remembers that a question was tried or solved; never raises.
 
-    It appends one line to the file, in one write, so that two notebooks can do so at once. The file
-    is `masklens-progress.jsonl` in the working directory; the environment variable
-    `MASKLENS_PROGRESS` names another one, or is `off` to keep to memory.
+    Appends a line to the file in one write, so that several notebooks can do so at once. The file
+    is `masklens-progress.jsonl` in the working directory. The environment variable
+    `MASKLENS_PROGRESS` names another file, or is `off` to use memory only.
 
     Args:
         question: The name of the question.
-        verdict: The kind of the verdict; `"right"` is solved, any other one is tried.
+        verdict: The kind of the verdict; `"right"` means solved, any other means tried.
 
     Returns:
-        What the learner should know, such as that nothing can be saved here; mostly empty.
+        A note for the learner, such as that progress cannot be saved; usually empty.
 
     Example:
-        >>> record("pad-by-hand", "wrong")
+        >>> remember("pad-by-hand", "wrong")
         ''
     """
     state: _State = "solved" if verdict == "right" else "tried"
     saved, note = _saved()
-    _memory.update(_best(_memory, {question: state}))
+    _memory.update(_merged(_memory, {question: state}))
     path = _path()
     if path is None or path in _unwritable or saved.get(question) in ("solved", state):
         return note
@@ -55,27 +55,26 @@ def record(question: str, verdict: str) -> str:
     try:
         _append(path, [line])
     except OSError as error:
-        return f"{note} {_says_unwritable(path, error)}".strip()
+        return f"{note} {_unwritable_note(path, error)}".strip()
     return note
 
 
-def history() -> tuple[dict[str, _State], str]:
-    """Reads what is solved and tried, from the file and from memory.
+def recall() -> tuple[dict[str, _State], str]:
+    """Reads which questions are solved and tried, from the file and from memory.
 
-    A file that cannot be read in full is kept aside under a name that says so, and what could be
-    read is carried over.
+    Renames a file that is partly damaged, and copies its readable lines to a new one.
 
     Returns:
-        The state of each question that was tried, and what the learner should know.
+        The state of each tried question, and a note for the learner, usually empty.
 
     Example:
-        >>> history()[0].get("no-such-question")
+        >>> recall()[0].get("no-such-question")
     """
     saved, note = _saved()
-    return _best(_memory, saved), note
+    return _merged(_memory, saved), note
 
 
-def _best(*known: Mapping[str, _State]) -> dict[str, _State]:
+def _merged(*known: Mapping[str, _State]) -> dict[str, _State]:
     best: dict[str, _State] = {}
     for states in known:
         best |= {name: state for name, state in states.items() if best.get(name) != "solved"}
@@ -93,7 +92,7 @@ def _path() -> Path | None:
         return path
 
 
-def _says_unwritable(path: Path, error: OSError) -> str:
+def _unwritable_note(path: Path, error: OSError) -> str:
     if path in _unwritable:
         return ""
     _unwritable.add(path)
@@ -103,7 +102,7 @@ def _says_unwritable(path: Path, error: OSError) -> str:
 
 
 def _saved() -> tuple[dict[str, _State], str]:
-    """What the file says, after a damaged one is put in order, and what to tell the learner."""
+    """Returns the states in the file, after repairing a damaged one, and a note."""
     path, note = _path(), ""
     if path is None:
         return {}, note
@@ -116,16 +115,16 @@ def _saved() -> tuple[dict[str, _State], str]:
                 "{file} could not be read in full. It is kept as {aside}, and what could be read "
                 "is carried over."
             ).format(file=path.name, aside=aside.name)
-            # Read again what another notebook may have written meanwhile.
-            lines = _once(lines + _read(aside)[0])
+            # Another notebook may have written more in the meantime.
+            lines = _without_repetition(lines + _read(aside)[0])
             _append(path, lines)
     except FileNotFoundError:
-        pass  # there is none yet, or another notebook sets it aside at this moment
+        pass  # there is no file yet, or another notebook is renaming it
     except OSError as error:
-        # What was read stays known, though the file may have been moved already.
-        _memory.update(_best(_memory, *map(_state, lines)))
-        note = f"{note} {_says_unwritable(path, error)}".strip()
-    return _best(*map(_state, lines)), note
+        # The file may have been renamed already, so keep in memory what was read.
+        _memory.update(_merged(_memory, *map(_state, lines)))
+        note = f"{note} {_unwritable_note(path, error)}".strip()
+    return _merged(*map(_state, lines)), note
 
 
 def _state(line: dict[str, str]) -> dict[str, _State]:
@@ -133,38 +132,38 @@ def _state(line: dict[str, str]) -> dict[str, _State]:
 
 
 def _read(path: Path) -> tuple[list[dict[str, str]], bool]:
-    """The lines that can be read, and whether there are others."""
+    """Returns the readable lines, and whether there are other lines."""
     about = path.stat()
-    if not stat.S_ISREG(about.st_mode):  # a folder; or a device, which may have no end
+    if not stat.S_ISREG(about.st_mode):  # a folder, or a device that may be endless
         raise OSError(errno.EINVAL, _("it is not a file"))
     with path.open("rb") as file:
         *lines, last = file.read(_MOST_BYTES).split(b"\n")
-    read = list(_parsed(lines))
+    read = list(_valid_entries(lines))
     others = len(read) < sum(1 for line in lines if line.strip())
-    # What stands after the last line break was not written to its end.
-    return read + list(_parsed([last])), others or about.st_size > _MOST_BYTES
+    # A last line without a line break was not written to its end.
+    return read + list(_valid_entries([last])), others or about.st_size > _MOST_BYTES
 
 
-def _parsed(lines: list[bytes]) -> Iterator[dict[str, str]]:
+def _valid_entries(lines: list[bytes]) -> Iterator[dict[str, str]]:
     for line in lines:
         try:
             entry = json.loads(line)
-        except (ValueError, RecursionError):  # a line of a thousand brackets is the latter
+        except (ValueError, RecursionError):  # the latter for thousands of nested brackets
             continue
-        if isinstance(entry, dict) and entry.get("version") == _VERSION and _complete(entry):
+        if isinstance(entry, dict) and entry.get("version") == _VERSION and _is_complete(entry):
             yield entry
 
 
-def _complete(entry: dict[str, object]) -> bool:
+def _is_complete(entry: dict[str, object]) -> bool:
     return all(isinstance(entry.get(key), str) for key in ("question", "state"))
 
 
-def _once(lines: list[dict[str, str]]) -> list[dict[str, str]]:
+def _without_repetition(lines: list[dict[str, str]]) -> list[dict[str, str]]:
     return list({(line["question"], line["state"]): line for line in lines}.values())
 
 
 def _set_aside(path: Path) -> Path:
-    """Renames the file to a name that is free, and that no other notebook takes meanwhile."""
+    """Renames the file to a free name, which no other notebook can take in the meantime."""
     number = 1
     while True:
         aside = path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")
@@ -182,7 +181,7 @@ def _set_aside(path: Path) -> Path:
 
 
 def _append(path: Path, lines: Iterable[Mapping[str, object]]) -> None:
-    """Appends in one write, after ending a line that was not written to its end."""
+    """Appends lines in one write, with a line break before them if the last line lacks one."""
     text = "".join(json.dumps(line) + "\n" for line in lines).encode()
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
     try:

@@ -1,4 +1,4 @@
-"""What a launcher and a parent say to each other over a socket: JSON, and open files."""
+"""Messages between launcher and parent over a socket: JSON, and open files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import tempfile
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
-STREAMS = (0, 1, 2)  # what a kernel reads from and writes to
+STANDARD_STREAMS = (0, 1, 2)
 _LENGTH = struct.Struct(">I")  # of the message that follows, in bytes
-PATIENCE = 10  # seconds for a message to arrive; both sides are processes of one machine
+TIMEOUT = 10  # seconds for a message to arrive from another process of this machine
 
 
 @dataclass(frozen=True)
@@ -37,60 +37,59 @@ class Request:
 
 
 def is_of_this_user(connection: socket.socket) -> bool:
-    """Whether the other side runs as the same user; where that cannot be known, the folder says."""
+    """Returns whether the other side runs as the same user, if the system can tell."""
     if not hasattr(socket, "SO_PEERCRED"):
-        return True
+        return True  # then only the permissions of the folder protect the socket
     peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return bool(struct.unpack("3i", peer)[1] == os.getuid())
 
 
-def ask(connection: socket.socket, request: Request) -> None:
+def send_request(connection: socket.socket, request: Request) -> None:
     """Asks for a kernel that takes over this process's input and outputs."""
-    with _unnamed_file() as letter:
-        letter.write(json.dumps(asdict(request)).encode())
-        letter.flush()
-        socket.send_fds(connection, [b"\0"], [*STREAMS, letter.fileno()])
+    with _unnamed_file() as request_file:
+        request_file.write(json.dumps(asdict(request)).encode())
+        request_file.flush()
+        socket.send_fds(connection, [b"\0"], [*STANDARD_STREAMS, request_file.fileno()])
 
 
-def hear_request(connection: socket.socket) -> tuple[Request, list[int]] | None:
-    """Receives a request and the kernel's streams; never waits, as all of it comes at once.
+def receive_request(connection: socket.socket) -> tuple[Request, list[int]] | None:
+    """Receives a request with the kernel's streams, which come in one piece, so it never waits.
 
     Returns:
-        The request and three open files, or None if the other side only looked whether somebody is
-        there.
+        The request and three open files; None if the other side only tested the connection.
     """
-    _, files, _, _ = socket.recv_fds(connection, 1, len(STREAMS) + 1)
-    if len(files) <= len(STREAMS):
+    _, files, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS) + 1)
+    if len(files) <= len(STANDARD_STREAMS):
         return None
     for file in files:
         os.set_inheritable(file, False)
-    *streams, letter = files
-    with os.fdopen(letter, "rb") as opened:
+    *streams, request_file = files
+    with os.fdopen(request_file, "rb") as opened:
         opened.seek(0)
         return Request(**json.load(opened)), streams
 
 
 def _unnamed_file() -> IO[bytes]:
-    if hasattr(os, "memfd_create"):  # needs no room on a disk, but there is none on macOS
+    if hasattr(os, "memfd_create"):  # needs no disk space, but macOS does not have it
         return os.fdopen(os.memfd_create("request"), "wb")
     return tempfile.TemporaryFile()
 
 
-def tell(connection: socket.socket, **message: Any) -> None:
+def send(connection: socket.socket, **message: Any) -> None:
     """Sends a message."""
     body = json.dumps(message).encode()
     connection.sendall(_LENGTH.pack(len(body)) + body)
 
 
-def hear(connection: socket.socket) -> dict[str, Any] | None:
-    """Receives the next message, or None when the other side has left."""
-    head = _exactly(connection, _LENGTH.size)
-    body = _exactly(connection, *_LENGTH.unpack(head)) if head else b""
+def receive(connection: socket.socket) -> dict[str, Any] | None:
+    """Receives the next message; None if the other side has left."""
+    head = _receive_exactly(connection, _LENGTH.size)
+    body = _receive_exactly(connection, *_LENGTH.unpack(head)) if head else b""
     return dict(json.loads(body)) if body else None
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    """So many bytes, or none if the other side left before it had sent them."""
+def _receive_exactly(connection: socket.socket, size: int) -> bytes:
+    """Receives so many bytes; none if the other side leaves before."""
     received = bytearray()
     while len(received) < size:
         part = connection.recv(size - len(received))

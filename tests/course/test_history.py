@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import masklens as ml
-from masklens_course import solved
-from masklens_course.solved import FILE, history, record
+from masklens_course import history
+from masklens_course.history import FILE, recall, remember
 
 OLD = {"version": 1, "question": "pad-by-hand", "state": "solved", "date": "2026-01-02"}
 TRIED = {"version": 1, "question": "causal-mask", "state": "tried", "date": "2026-01-02"}
@@ -23,15 +23,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own, and a process that remembers nothing."""
     monkeypatch.delenv("MASKLENS_PROGRESS")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(solved, "_memory", {})
-    monkeypatch.setattr(solved, "_unwritable", set())
+    monkeypatch.setattr(history, "_memory", {})
+    monkeypatch.setattr(history, "_unwritable", set())
     return tmp_path
 
 
 def forget() -> None:
     """What a new kernel remembers: nothing."""
-    solved._memory.clear()
-    solved._unwritable.clear()
+    history._memory.clear()
+    history._unwritable.clear()
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -43,27 +43,27 @@ def write(path: Path, *entries: object) -> None:
 
 
 def test_a_new_kernel_finds_what_was_solved_and_tried(folder: Path) -> None:
-    assert [record("pad-by-hand", "wrong"), record("pad-by-hand", "right")] == ["", ""]
-    record("causal-mask", "broken")
+    assert [remember("pad-by-hand", "wrong"), remember("pad-by-hand", "right")] == ["", ""]
+    remember("causal-mask", "broken")
     forget()
-    assert history() == ({"pad-by-hand": "solved", "causal-mask": "tried"}, "")
+    assert recall() == ({"pad-by-hand": "solved", "causal-mask": "tried"}, "")
     assert len(lines(folder / FILE)) == 3
 
 
 def test_nothing_is_written_twice_and_solved_stays_solved(folder: Path) -> None:
     for verdict in ("right", "right", "wrong", "broken"):
-        record("pad-by-hand", verdict)
+        remember("pad-by-hand", verdict)
     forget()
-    record("pad-by-hand", "wrong")
+    remember("pad-by-hand", "wrong")
     (line,) = lines(folder / FILE)
     assert line["state"] == "solved"
 
 
 WRITER = """
 import sys
-from masklens_course.solved import record
+from masklens_course.history import remember
 for number in range(40):
-    assert record(f"question-{sys.argv[1]}-{number}", "right") == ""
+    assert remember(f"question-{sys.argv[1]}-{number}", "right") == ""
 """
 
 
@@ -71,19 +71,19 @@ def test_several_notebooks_write_at_once(folder: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(n)]) for n in range(4)]
     assert [writer.wait() for writer in writers] == [0, 0, 0, 0]
     assert len(lines(folder / FILE)) == 160
-    assert len(history()[0]) == 160
+    assert len(recall()[0]) == 160
 
 
 def test_another_file_can_be_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MASKLENS_PROGRESS", str(folder / "진도.jsonl"))
-    record("pad-by-hand", "right")
+    remember("pad-by-hand", "right")
     assert [path.name for path in folder.iterdir()] == ["진도.jsonl"]
 
 
 def test_progress_can_be_kept_to_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MASKLENS_PROGRESS", "off")
-    assert record("pad-by-hand", "right") == ""
-    assert history() == ({"pad-by-hand": "solved"}, "")
+    assert remember("pad-by-hand", "right") == ""
+    assert recall() == ({"pad-by-hand": "solved"}, "")
     assert not list(folder.iterdir())
 
 
@@ -105,18 +105,18 @@ def test_a_damaged_file_is_kept_aside_and_its_good_lines_carried_over(
     path = folder / FILE
     damaged = damage + json.dumps(TRIED).encode() + b"\n"
     path.write_bytes(damaged)
-    states, note = history()
+    states, note = recall()
     aside = folder / "masklens-progress.damaged-1.jsonl"
     assert states == {"causal-mask": "tried"}
     assert aside.read_bytes() == damaged and aside.name in note and FILE in note
     assert lines(path) == [TRIED]
-    assert history()[1] == ""
+    assert recall()[1] == ""
 
 
 def test_files_kept_aside_are_never_overwritten(folder: Path) -> None:
     for number in (1, 2, 3):
         (folder / FILE).write_bytes(f"damage {number}\n".encode())
-        record("pad-by-hand", "wrong")
+        remember("pad-by-hand", "wrong")
         forget()
     kept = sorted(folder.glob("*.damaged-*"))
     assert [path.read_text() for path in kept] == ["damage 1\n", "damage 2\n", "damage 3\n"]
@@ -127,7 +127,7 @@ def test_those_who_find_a_damaged_file_at_once_lose_none_of_it(folder: Path, tri
     write(folder / FILE, "precious words", OLD)
     start = threading.Barrier(8)  # threads meet closer than processes do, at the same files
     with ThreadPoolExecutor(8) as finders:
-        list(finders.map(lambda _finder: (start.wait(), history()), range(8)))
+        list(finders.map(lambda _finder: (start.wait(), recall()), range(8)))
     assert any("precious words" in path.read_text() for path in folder.glob("*.damaged-*"))
     assert OLD in lines(folder / FILE)
 
@@ -135,7 +135,7 @@ def test_those_who_find_a_damaged_file_at_once_lose_none_of_it(folder: Path, tri
 @pytest.mark.parametrize("line", [b"x" * 2_000_000, json.dumps(OLD).encode() + b"\n"])
 def test_a_huge_file_is_kept_aside(folder: Path, line: bytes) -> None:
     (folder / FILE).write_bytes(line * (2_000_000 // len(line)))
-    note = record("causal-mask", "wrong")
+    note = remember("causal-mask", "wrong")
     assert "masklens-progress.damaged-1.jsonl" in note
     expected = [OLD["question"]] * line.startswith(b"{") + ["causal-mask"]
     assert [entry["question"] for entry in lines(folder / FILE)] == expected
@@ -144,13 +144,13 @@ def test_a_huge_file_is_kept_aside(folder: Path, line: bytes) -> None:
 def test_a_file_from_windows_is_not_damaged(folder: Path) -> None:
     old = json.dumps(OLD).encode()
     (folder / FILE).write_bytes(b"\xef\xbb\xbf" + old + b"\r\n\r\n" + old + b"\r\n")
-    assert history() == ({"pad-by-hand": "solved"}, "")
+    assert recall() == ({"pad-by-hand": "solved"}, "")
 
 
 def test_who_deletes_the_file_begins_anew(folder: Path) -> None:
-    record("pad-by-hand", "right")
+    remember("pad-by-hand", "right")
     (folder / FILE).unlink()
-    record("pad-by-hand", "right")
+    remember("pad-by-hand", "right")
     assert [line["question"] for line in lines(folder / FILE)] == ["pad-by-hand"]
 
 
@@ -159,11 +159,11 @@ def test_a_line_that_was_cut_off_is_ended_and_loses_no_other(folder: Path) -> No
     write(path, OLD)
     whole = path.read_text(encoding="utf-8")
     path.write_text(whole + whole[:20], encoding="utf-8")
-    assert history() == ({"pad-by-hand": "solved"}, "")
-    record("causal-mask", "right")
+    assert recall() == ({"pad-by-hand": "solved"}, "")
+    remember("causal-mask", "right")
     forget()
     # Now the piece is a line of its own, and the file is put in order.
-    assert history()[0] == {"pad-by-hand": "solved", "causal-mask": "solved"}
+    assert recall()[0] == {"pad-by-hand": "solved", "causal-mask": "solved"}
 
 
 def unwritable_folder(folder: Path) -> None:
@@ -185,19 +185,19 @@ def test_where_nothing_can_be_written_memory_serves_and_one_sentence_says_so(
 ) -> None:
     assert callable(spoil)
     spoil(folder)
-    notes = [record("pad-by-hand", "right"), record("causal-mask", "wrong"), history()[1]]
+    notes = [remember("pad-by-hand", "right"), remember("causal-mask", "wrong"), recall()[1]]
     assert FILE in notes[0] and notes[1:] == ["", ""]
-    assert history()[0] == {"pad-by-hand": "solved", "causal-mask": "tried"}
+    assert recall()[0] == {"pad-by-hand": "solved", "causal-mask": "tried"}
 
 
 FULL_DISK = """
 import resource
-from masklens_course.solved import history, record
-record("pad-by-hand", "right")
+from masklens_course.history import recall, remember
+remember("pad-by-hand", "right")
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-print(record("causal-mask", "right"))
-print(record("pad-readings", "right"))
-print(sorted(history()[0]))
+print(remember("causal-mask", "right"))
+print(remember("pad-readings", "right"))
+print(sorted(recall()[0]))
 """
 
 
@@ -209,15 +209,15 @@ def test_on_a_full_disk_memory_serves(folder: Path) -> None:
     assert FILE in first and second == ""
     assert known == "['causal-mask', 'pad-by-hand', 'pad-readings']"
     forget()
-    assert history()[0] == {"pad-by-hand": "solved"}
+    assert recall()[0] == {"pad-by-hand": "solved"}
 
 
 FULL_DISK_WHEN_SET_ASIDE = """
 import resource
-from masklens_course.solved import history
+from masklens_course.history import recall
 resource.setrlimit(resource.RLIMIT_FSIZE, (5, 5))
-print(history())
-print(history())
+print(recall())
+print(recall())
 """
 
 
@@ -241,10 +241,10 @@ def test_what_cannot_be_set_aside_stays_and_is_read(
     monkeypatch.setenv("MASKLENS_PROGRESS", str(path))
     write(path, "damage", OLD)
     damaged = path.read_bytes()
-    states, note = history()
+    states, note = recall()
     assert states == {"pad-by-hand": "solved"} and path.name in note
-    assert record("causal-mask", "right") == ""
-    assert history() == ({"pad-by-hand": "solved", "causal-mask": "solved"}, "")
+    assert remember("causal-mask", "right") == ""
+    assert recall() == ({"pad-by-hand": "solved", "causal-mask": "solved"}, "")
     assert path.read_bytes() == damaged and list(folder.iterdir()) == [path]
 
 
@@ -253,23 +253,23 @@ def test_without_a_working_directory_memory_serves(folder: Path) -> None:
     gone.mkdir()
     os.chdir(gone)
     gone.rmdir()
-    notes = [record("pad-by-hand", "right"), record("causal-mask", "wrong")]
+    notes = [remember("pad-by-hand", "right"), remember("causal-mask", "wrong")]
     assert FILE in notes[0] and notes[1] == ""
-    assert history() == ({"pad-by-hand": "solved", "causal-mask": "tried"}, "")
+    assert recall() == ({"pad-by-hand": "solved", "causal-mask": "tried"}, "")
 
 
 def test_a_folder_that_does_not_exist_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MASKLENS_PROGRESS", "/no/such/folder/progress.jsonl")
-    assert "progress.jsonl" in record("pad-by-hand", "right")
+    assert "progress.jsonl" in remember("pad-by-hand", "right")
 
 
 def test_a_check_shows_the_note_and_remembers(folder: Path) -> None:
     (folder / FILE).mkdir()
     verdict = ml.question("pad-by-hand").check([[0]])
     assert FILE in verdict.note and verdict.note in verdict.html
-    assert history()[0] == {"pad-by-hand": "tried"}
+    assert recall()[0] == {"pad-by-hand": "tried"}
 
 
 def test_a_blank_answer_is_not_remembered(folder: Path) -> None:
     ml.question("pad-by-hand").check(...)
-    assert history()[0] == {} and not list(folder.iterdir())
+    assert recall()[0] == {} and not list(folder.iterdir())

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from masklens_course.guarded import MOST_PRINTED, run_guarded
+from masklens_course.sandbox import MOST_PRINTED, run_in_sandbox
 
 PATIENCE = 60  # seconds for a thread to come to its end
 
@@ -45,8 +45,8 @@ def endless_that_catches_once() -> None:
 )
 def test_an_endless_loop_is_stopped_and_its_thread_ends(function: Callable[[], None]) -> None:
     before = set(threading.enumerate())
-    outcome = run_guarded(function, seconds=0.2)
-    assert (outcome.late, outcome.error) == (True, None)
+    outcome = run_in_sandbox(function, seconds=0.2)
+    assert (outcome.timed_out, outcome.error) == (True, None)
     for thread in set(threading.enumerate()) - before:
         thread.join(PATIENCE)
         assert not thread.is_alive()
@@ -61,7 +61,7 @@ def test_a_loop_that_nothing_stops_is_left_behind() -> None:
                 released.wait(0.01)
 
     before = set(threading.enumerate())
-    assert run_guarded(stubborn, seconds=0.2).late
+    assert run_in_sandbox(stubborn, seconds=0.2).timed_out
     (left,) = set(threading.enumerate()) - before
     released.set()
     left.join(PATIENCE)
@@ -69,7 +69,7 @@ def test_a_loop_that_nothing_stops_is_left_behind() -> None:
 
 
 def test_code_that_waits_outside_python_is_left_behind() -> None:
-    assert run_guarded(lambda: time.sleep(3), seconds=0.2).late
+    assert run_in_sandbox(lambda: time.sleep(3), seconds=0.2).timed_out
 
 
 def test_ten_megabytes_are_cut_short() -> None:
@@ -79,7 +79,7 @@ def test_ten_megabytes_are_cut_short() -> None:
         print("y" * 1000, file=sys.stderr)
         return 3
 
-    outcome = run_guarded(flood)
+    outcome = run_in_sandbox(flood)
     assert outcome.value == 3
     assert len(outcome.printed) == MOST_PRINTED + 1 and outcome.printed.endswith("…")
 
@@ -87,15 +87,15 @@ def test_ten_megabytes_are_cut_short() -> None:
 @pytest.mark.parametrize("leave", [sys.exit, lambda: os._exit(3), lambda: exit(4)])
 def test_an_exit_is_an_outcome(leave: Callable[[], NoReturn]) -> None:
     before = os._exit
-    assert isinstance(run_guarded(leave).error, SystemExit)
+    assert isinstance(run_in_sandbox(leave).error, SystemExit)
     assert os._exit is before
 
 
 KERNEL_CELLS = (
-    "import os\nfrom masklens_course.guarded import run_guarded",
-    "print(repr(run_guarded(lambda: exit()).error))",
-    "print(repr(run_guarded(lambda: get_ipython().ask_exit()).error))",
-    "print(repr(run_guarded(lambda: os._exit(1)).error))",
+    "import os\nfrom masklens_course.sandbox import run_in_sandbox",
+    "print(repr(run_in_sandbox(lambda: exit()).error))",
+    "print(repr(run_in_sandbox(lambda: get_ipython().ask_exit()).error))",
+    "print(repr(run_in_sandbox(lambda: os._exit(1)).error))",
     "print('still here')",
 )
 
@@ -118,23 +118,23 @@ def test_warnings_and_random_states_stay_as_they_were() -> None:
     before = random.getstate(), np.random.get_state()[1].tolist()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert isinstance(run_guarded(disturb).value, float)
+        assert isinstance(run_in_sandbox(disturb).value, float)
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
 
 
 INTERRUPTED = """
 import os, threading, time
-from masklens_course import guarded
-wait = guarded._wait
+from masklens_course import sandbox
+wait = sandbox._wait
 def say_and_wait(*arguments):
     os.write(1, b"waiting\\n")  # what is printed is kept for the verdict
     wait(*arguments)
-guarded._wait = say_and_wait
+sandbox._wait = say_and_wait
 def endless():
     while True:
         time.sleep(0.01)
 try:
-    guarded.run_guarded(endless, 600)
+    sandbox.run_in_sandbox(endless, 600)
 except KeyboardInterrupt:
     for thread in set(threading.enumerate()) - {threading.main_thread()}:
         thread.join(60)

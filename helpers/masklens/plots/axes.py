@@ -1,4 +1,4 @@
-"""What the figures share: colours, letters from bundled fonts, panels, labels of timesteps."""
+"""What the figures share: axes, labels of timesteps, and letters from bundled fonts."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _FONTS = Path(__file__).parent / "fonts"
-# A longer token does not fit below one timestep and is turned.
+# Tokens with more letters are rotated, since they do not fit below one timestep.
 _LONG_TOKEN = 5
 
 
 def bundled_fonts() -> "AbstractContextManager[None]":
-    """Draws letters that the font in use lacks with a bundled one, within a `with` block.
+    """Adds the bundled fonts as a fallback for letters that the current font lacks.
 
     Returns:
-        A context manager; matplotlib's settings are as before when it is left.
+        A context manager that restores matplotlib's settings at the end.
 
     Example:
         >>> import matplotlib.pyplot as plt
@@ -36,11 +36,11 @@ def bundled_fonts() -> "AbstractContextManager[None]":
 
 
 def label_steps(ax: "Axes", steps: int, tokens: Sequence[object] | None, side: str = "x") -> None:
-    """Writes the timesteps along an axis: their tokens, or their numbers.
+    """Labels the timesteps along an axis with tokens or numbers.
 
     Args:
         ax: The axes.
-        steps: How many timesteps stand along the axis.
+        steps: The number of timesteps along the axis.
         tokens: One token per timestep; None for numbers.
         side: `"x"` or `"y"`.
     """
@@ -61,20 +61,20 @@ def label_steps(ax: "Axes", steps: int, tokens: Sequence[object] | None, side: s
     )
 
 
-def new_axes(grid: tuple[int, int], panel: tuple[float, float]) -> "NDArray[Any]":
+def new_axes(shape: tuple[int, int], panel_size: tuple[float, float]) -> "NDArray[Any]":
     """Makes a figure of several panels.
 
     Args:
-        grid: How many panels down, and to the right.
-        panel: The width and the height of one panel in inches.
+        shape: The number of panels down and to the right.
+        panel_size: The width and the height of one panel in inches.
 
     Returns:
-        An array of axes of the shape `grid`.
+        An array of axes of that shape.
     """
     import matplotlib.pyplot as plt
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    (down, across), (wide, high) = grid, panel
+    (down, across), (wide, high) = shape, panel_size
     axes: NDArray[Any] = plt.subplots(
         down,
         across,
@@ -86,17 +86,17 @@ def new_axes(grid: tuple[int, int], panel: tuple[float, float]) -> "NDArray[Any]
 
 
 def checked_axes(axes: Any, panels: int) -> "NDArray[Any]":
-    """Takes the axes to draw on, and refuses too few or too many.
+    """Flattens the axes to draw on, and raises if there are too few or too many.
 
     Args:
         axes: Axes, or any nesting of them.
-        panels: How many are needed.
+        panels: The number of axes that the figure needs.
 
     Returns:
         A flat array of them.
 
     Raises:
-        ValueError: If there are not as many as needed.
+        ValueError: If there is another number of axes.
     """
     flat: NDArray[Any] = np.asarray(axes, dtype=object).ravel()
     if len(flat) != panels:
@@ -109,14 +109,14 @@ def checked_axes(axes: Any, panels: int) -> "NDArray[Any]":
 
 
 def check_row(row: int, rows: int) -> None:
-    """Refuses a row that the batch does not have.
+    """Raises if a batch does not have a row.
 
     Args:
-        row: Which sequence of the batch.
-        rows: How many there are.
+        row: The index of the row.
+        rows: The number of rows in the batch.
 
     Raises:
-        ValueError: If the row is none of them.
+        ValueError: If there is no such row.
 
     Example:
         >>> check_row(0, 1)
@@ -130,10 +130,10 @@ def check_row(row: int, rows: int) -> None:
 
 
 def refuse_symbolic(inputs: Any) -> None:
-    """Refuses a symbolic tensor, which holds no numbers to draw.
+    """Raises for a symbolic tensor, which holds no numbers to draw.
 
     Args:
-        inputs: What a caller hands over.
+        inputs: The inputs of a plot.
 
     Raises:
         TypeError: If it is a `keras.KerasTensor`.

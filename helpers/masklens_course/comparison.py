@@ -1,4 +1,4 @@
-"""A learner's mask or ids beside the right ones, with the timesteps that differ marked."""
+"""Showing a learner's mask or ids side by side with the right ones, with differences marked."""
 
 from typing import Any
 
@@ -12,20 +12,20 @@ from masklens.drawing.table import Cell, Kind, Table, numbered, table_element
 _MOST_ROWS, _MOST_STEPS = 8, 16
 
 
-def beside(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
-    """Shows what a learner's code gave beside what is right, if it can be drawn as a table.
+def side_by_side(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
+    """Shows a learner's result side by side with the right one, as tables.
 
     Args:
-        yours: What the learner's code gave: booleans or numbers of shape (batch, time), or (time,).
-        right: The right one.
-        reveal: Whether to show the right one, too; not where it is itself the answer.
+        yours: The learner's result, booleans or numbers of shape (batch, time) or (time,).
+        right: The right result.
+        reveal: Whether to show the right result; False where it is the answer to the question.
 
     Returns:
-        The tables, in the first of which a cross marks each timestep that differs; None if it has
-        another rank or is larger than 8 by 16.
+        The tables, with a cross at each timestep that differs; None for results of another rank, or
+        larger than 8 by 16.
 
     Example:
-        >>> beside([[True, True]], [[True, False]])
+        >>> side_by_side([[True, True]], [[True, False]])
         yours (✕ differs)
            0   1
         0  ■  ■✕

@@ -1,4 +1,4 @@
-"""Recording the calls of layers as they happen: tensors followed by identity, masks kept once."""
+"""Recording the calls of layers: follows tensors by identity, and keeps equal masks once."""
 
 import inspect
 import weakref
@@ -12,118 +12,134 @@ import numpy as np
 from masklens._keras import attached_mask, is_symbolic
 from masklens.tracing.calls import Mask, Shape
 
-# Stands for the mask of a symbolic tensor, whose values do not exist yet.
-_UNKNOWN: Mask = np.zeros((0, 0), dtype=bool)
-_UNKNOWN.flags.writeable = False
+# The mask of a symbolic tensor, whose values do not exist yet.
+_SYMBOLIC_MASK: Mask = np.zeros((0, 0), dtype=bool)
+_SYMBOLIC_MASK.flags.writeable = False
 
 
 @dataclass(eq=False, slots=True)
-class RawCall:
-    """A call as it was seen, before anything is made of it.
+class RecordedCall:
+    """A call as it was recorded, before its effect is worked out.
 
-    `tensors` and `results` number the tensors that came in and out: one tensor, one number.
-    `sources` are the calls that the tensors in came out of. `last` is the place of the last call
-    that was made inside this one. `cleared` numbers the tensors that came in with a mask and had
-    none after the call; `cleared_inside` those of them that a call inside had cleared before.
+    Attributes:
+        place: The index of the call in the recording; -1 for an operation that is not recorded.
+        parent: The call that made this one; None for the outermost.
+        last_inside: The place of the last call made within this one; its own if there is none.
+        inputs: The numbers of the tensors that came in; every tensor has one number.
+        sources: For each tensor that came in, the call that it came out of.
+        outputs: The numbers of the tensors that came out.
+        made_outside_layers: For each tensor that came in, whether an operator or a function
+            between layers made it.
+        mask_passed_by_hand: Whether a mask came as an argument for a tensor that carries none.
+        probe_inconclusive: Whether the probe could not tell if the call uses its mask.
+        entered: Whether the layer's own code has begun to run.
+        unmasked_operation: Whether it is an operation that met no mask; such a call is shown only
+            where padding gets in.
+        cleared: The numbers of the tensors that came in with a mask and have none after the call.
+        cleared_inside: Those among them whose mask a call within this one cleared.
     """
 
     place: int
-    parent: "RawCall | None"
+    parent: "RecordedCall | None"
     name: str
     layer_type: str
     layer: Any
     symbolic: bool
-    last: int
+    last_inside: int
     shapes_in: tuple[Shape, ...] = ()
-    tensors: tuple[int, ...] = ()
-    sources: "tuple[RawCall | None, ...]" = ()
+    inputs: tuple[int, ...] = ()
+    sources: "tuple[RecordedCall | None, ...]" = ()
     masks_in: list[Mask | None] = field(default_factory=list)
     shapes_out: tuple[Shape, ...] = ()
-    results: tuple[int, ...] = ()
+    outputs: tuple[int, ...] = ()
     masks_out: tuple[Mask | None, ...] = ()
-    # Which of the tensors in were made between layers, by an operator or a function.
-    strays: tuple[bool, ...] = ()
+    made_outside_layers: tuple[bool, ...] = ()
     receives_mask: bool = False
     arguments: list[tuple[str, Mask]] = field(default_factory=list)
     causal: bool = False
-    by_hand: bool = False
+    mask_passed_by_hand: bool = False
     uses_mask: bool | None = None
-    inconclusive: bool = False
+    probe_inconclusive: bool = False
     entered: bool = False
     ended: bool = False
-    operation: bool = False
-    # An operation that met no mask: worth showing only where padding gets in.
-    plain: bool = False
+    is_operation: bool = False
+    unmasked_operation: bool = False
     error: BaseException | None = None
     cleared: frozenset[int] = frozenset()
     cleared_inside: frozenset[int] = frozenset()
 
 
 class Recorder:
-    """Watches calls (see `hooks.Watcher`) and keeps what it saw of them in `calls`.
+    """Watches calls (see `hooks._Watcher`) and records them in `calls`.
 
     Args:
-        probe: Is asked, right after a call that met a mask, whether its values depend on it:
-            `probe(layer, args, kwargs, masks)` with the masks that hung on the tensors before the
-            call, by the id of the tensor. None to ask nothing.
+        probe: Finds out, right after a call that met a mask, whether its values depend on the mask:
+            `probe(layer, args, kwargs, masks)`, with the masks that the tensors carried before the
+            call, by the id of the tensor. None for no probing.
     """
 
     def __init__(self, probe: Callable[..., bool | None] | None = None) -> None:
         """Starts with no calls."""
         import keras
 
-        self.calls: list[RawCall] = []
-        self.asleep = False
+        self.calls: list[RecordedCall] = []
+        self.paused = False
         self._keras = keras
         self._probe = probe
-        self._open: list[tuple[RawCall, list[Any], list[Any], tuple[Any, ...], dict[str, Any]]] = []
-        self._numbers = _Numbers()
-        self._masks = _Masks(keras)
-        self._made_by: dict[int, RawCall] = {}
-        # A tensor that is another one in new clothes: cast on its way in, or changed by an
-        # operation that met no mask and is therefore no call worth showing.
-        self._kin: dict[int, int] = {}
+        self._open: list[
+            tuple[RecordedCall, list[Any], list[Any], tuple[Any, ...], dict[str, Any]]
+        ] = []
+        self._numbers = _TensorNumbers()
+        self._masks = _MaskReader(keras)
+        self._producers: dict[int, RecordedCall] = {}
+        # From a tensor's number to that of the tensor it was made from by a cast on its way into a
+        # layer, or by an operation without a mask, which is not shown as a call.
+        self._same_tensor: dict[int, int] = {}
 
-    def begin(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RawCall | None:
-        """Keeps what comes in, with a copy of each mask: the call may clear it."""
+    def begin(
+        self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> RecordedCall | None:
+        """Records the inputs, with a copy of each mask, since the call may clear masks."""
         parent = self._open[-1][0] if self._open else None
-        operation = not isinstance(layer, self._keras.Layer)
+        is_operation = not isinstance(layer, self._keras.Layer)
         leaves = [leaf for _, leaf in _tensor_arguments(layer, args, kwargs, self._flat)]
         attached = [attached_mask(leaf) for leaf in leaves]
         symbolic = any(is_symbolic(leaf) for leaf in leaves) or (
-            # What a layer calls before its own code runs, it calls to be built.
+            # Calls that a layer makes before its own code runs belong to building it.
             parent is not None and (parent.symbolic or not parent.entered)
         )
-        if operation and symbolic:
-            call = RawCall(-1, parent, "", "", None, symbolic, -1, operation=True, entered=True)
-            call.tensors = tuple(map(self._numbers.of, leaves))
+        if is_operation and symbolic:
+            call = RecordedCall(
+                -1, parent, "", "", None, symbolic, -1, is_operation=True, entered=True
+            )
+            call.inputs = tuple(map(self._numbers.of, leaves))
             self._open.append((call, leaves, attached, args, kwargs))
             return call
-        call = RawCall(
+        call = RecordedCall(
             place=len(self.calls),
             parent=parent,
             name=layer.name,
-            layer_type=("ops." if operation else "") + type(layer).__name__,
+            layer_type=("ops." if is_operation else "") + type(layer).__name__,
             layer=layer,
             symbolic=symbolic,
-            last=len(self.calls),
-            operation=operation,
-            entered=operation,
-            plain=operation and all(mask is None for mask in attached),
+            last_inside=len(self.calls),
+            is_operation=is_operation,
+            entered=is_operation,
+            unmasked_operation=is_operation and all(mask is None for mask in attached),
         )
         call.shapes_in = tuple(_shape(leaf) for leaf in leaves)
-        call.strays = tuple(
+        call.made_outside_layers = tuple(
             id(leaf) not in self._numbers and self._keras.ops.is_tensor(leaf) for leaf in leaves
         )
-        call.tensors = tuple(map(self._numbers.of, leaves))
-        call.sources = tuple(map(self._source, call.tensors))
+        call.inputs = tuple(map(self._numbers.of, leaves))
+        call.sources = tuple(map(self._producer, call.inputs))
         call.masks_in = [self._masks.read(mask, symbolic) for mask in attached]
         self.calls.append(call)
         self._open.append((call, leaves, attached, args, kwargs))
         return call
 
     def enter(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Notes the mask arguments, which by now Keras has filled in."""
+        """Records the mask arguments, which Keras has filled in by now."""
         if not isinstance(layer, self._keras.Layer):
             return False
         if not self._open or self._open[-1][0].layer is not layer or self._open[-1][0].entered:
@@ -131,9 +147,9 @@ class Recorder:
         call, leaves, *_ = self._open[-1]
         call.entered = True
         inside = list(_tensor_arguments(layer, args, kwargs, self._flat))
-        for number, (_name, leaf), original in zip(call.tensors, inside, leaves, strict=False):
+        for number, (_name, leaf), original in zip(call.inputs, inside, leaves, strict=False):
             if leaf is not original:
-                self._kin[self._numbers.of(leaf)] = number
+                self._same_tensor[self._numbers.of(leaf)] = number
         for name, value in mask_arguments(layer, args, kwargs):
             masks = self._flat(value)
             if any(is_array(mask) for mask in masks):
@@ -143,58 +159,58 @@ class Recorder:
                     for mask in masks
                     if (read := self._masks.read(mask, call.symbolic)) is not None
                 ]
-                self._place(call, name, masks, inside)
+                self._place_masks(call, name, masks, inside)
         call.causal = kwargs.get("use_causal_mask") is True
-        # These call what is in them once per timestep; it is part of the layer.
-        folded = self._keras.layers.RNN, self._keras.layers.TimeDistributed
-        self.asleep = isinstance(layer, folded)
+        # These call their inner layer or cell once per timestep; record them as one call.
+        run_as_one = self._keras.layers.RNN, self._keras.layers.TimeDistributed
+        self.paused = isinstance(layer, run_as_one)
         return True
 
-    def end(self, call: RawCall, outputs: Any) -> Any:
-        """Keeps what comes out, and hands it on as it is."""
+    def end(self, call: RecordedCall, outputs: Any) -> Any:
+        """Records the outputs, and returns them unchanged."""
         self._end(call, outputs)
         return outputs
 
-    def _end(self, call: RawCall, outputs: Any) -> None:
+    def _end(self, call: RecordedCall, outputs: Any) -> None:
         _, leaves, attached, args, kwargs = self._open.pop()
-        self.asleep = False
+        self.paused = False
         results = [leaf for leaf in self._flat(outputs) if is_array(leaf)]
-        call.results = tuple(map(self._numbers.of, results))
-        call.ended, call.last = True, len(self.calls) - 1
+        call.outputs = tuple(map(self._numbers.of, results))
+        call.ended, call.last_inside = True, len(self.calls) - 1
         call.shapes_out = tuple(map(_shape, results))
-        if call.place < 0 or call.plain:
+        if call.place < 0 or call.unmasked_operation:
             call.masks_out = (None,) * len(results)
-            for number in set(call.results) - set(call.tensors):
-                known = next((t for t in call.tensors if self._source(t)), None)
+            for number in set(call.outputs) - set(call.inputs):
+                known = next((t for t in call.inputs if self._producer(t)), None)
                 if known is not None:
-                    self._kin[number] = known
+                    self._same_tensor[number] = known
             return
         call.masks_out = tuple(
             self._masks.read(attached_mask(leaf), call.symbolic) for leaf in results
         )
         call.cleared = frozenset(
             number
-            for number, leaf, before in zip(call.tensors, leaves, attached, strict=True)
+            for number, leaf, before in zip(call.inputs, leaves, attached, strict=True)
             if before is not None and attached_mask(leaf) is None
         )
         if call.parent is not None:
             call.parent.cleared_inside |= call.cleared | call.cleared_inside
-        for number in call.results:
-            self._made_by[number] = call
+        for number in call.outputs:
+            self._producers[number] = call
         met_a_mask = call.receives_mask or any(mask is not None for mask in call.masks_in)
-        if self._probe is not None and met_a_mask and not call.symbolic and not call.operation:
-            self._ask(call, leaves, attached, args, kwargs)
+        if self._probe is not None and met_a_mask and not call.symbolic and not call.is_operation:
+            self._probe_call(call, leaves, attached, args, kwargs)
 
-    def fail(self, call: RawCall, error: BaseException) -> None:
-        """Keeps the error."""
+    def fail(self, call: RecordedCall, error: BaseException) -> None:
+        """Records the error."""
         self._open.pop()
-        self.asleep = False
+        self.paused = False
         if call.place >= 0:
-            call.error, call.last = error, len(self.calls) - 1
+            call.error, call.last_inside = error, len(self.calls) - 1
 
-    def _ask(
+    def _probe_call(
         self,
-        call: RawCall,
+        call: RecordedCall,
         leaves: list[Any],
         attached: list[Any],
         args: tuple[Any, ...],
@@ -204,41 +220,41 @@ class Recorder:
         masks = {
             id(leaf): mask for leaf, mask in zip(leaves, attached, strict=True) if mask is not None
         }
-        self.asleep = True
+        self.paused = True
         try:
             call.uses_mask = self._probe(call.layer, args, kwargs, masks)
         finally:
-            self.asleep = False
-        call.inconclusive = call.uses_mask is None
+            self.paused = False
+        call.probe_inconclusive = call.uses_mask is None
 
     def _flat(self, value: Any) -> list[Any]:
         return [value] if is_array(value) else list(self._keras.tree.flatten(value))
 
-    def _source(self, number: int) -> RawCall | None:
-        while number not in self._made_by and number in self._kin:
-            number = self._kin[number]
-        return self._made_by.get(number)
+    def _producer(self, number: int) -> RecordedCall | None:
+        while number not in self._producers and number in self._same_tensor:
+            number = self._same_tensor[number]
+        return self._producers.get(number)
 
     def origins(self, number: int) -> Iterator[int]:
-        """Yields a tensor's number, and those of the tensors that it is a new form of."""
+        """Yields a tensor's number, then those of the tensors that it was cast or changed from."""
         yield number
-        while number in self._kin:
-            number = self._kin[number]
+        while number in self._same_tensor:
+            number = self._same_tensor[number]
             yield number
 
-    def _place(
-        self, call: RawCall, name: str, masks: list[Any], inside: list[tuple[str, Any]]
+    def _place_masks(
+        self, call: RecordedCall, name: str, masks: list[Any], inside: list[tuple[str, Any]]
     ) -> None:
-        """Puts the masks of one mask argument at the tensors that they are for."""
+        """Assigns the masks of one mask argument to the tensors that they belong to."""
         names = [argument for argument, _ in inside]
         if name == "mask":
-            meant = [i for i, argument in enumerate(names) if argument == names[0]]
+            positions = [i for i, argument in enumerate(names) if argument == names[0]]
         else:
-            meant = [
+            positions = [
                 i for i, argument in enumerate(names) if argument == name.removesuffix("_mask")
             ]
-        if not meant:
-            # As a padding_mask: it is for the first tensor whose timesteps it fits.
+        if not positions:
+            # A padding_mask, say, belongs to the first tensor with as many timesteps.
             fitting = (
                 i
                 for i, (_, leaf) in enumerate(inside)
@@ -246,15 +262,15 @@ class Recorder:
                 and len(masks[0].shape) == 2 <= len(leaf.shape)
                 and _shape(leaf)[:2] == _shape(masks[0])
             )
-            meant = list(fitting)[:1]
-        for i, mask in zip(meant, masks, strict=False):
+            positions = list(fitting)[:1]
+        for i, mask in zip(positions, masks, strict=False):
             if is_array(mask) and i < len(call.masks_in):
-                call.by_hand |= call.masks_in[i] is None
+                call.mask_passed_by_hand |= call.masks_in[i] is None
                 call.masks_in[i] = self._masks.read(mask, call.symbolic)
 
 
-class _Numbers:
-    """Gives each tensor a number of its own, without keeping it alive: an id may come again."""
+class _TensorNumbers:
+    """Numbers tensors without keeping them alive; Python may reuse the id of a dead one."""
 
     def __init__(self) -> None:
         self._next = 0
@@ -276,18 +292,18 @@ class _Numbers:
         try:
             return weakref.ref(tensor, lambda _: known.pop(identity, None))
         except TypeError:
-            # It cannot be followed weakly; kept alive, it keeps its id to itself.
+            # Without weak references, keeping the tensor alive reserves its id.
             return tensor
 
 
-class _Masks:
-    """Reads masks into arrays, and keeps one array per distinct mask."""
+class _MaskReader:
+    """Reads masks into arrays; equal masks become one array."""
 
     def __init__(self, keras: Any) -> None:
         self._keras = keras
         self._kept: dict[tuple[Any, ...], list[Mask]] = {}
-        # Most layers hand on the very tensor that came in; it is read once. Elsewhere a tensor
-        # can be written to, and an array says nothing of what it was.
+        # Most layers return the same mask tensor that came in, so read it once. On torch a tensor
+        # can be written to, and an array kept from before would be out of date.
         self._unchanging = keras.backend.backend() in ("tensorflow", "jax")
         self._read: dict[int, tuple[Any, Mask]] = {}
 
@@ -295,13 +311,13 @@ class _Masks:
         if mask is None:
             return None
         if symbolic or is_symbolic(mask):
-            return _UNKNOWN
+            return _SYMBOLIC_MASK
         if self._unchanging and id(mask) in self._read:
             return self._read[id(mask)][1]
         values = np.asarray(self._keras.ops.convert_to_numpy(mask))
         if values.dtype.kind not in "biuf":
-            # A custom layer can attach anything; this is no mask, and has no shape of one.
-            return _UNKNOWN
+            # A custom layer can attach anything; this is no mask.
+            return _SYMBOLIC_MASK
         array = np.array(np.atleast_1d(values), dtype=bool)
         array.flags.writeable = False
         same = self._kept.setdefault((array.shape, hash(array.tobytes())), [])
@@ -312,10 +328,10 @@ class _Masks:
         else:
             same.append(array)
         if self._unchanging:
-            self._remember(mask, array)
+            self._keep_array_of(mask, array)
         return array
 
-    def _remember(self, mask: Any, array: Mask) -> None:
+    def _keep_array_of(self, mask: Any, array: Mask) -> None:
         identity, read = id(mask), self._read
         try:
             reference = weakref.ref(mask, lambda _: read.pop(identity, None))
@@ -325,7 +341,7 @@ class _Masks:
 
 
 def is_mask_argument(name: str) -> bool:
-    """Says whether an argument of `call` is a mask by its name, as Keras goes by it."""
+    """Returns whether an argument of `call` is a mask, judging by its name as Keras does."""
     return name == "mask" or name.endswith("_mask")
 
 
@@ -346,7 +362,7 @@ def _tensor_arguments(
     kwargs: dict[str, Any],
     flat: Callable[[Any], Iterable[Any]],
 ) -> Iterator[tuple[str, Any]]:
-    """Yields each tensor that comes in, with the argument that it stands in; no masks."""
+    """Yields the tensors among the arguments, without masks, each with its argument's name."""
     for name, value in named_arguments(layer, args, kwargs):
         if not is_mask_argument(name) and value is not None and not isinstance(value, bool | str):
             for leaf in flat(value):
@@ -365,14 +381,14 @@ def mask_arguments(
 
 @lru_cache(maxsize=256)
 def _parameters(call: Callable[..., Any]) -> tuple[str, ...]:
-    """Lists the names of the positional parameters of a `call` method, without self."""
+    """Returns the names of the positional parameters of a `call` method, without self."""
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = inspect.signature(call).parameters.values()
     return tuple(parameter.name for parameter in parameters if parameter.kind in kinds)[1:]
 
 
 def is_array(value: Any) -> bool:
-    """Says whether a value is a tensor or an array."""
+    """Returns whether a value is a tensor or an array."""
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
@@ -380,5 +396,5 @@ def _shape(tensor: Any) -> Shape:
     try:
         return tuple(None if size is None else int(size) for size in tensor.shape)
     except (TypeError, ValueError):
-        # A TensorFlow shape of unknown rank has no sizes to list.
+        # A TensorFlow shape of unknown rank has no sizes.
         return ()

@@ -1,4 +1,4 @@
-"""What a learner may put between Embedding and LSTM: each a model, and the code that builds it."""
+"""The example models of the propagation explorer, and the code that builds each."""
 
 import json
 import random
@@ -8,20 +8,20 @@ from typing import Any, Literal
 
 from masklens.tracing.probe import undisturbed
 
-_WIDTH = 8
-_WIDEST = 88  # letters in a line of code
-_Kind = Literal["stack", "row", "residual"]
+_UNITS = 8
+_LONGEST_LINE = 88  # letters in a line of code
+_Kind = Literal["stack", "one_row", "residual"]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer by its class and arguments, from which both the layer and its code are made.
+    """The class and the arguments of a layer, from which the layer and its code are made.
 
     Attributes:
-        layer_type: Its class in `keras.layers`, or `"MyActivation"`.
+        layer_type: The class in `keras.layers`, or `"MyActivation"`.
         name: The layer's name.
-        arguments: Its arguments by place.
-        options: Its arguments by name.
+        arguments: The positional arguments.
+        options: The named arguments.
     """
 
     layer_type: str
@@ -37,64 +37,64 @@ class Layer:
         values = [f"{name}={_literal(value)}" for name, value in named]
         return f"{module}{self.layer_type}({', '.join([*map(str, self.arguments), *values])})"
 
-    def make(self, own: Mapping[str, type]) -> Any:
+    def make(self, custom: Mapping[str, type]) -> Any:
         """Makes the layer.
 
         Args:
-            own: The classes that are not from Keras, by name.
+            custom: The classes that are not from Keras, by name.
 
         Returns:
-            The layer, not built yet.
+            The unbuilt layer.
         """
         import keras
 
-        made_by = own.get(self.layer_type) or getattr(keras.layers, self.layer_type)
-        return made_by(*self.arguments, **dict(self.options), name=self.name)
+        layer_class = custom.get(self.layer_type) or getattr(keras.layers, self.layer_type)
+        return layer_class(*self.arguments, **dict(self.options), name=self.name)
 
 
 @dataclass(frozen=True)
-class Middle:
-    """What stands in the middle of a model.
+class MiddleLayers:
+    """The layers between Embedding and the last layer of an example model.
 
     Attributes:
-        label: What the menu calls it; "" for nothing.
+        label: The label in the menu; empty for no layers.
         layers: The layers, in the order in which they are made.
-        kind: How the model is put together: a `"stack"` ends in an LSTM; a `"row"` makes one row
-            of all timesteps and ends in a Dense; a `"residual"` adds the last layer but one to
-            what went into it, and ends in an LSTM.
-        opts_in: Whether MyActivation sets supports_masking.
+        kind: The kind of model. A `"stack"` ends in an LSTM. `"one_row"` joins all timesteps into
+            one row and ends in a Dense. A `"residual"` adds the attention to its input and ends
+            in an LSTM.
+        supports_masking: Whether MyActivation sets `supports_masking`.
     """
 
     label: str
     layers: tuple[Layer, ...] = ()
     kind: _Kind = "stack"
-    opts_in: bool = False
+    supports_masking: bool = False
 
 
-# Keras 3.15 changed how large the default initializer makes the weights of an attention; with this
-# one they are the same in every version.
-_SAME = ("kernel_initializer", "orthogonal")
-_ATTENTION = Layer("MultiHeadAttention", "attention", (2, 4), (_SAME,))
+# Keras 3.15 changed the scale of the default initializer of attention layers; this initializer
+# gives the same weights in every version.
+_INITIALIZER = ("kernel_initializer", "orthogonal")
+_ATTENTION = Layer("MultiHeadAttention", "attention", (2, 4), (_INITIALIZER,))
 _ADD = Layer("Add", "add")
 
-MIDDLES: Mapping[str, Middle] = {
-    "nothing": Middle(""),
-    "dense": Middle("Dense", (Layer("Dense", "dense", (_WIDTH,)),)),
-    "dropout": Middle("Dropout", (Layer("Dropout", "dropout", (), (("rate", 0.5),)),)),
-    "plain": Middle("MyActivation", (Layer("MyActivation", "activation"),)),
-    "opted_in": Middle(
+MIDDLES: Mapping[str, MiddleLayers] = {
+    "nothing": MiddleLayers(""),
+    "dense": MiddleLayers("Dense", (Layer("Dense", "dense", (_UNITS,)),)),
+    "dropout": MiddleLayers("Dropout", (Layer("Dropout", "dropout", (), (("rate", 0.5),)),)),
+    "plain": MiddleLayers("MyActivation", (Layer("MyActivation", "activation"),)),
+    "opted_in": MiddleLayers(
         "MyActivation, supports_masking = True",
         (Layer("MyActivation", "activation"),),
-        opts_in=True,
+        supports_masking=True,
     ),
-    "conv": Middle("Conv1D", (Layer("Conv1D", "conv", (_WIDTH, 3), (("padding", "same"),)),)),
-    "flatten": Middle("Flatten", (Layer("Flatten", "flatten"),), "row"),
-    "lstm": Middle(
+    "conv": MiddleLayers("Conv1D", (Layer("Conv1D", "conv", (_UNITS, 3), (("padding", "same"),)),)),
+    "flatten": MiddleLayers("Flatten", (Layer("Flatten", "flatten"),), "one_row"),
+    "lstm": MiddleLayers(
         "LSTM(return_sequences=True)",
-        (Layer("LSTM", "lstm_sequences", (_WIDTH,), (("return_sequences", True),)),),
+        (Layer("LSTM", "lstm_sequences", (_UNITS,), (("return_sequences", True),)),),
     ),
-    "attention": Middle("x + MultiHeadAttention(x)", (_ATTENTION, _ADD), "residual"),
-    "norm_attention": Middle(
+    "attention": MiddleLayers("x + MultiHeadAttention(x)", (_ATTENTION, _ADD), "residual"),
+    "norm_attention": MiddleLayers(
         "x + MultiHeadAttention(LayerNormalization(x))",
         (Layer("LayerNormalization", "norm"), _ATTENTION, _ADD),
         "residual",
@@ -102,54 +102,54 @@ MIDDLES: Mapping[str, Middle] = {
 }
 
 
-def build_middle(middle: Middle, ids: Any, *, mask_zero: bool) -> Any:
-    """Builds the model that `middle_code` shows, with the same weights.
+def build_model(middle: MiddleLayers, ids: Any, *, mask_zero: bool) -> Any:
+    """Builds the model that `model_code` shows, with the same weights.
 
-    Random numbers of others stay as they are. Keras draws the seeds of weights from Python's
+    Leaves the global random states as they are. Keras draws the seeds of weights from Python's
     `random`, both when a layer is made and when it is built (see `make_default_seed` in
-    keras/src/random/seed_generator.py), so that is what is seeded here; what else
-    `keras.utils.set_random_seed` sets could not be put back.
+    keras/src/random/seed_generator.py), so it suffices to seed that one. The other states that
+    `keras.utils.set_random_seed` sets could not be restored.
 
     Args:
-        middle: What stands in the middle.
+        middle: The layers in the middle.
         ids: The batch to build the model on, (batch, time) integers.
         mask_zero: Whether the Embedding makes a mask.
 
     Returns:
-        A Keras model, built.
+        A built Keras model.
 
     Example:
         >>> import numpy as np
-        >>> model = build_middle(MIDDLES["conv"], np.array([[7, 3, 0]]), mask_zero=True)
+        >>> model = build_model(MIDDLES["conv"], np.array([[7, 3, 0]]), mask_zero=True)
         >>> [layer.name for layer in model.layers]
         ['embedding', 'conv', 'lstm']
     """
     import keras
 
-    own = {"MyActivation": _activation_class(opts_in=middle.opts_in)}
+    custom = {"MyActivation": _activation_class(supports_masking=middle.supports_masking)}
     with undisturbed():
         random.seed(0)
-        layers = [layer.make(own) for layer in _layers(middle, int(ids.max()) + 1, mask_zero)]
+        layers = [layer.make(custom) for layer in _layers(middle, int(ids.max()) + 1, mask_zero)]
         residual = middle.kind == "residual"
         model = _residual_class()(layers) if residual else keras.Sequential(layers)
         model(ids)
     return model
 
 
-def middle_code(middle: Middle, ids: Any, *, mask_zero: bool) -> tuple[str, ...]:
-    """Writes the code that builds a model, in parts that several models have in common.
+def model_code(middle: MiddleLayers, ids: Any, *, mask_zero: bool) -> tuple[str, ...]:
+    """Writes the code that builds a model, in parts that several models share.
 
     Args:
-        middle: What stands in the middle.
+        middle: The layers in the middle.
         ids: The batch, (batch, time) integers.
         mask_zero: Whether the Embedding makes a mask.
 
     Returns:
-        Parts that end in a newline each; together they need `keras` and leave a `model`.
+        The parts, each ending in a newline; together they use `keras` and assign `model`.
 
     Example:
         >>> import numpy as np
-        >>> parts = middle_code(MIDDLES["dense"], np.array([[7, 3, 0]]), mask_zero=True)
+        >>> parts = model_code(MIDDLES["dense"], np.array([[7, 3, 0]]), mask_zero=True)
         >>> print("".join(parts))
         <BLANKLINE>
         keras.utils.set_random_seed(0)
@@ -165,36 +165,40 @@ def middle_code(middle: Middle, ids: Any, *, mask_zero: bool) -> tuple[str, ...]
     layers = _layers(middle, int(ids.max()) + 1, mask_zero)
     if middle.kind == "residual":
         made = [_assigned(layer) for layer in layers]
-        normed = any(layer.name == "norm" for layer in layers)
-        query = ("        y = self.norm(x)\n", "y") if normed else ("", "x")
+        has_norm = any(layer.name == "norm" for layer in layers)
+        query = ("        y = self.norm(x)\n", "y") if has_norm else ("", "x")
         return (_RESIDUAL, *made, _CALL.format(*query), _SEED, "model = ResidualModel()\n")
-    own = any(layer.layer_type == "MyActivation" for layer in layers)
-    activation = [_ACTIVATION, *([_OPT_IN] if middle.opts_in else []), _RELU] if own else []
+    custom = any(layer.layer_type == "MyActivation" for layer in layers)
+    activation = (
+        [_ACTIVATION, *([_OPT_IN] if middle.supports_masking else []), _RELU] if custom else []
+    )
     made = [f"        {layer.code},\n" for layer in layers]
     return (*activation, _SEED, "model = keras.Sequential(\n    [\n", *made, "    ]\n)\n")
 
 
 def _assigned(layer: Layer) -> str:
     line = f"        self.{layer.name} = {layer.code}\n"
-    if len(line) <= _WIDEST:
+    if len(line) <= _LONGEST_LINE:
         return line
-    made_by, arguments = line.removesuffix(")\n").split("(", 1)
-    return f"{made_by}(\n            {arguments}\n        )\n"
+    start, arguments = line.removesuffix(")\n").split("(", 1)
+    return f"{start}(\n            {arguments}\n        )\n"
 
 
-def _layers(middle: Middle, words: int, mask_zero: bool) -> list[Layer]:
-    embedding = Layer("Embedding", "embedding", (words, _WIDTH), (("mask_zero", mask_zero),))
-    last = Layer("Dense", "dense", (_WIDTH,)) if middle.kind == "row" else _LSTM
+def _layers(middle: MiddleLayers, vocabulary_size: int, mask_zero: bool) -> list[Layer]:
+    embedding = Layer(
+        "Embedding", "embedding", (vocabulary_size, _UNITS), (("mask_zero", mask_zero),)
+    )
+    last = Layer("Dense", "dense", (_UNITS,)) if middle.kind == "one_row" else _LSTM
     return [embedding, *middle.layers, last]
 
 
-def _activation_class(*, opts_in: bool) -> type:
+def _activation_class(*, supports_masking: bool) -> type:
     import keras
 
     class MyActivation(keras.layers.Layer):  # type: ignore[misc]  # Keras has no type hints
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(**kwargs)
-            if opts_in:
+            if supports_masking:
                 self.supports_masking = True
 
         def call(self, inputs: Any) -> Any:
@@ -225,7 +229,7 @@ def _literal(value: object) -> str:
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
-_LSTM = Layer("LSTM", "lstm", (_WIDTH,))
+_LSTM = Layer("LSTM", "lstm", (_UNITS,))
 _SEED = "\nkeras.utils.set_random_seed(0)\n"
 _ACTIVATION = """
 

@@ -1,4 +1,4 @@
-"""The states of an explorer: one picture for every combination of its controls, computed once."""
+"""The precomputed states of an explorer: one picture for each combination of its controls."""
 
 import itertools
 import json
@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 from masklens._language import get_language
 from masklens._language import translate as _
-from masklens.drawing.progress_bar import Progress
+from masklens.drawing.progress_bar import ProgressBar
 from masklens.explorers.nodes import Node, Pool, read_nodes
 
 _Control = Literal["choice", "menu", "slider", "switch", "steps"]
 Value = str | int | float | bool | None
 
-# Limits that a notebook bears, and a browser without a pause.
+# Limits of the size of a notebook, and of the work of a browser.
 _MOST_STATES = 2000
 _MOST_BYTES = 2_000_000
 _VERSION = 1
@@ -27,11 +27,11 @@ class Axis:
     """One control of an explorer.
 
     Attributes:
-        name: What Python code calls it, such as `"padding"`.
-        label: What the learner reads.
-        options: Its values in order, each with what the learner reads.
-        control: How it looks: a `"choice"` of few, a `"menu"`, a `"slider"`, a `"switch"` between
-            False and True, or `"steps"`, a slider that also plays.
+        name: The name in Python, such as `"padding"`.
+        label: The label for the learner.
+        options: The values in order, each with its label for the learner.
+        control: The kind of control: `"choice"` for few options, `"menu"`, `"slider"`, `"switch"`
+            for False and True, or `"steps"`, a slider that also plays.
     """
 
     name: str
@@ -42,13 +42,13 @@ class Axis:
 
 @dataclass(frozen=True)
 class Question:
-    """What a learner predicts before a state is shown: a grid of buttons to mark.
+    """A question before a state is shown: a grid of buttons to mark.
 
     Attributes:
         text: The question.
         rows: The label of each row of buttons.
         columns: For each row, the label of each button.
-        answers: For each row, which buttons should be marked.
+        answers: For each row, whether each button should be marked.
     """
 
     text: str
@@ -59,12 +59,12 @@ class Question:
 
 @dataclass(frozen=True)
 class State:
-    """What an explorer shows for one combination of its controls.
+    """The content of an explorer for one combination of its controls.
 
     Attributes:
-        html: The picture, every text in it escaped.
+        html: The picture, with every text escaped.
         say: The same in one or two sentences, for a screen reader.
-        question: What the learner may predict first.
+        question: A question to ask before; None for no question.
     """
 
     html: str
@@ -79,15 +79,15 @@ def compute_states(
 
     Args:
         axes: The controls.
-        make_state: Computes a state from one value per control. What it raises becomes the state's
-            picture, unless every state raises.
+        make_state: Computes a state from one value per control. If it raises, the picture shows the
+            error.
 
     Returns:
-        The states: combinations in the order of the axes, the last axis fastest.
+        The states of all combinations, with the last control changing fastest.
 
     Raises:
         ValueError: If there would be more than 2,000 states.
-        Exception: What `make_state` raises, if it raises everywhere.
+        Exception: What `make_state` raises, if it raises for every combination.
     """
     counts = [len(axis.options) for axis in axes]
     if math.prod(counts) > _MOST_STATES:
@@ -100,23 +100,23 @@ def compute_states(
         )
     states: list[State] = []
     errors = []
-    with Progress(math.prod(counts), _("computing states")) as progress:
+    with ProgressBar(math.prod(counts), _("computing states")) as progress:
         for options in itertools.product(*(axis.options for axis in axes)):
             names = (axis.name for axis in axes)
             values = dict(zip(names, (value for value, _label in options), strict=True))
             try:
                 states.append(make_state(values))
             except Exception as error:
-                # One combination that cannot run must not take the others away.
+                # The other combinations may still run.
                 errors.append(error)
-                states.append(_failed(error))
+                states.append(_error_state(error))
             progress.step()
     if len(errors) == len(states):
         raise errors[0]
     return states
 
 
-def _failed(error: Exception) -> State:
+def _error_state(error: Exception) -> State:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     words = ": ".join([type(error).__name__, *lines[:1]])
     message = _("This combination does not run: {error}").format(error=words)
@@ -131,17 +131,17 @@ def build_grid(
     *,
     predict: bool = False,
 ) -> dict[str, Any]:
-    """Writes states as the data that the front end reads, what is equal only once.
+    """Converts states to the data that the front end reads, with equal parts kept once.
 
     Args:
-        title: What the explorer is, for a screen reader.
+        title: The title of the explorer, for a screen reader.
         axes: The controls.
-        states: As `compute_states` returns them.
-        words: What stands on the front end's own buttons.
-        predict: Whether the learner is asked before each picture.
+        states: The states, as `compute_states` returns them.
+        words: The labels of the front end's own buttons.
+        predict: Whether to ask the learner before each picture.
 
     Returns:
-        The grid. Ordered things in it are lists, as a notebook file sorts the keys of objects.
+        The grid. Its ordered parts are lists, since notebook files sort the keys of objects.
 
     Raises:
         ValueError: If it takes more than 2,000,000 bytes.
@@ -174,13 +174,13 @@ def build_grid(
 
 
 def write_grid(grid: Mapping[str, Any]) -> str:
-    """Writes a grid as a notebook keeps it: on one line, and without any "<".
+    """Writes a grid as JSON on one line, without any "<".
 
-    A web page carries it in a `<script>`, which a token such as `</SCRIPT>` would close; not every
+    Web pages carry it in a `<script>`, which a token such as `</SCRIPT>` would close; not every
     tool that makes such pages guards against that.
 
     Args:
-        grid: As `build_grid` returns it.
+        grid: The grid, as `build_grid` returns it.
 
     Returns:
         JSON.
@@ -199,7 +199,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
 
 
 def _keep_state(pool: Pool, state: State, picture: Node) -> int:
-    # A picture is always an entry of its own, so that states that share it share it whole.
+    # Keep each picture as an entry, so that states with the same picture share it.
     node = pool.refer(picture)
     place = node if isinstance(node, int) else pool.keep(picture, node)
     question = None

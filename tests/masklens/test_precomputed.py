@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masklens.drawing.picture import show
-from masklens.explorers.grid import Axis, Question, State, build_grid, compute_states, write_grid
 from masklens.explorers.nodes import read_nodes
+from masklens.explorers.precomputed import (
+    Axis,
+    Question,
+    State,
+    build_grid,
+    compute_states,
+    write_grid,
+)
 from masklens.padding import pad
 
 PADDING = Axis("padding", "padding", (("pre", "before"), ("post", "after")), "choice")

@@ -1,4 +1,4 @@
-"""Runs a learner's code: for a limited time, its printing cut short, its exits caught."""
+"""Running a learner's code in a sandbox: with a time limit, cut output, and caught exits."""
 
 import ctypes
 import io
@@ -15,48 +15,47 @@ from typing import Any, NoReturn
 import numpy as np
 
 from masklens._language import translate as _
-from masklens.drawing.progress_bar import Progress
+from masklens.drawing.progress_bar import ProgressBar
 
-SECONDS = 10  # that code may take before it is stopped
-MOST_PRINTED = 1000  # characters that are kept of what it prints
+TIME_LIMIT = 10  # seconds
+MOST_PRINTED = 1000  # characters of output to keep
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of code that ran guarded.
+    """The outcome of code that ran in the sandbox.
 
     Attributes:
-        value: What it returned.
-        error: What it raised, or None; `SystemExit` where it wanted to end Python.
-        printed: The beginning of what it printed.
-        late: Whether it was stopped because its time was up.
+        value: Its result.
+        error: The exception that it raised, or None; `SystemExit` if it tried to end Python.
+        printed: The beginning of its output.
+        timed_out: Whether it was stopped at the time limit.
     """
 
     value: Any = None
     error: BaseException | None = None
     printed: str = ""
-    late: bool = False
+    timed_out: bool = False
 
 
-def run_guarded(function: Callable[[], Any], seconds: float = SECONDS) -> Outcome:
-    """Runs a function so that nothing it does stops, floods or ends the notebook.
+def run_in_sandbox(function: Callable[[], Any], seconds: float = TIME_LIMIT) -> Outcome:
+    """Runs a function so that it cannot block, flood or end the notebook.
 
-    It runs in a thread of its own, so that it can be left behind if it cannot be stopped: code
-    that catches every exception, or waits outside Python. Only code that keeps Python's lock for
-    itself, such as one huge computation with whole numbers, holds the notebook up. The global
-    random states are the same afterwards.
+    The function runs in a thread of its own, which is abandoned if it cannot be stopped because it
+    catches every exception or waits outside Python. Only code that holds Python's global lock, such
+    as one huge integer computation, blocks the notebook. Restores the global random states.
 
     Args:
-        function: What to run, without arguments.
-        seconds: How long it may take.
+        function: The function, without arguments.
+        seconds: The time limit.
 
     Returns:
-        What became of it.
+        The outcome.
 
     Example:
-        >>> run_guarded(lambda: print("read") or 3)
-        Outcome(value=3, error=None, printed='read\\n', late=False)
-        >>> run_guarded(lambda: sys.exit()).error
+        >>> run_in_sandbox(lambda: print("read") or 3)
+        Outcome(value=3, error=None, printed='read\\n', timed_out=False)
+        >>> run_in_sandbox(lambda: sys.exit()).error
         SystemExit()
     """
     printed = _Printed()
@@ -80,16 +79,16 @@ def run_guarded(function: Callable[[], Any], seconds: float = SECONDS) -> Outcom
             if not ended.is_set():
                 _stop(thread, ended)
     if not done or isinstance(done[0].error, _Stopped):
-        return Outcome(printed=printed.text, late=True)
+        return Outcome(printed=printed.text, timed_out=True)
     return Outcome(done[0].value, done[0].error, printed.text)
 
 
 class _Stopped(BaseException):
-    """Raised in the code whose time is up; `except Exception` does not catch it."""
+    """Raised in code that reaches the time limit; `except Exception` does not catch it."""
 
 
 class _Printed(io.TextIOBase):
-    """Takes what is printed, and keeps the beginning."""
+    """A stream that keeps the beginning of the output."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -105,10 +104,10 @@ class _Printed(io.TextIOBase):
         return len(text)
 
 
-# Both wait for the event: Python takes a thread for ended once an interrupt hits its `join`.
+# These wait for the event, since after an interrupted `join` Python considers the thread ended.
 def _wait(ended: threading.Event, seconds: float) -> None:
     steps = max(1, round(seconds * 5))
-    with Progress(steps, _("Waiting for your code")) as progress:
+    with ProgressBar(steps, _("Waiting for your code")) as progress:
         for _step in range(steps):
             if ended.wait(seconds / steps):
                 return
@@ -116,7 +115,7 @@ def _wait(ended: threading.Event, seconds: float) -> None:
 
 
 def _stop(thread: threading.Thread, ended: threading.Event) -> None:
-    """Raises in the thread, again and again for a second: a bare `except` may catch the first."""
+    """Raises in the thread, repeatedly for a second, since a bare `except` may catch the first."""
     for _attempt in range(20):
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_Stopped)
@@ -134,7 +133,7 @@ def _quiet(printed: _Printed) -> Iterator[None]:
 
 @contextmanager
 def _no_exit() -> Iterator[None]:
-    """Makes every way out of Python an exception, the notebook's own `exit()` included."""
+    """Turns every way to end Python into an exception, including the notebook's `exit()`."""
 
     def refuse(status: int = 0) -> NoReturn:
         raise SystemExit
