@@ -2,5 +2,5 @@
 
 Data flows one way, and a module imports only what stands left of it:
 layout - course - cells - exercise - source - blocks - catalog - words - contents - lists -
-notebook - pages - readme - execute - build - solutions - korean - check - __main__.
+notebook - pages - readme - execute - build - solutions - korean - check - new - __main__.
 """

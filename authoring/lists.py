@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from authoring.blocks import PLACEHOLDER
@@ -17,21 +16,14 @@ NEXT, LINKS = "next", "links"
 SITE_LISTS = ("lessons", "lesson_pages", "exercise_pages", "solution_pages")
 
 
-def filled(text: str, values: Mapping[str, str], on_unknown: Callable[[str], None]) -> str:
+def filled(text: str, values: Mapping[str, str]) -> str:
     """A text with each placeholder replaced by its value; an unknown one stays.
 
     Args:
         text: the text.
         values: the values, by the names that stand in the braces.
-        on_unknown: takes each name that has no value.
     """
-
-    def value(placeholder: re.Match[str]) -> str:
-        if placeholder[1] not in values:
-            on_unknown(placeholder[1])
-        return values.get(placeholder[1], placeholder[0])
-
-    return PLACEHOLDER.sub(value, text)
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 def notebook_values(contents: Contents, path: Path) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nbformat import NotebookNode
 
 from authoring import catalog as translations
 from authoring import contents, exercise, layout, lists, words
+from authoring.blocks import PLACEHOLDER
 from authoring.cells import Cell, Source
 from authoring.layout import AuthoringError, Fault, notebook_path, po_path, relative
 from authoring.source import with_language
@@ -70,18 +72,20 @@ def translate(
 
     Returns:
         The notebook, none of its cells executed, and a fault for each block without a translation,
-        and for each placeholder that stands for nothing.
+        and for each placeholder that stands for nothing or was not kept.
     """
     listed = contents.read(root, language)
     notebook = _nbformat.v4.new_notebook()
     if github:
         notebook.cells.append(first_cell(root, _INSTALL.format(github=github), language))
     place = relative(root, po_path(root, source.path, language))
+    values = lists.notebook_values(listed, source.path)
     faults: list[Fault] = []
     for cell in source.cells:
         text = translations.in_language(cell, catalog, place, faults)
         if cell.kind == "markdown":
-            text = _filled(root, source, cell, text, listed, faults)
+            faults += _wrong_placeholders(root, source, cell, text, language, values)
+            text = lists.filled(text, values)
         else:
             text = exercise.stubbed(text) if edition == layout.EXERCISES else text
             text = with_language(text, language)
@@ -215,24 +219,19 @@ def move_links(text: str, folder: Path, place: Callable[[Path], str | None]) -> 
     return _LINK.sub(moved, text)
 
 
-def _filled(
-    root: Path,
-    source: Source,
-    cell: Cell,
-    text: str,
-    listed: contents.Contents,
-    faults: list[Fault],
-) -> str:
-    """The text with its placeholders filled, after noting a fault for each that is unknown."""
-    values = lists.notebook_values(listed, source.path)
-    place = f"{relative(root, source.path)}:{cell.line}"
-    remedy = f"fill it in, or write one of: {', '.join(values)}"
-
-    def unknown(name: str) -> None:
-        wrong = f"nothing stands for {{{{{name}}}}}"
-        faults.append(Fault(place, cell.id, wrong, remedy))
-
-    return lists.filled(text, values, unknown)
+def _wrong_placeholders(
+    root: Path, source: Source, cell: Cell, text: str, language: str, known: Collection[str]
+) -> Iterator[Fault]:
+    """The placeholders of a cell that stand for nothing, or that its translation has not kept."""
+    wanted, found = (Counter(PLACEHOLDER.findall(one)) for one in (cell.text, text))
+    for name in wanted.keys() - known:
+        place = f"{relative(root, source.path)}:{cell.line}"
+        remedy = f"fill it in, or write one of: {', '.join(known)}"
+        yield Fault(place, cell.id, f"nothing stands for {{{{{name}}}}}", remedy)
+    for name in (wanted - found) + (found - wanted):
+        place = relative(root, po_path(root, source.path, language))
+        wrong = f"{{{{{name}}}}} stands {found[name]} times, not {wanted[name]}"
+        yield Fault(place, cell.id, wrong, "keep it as it is in the original")
 
 
 def _hosted_links(listed: contents.Contents, github: str, path: str) -> str:

@@ -204,7 +204,7 @@ def _landing_text(root: Path, language: str) -> str:
 def _landing(root: Path, language: str) -> NotebookNode:
     """The landing page as a notebook, with an explorer from a lesson in it."""
     values = lists.site_values(contents.read(root, language)) | {"explorer": _EXPLORER}
-    text = lists.filled(_landing_text(root, language), values, lambda _name: None)
+    text = lists.filled(_landing_text(root, language), values)
     before, _mark, after = text.partition(_EXPLORER)
     lesson, explorer = _LANDING_EXPLORER
     path = root / "notebooks" / language / f"{lesson}.ipynb"

@@ -64,7 +64,7 @@ def build(root: Path, target: Path, reveal: Path, names: Sequence[str] = ()) -> 
 
 def _chosen(root: Path, names: Sequence[str]) -> list[str]:
     """The lessons of these names, in their order; all of them without names."""
-    known = [path.stem for path in sorted((root / "content" / "lessons").glob("*.py"))]
+    known = [lesson.name for lesson in course.read(root).lessons]
     remedy = f"name one of: {', '.join(known)}"
     if unknown := [name for name in names if name not in known]:
         raise AuthoringError([Fault(name, "", "no such lesson", remedy) for name in unknown])

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 from unittest.mock import patch
 
-from authoring import site
+from authoring import course, site
 from benchmarks.explorers import find_browser
 from benchmarks.site import ROOT, served
 from benchmarks.table import print_table, verdict
@@ -76,7 +76,7 @@ def measure_lighthouse() -> bool:
         target = Path(folder, "site")
         with served(target) as address:
             _build(target, address)
-            for name in (f"{language}/{page}" for language in ("en", "ko") for page in PAGES):
+            for name in (f"{language}/{page}" for language in course.codes(ROOT) for page in PAGES):
                 print(f"Lighthouse: {name}, {RUNS} times", file=sys.stderr)
                 page = f"{address}/{name}.html"
                 reports = [_rate(lighthouse, browser, page) for _ in range(RUNS)]

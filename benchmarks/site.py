@@ -16,7 +16,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from authoring import site
+from authoring import course, site
 from benchmarks.explorers import find_browser
 from benchmarks.table import print_table, verdict
 
@@ -98,7 +98,7 @@ def measure_site() -> bool:
         seconds = perf_counter() - start
         browser = playwright.chromium.launch(executable_path=program)
         with served(Path(folder)) as address:
-            for language in ("en", "ko"):
+            for language in course.codes(ROOT):
                 for name in PAGES:
                     print(f"site: {language}/{name}", file=sys.stderr)
                     page = f"{address}/{language}/{name}.html"

@@ -256,6 +256,10 @@ DRIFT = {
         text("helpers/masklens_course/questions/sets.json", "{}\n", '{"09_all": {}}\n'),
         "helpers/masklens_course/questions/sets.json: not gathered from the exercises",
     ),
+    "a placeholder that a translator changed": (
+        text("content/ko/lessons/01_mask.po", "`pre` 또는", "{{places}} `pre` 또는"),
+        "content/ko/lessons/01_mask.po: title: {{places}} stands 1 times, not 0: keep it",
+    ),
     "a placeholder for nothing": (
         text("content/lessons/01_mask.py", "A mask says", "A mask of {{hours}} says"),
         "content/lessons/01_mask.py:1: title: nothing stands for {{hours}}: fill it in, or write",

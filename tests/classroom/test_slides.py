@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Shown, Watch
@@ -17,7 +16,7 @@ from authoring.slides import main
 pytest_plugins = ["browser"]
 
 ROOT = Path(__file__).parents[2]
-LESSONS = sorted(path.stem for path in (ROOT / "content" / "lessons").glob("*.py"))
+LESSONS = [lesson.name for lesson in course.read(ROOT).lessons]
 LANGUAGES = course.codes(ROOT)
 LONG = "03_propagation"
 MOST = 30
@@ -200,13 +199,7 @@ def test_what_cannot_be_made_is_named_with_a_remedy(
 
 @pytest.mark.usefixtures("made_slides")
 def test_a_lesson_whose_cells_have_no_word_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    course: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for folder in ("content/lessons", "notebooks/en"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "content/lessons/01_mask.py").touch()
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Mask")])
-    book.metadata["title"] = "Mask"
-    nbformat.write(book, tmp_path / "notebooks/en/01_mask.ipynb")
-    assert main(["--root", str(tmp_path)]) == 1
+    assert main(["--root", str(course)]) == 1
     assert "content/lessons/01_mask.py: no cell is a slide: mark " in capsys.readouterr().err
