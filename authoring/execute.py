@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import subprocess
@@ -114,7 +113,7 @@ class _Run:
 
     async def _look(self, cell: NotebookNode, cell_index: int, execute_reply: object) -> None:
         seen = await _ask(self._client, "", "__import__('kernel_watch').seen()")
-        self._used.update(json.loads(seen))
+        self._used.update(json.loads(bytes.fromhex(seen)))
 
 
 async def _ask(client: NotebookClient, code: str, expression: str = "''") -> str:
@@ -124,6 +123,5 @@ async def _ask(client: NotebookClient, code: str, expression: str = "''") -> str
     reply = await client.async_wait_for_reply(await ensure_async(request))
     if reply is None:
         raise DeadKernelError("no reply")
-    return str(
-        ast.literal_eval(reply["content"]["user_expressions"]["asked"]["data"]["text/plain"])
-    )
+    # The text of a string of letters and digits is itself in quotes.
+    return str(reply["content"]["user_expressions"]["asked"]["data"]["text/plain"]).strip("'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from authoring import catalog as translations
 from authoring.layout import HELPERS, library_po_path
 
 KEY = "made_of"
+# Python 3.11 may raise SystemError where two threads parse at once.
+_PARSER = threading.Lock()
 
 
 def made_of(root: Path, language: str, seen: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -71,7 +74,8 @@ def _code(path: Path, changed: int) -> str:
     """A module's code without comments and docstrings."""
     if not changed:
         return ""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    with _PARSER:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         holders = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
         if isinstance(node, holders) and ast.get_docstring(node, clean=False) is not None:

@@ -26,7 +26,7 @@ def _note_messages(name: str) -> None:
 
 
 def seen() -> str:
-    """Tells, as JSON, which modules were imported, which files read, which messages translated.
+    """Tells, as JSON in hexadecimal, which modules, files and messages the notebook has used.
 
     Of the files, code and catalogues are left out: modules and messages stand for them.
     """
@@ -38,7 +38,8 @@ def seen() -> str:
         for path in map(Path, sorted(_opened))
         if root in path.parents and path.suffix not in (".py", ".pyc", ".mo")
     ]
-    return json.dumps({"modules": modules, "files": files, "messages": sorted(_translated)})
+    used = {"modules": modules, "files": files, "messages": sorted(_translated)}
+    return json.dumps(used).encode().hex()
 
 
 sys.addaudithook(_note_file)
