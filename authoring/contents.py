@@ -10,8 +10,6 @@ from pathlib import Path
 
 from authoring import catalog as translations
 from authoring import course, layout, source, words
-from authoring.blocks import splice
-from authoring.cells import Cell
 from authoring.course import Course
 from authoring.layout import EXERCISES, SOURCE_LANGUAGE, full_name
 
@@ -101,15 +99,9 @@ def _first_cell(root: Path, path: Path, language: str) -> str:
     first = next(
         (cell for cell in cells if cell.kind == "markdown" and _HEADING.search(cell.text)), None
     )
-    return _translated(root, path, language, first) if first else ""
-
-
-def _translated(root: Path, path: Path, language: str, cell: Cell) -> str:
-    if language == SOURCE_LANGUAGE:
-        return cell.text
-    catalog = translations.read(root, layout.po_path(root, path, language), language)
-    return splice(
-        cell.text,
-        translations.cell_blocks(cell),
-        lambda block: translations.translated(catalog, block, cell.id),
-    )
+    if first is None:
+        return ""
+    po = layout.po_path(root, path, language)
+    catalog = None if language == SOURCE_LANGUAGE else translations.read(root, po, language)
+    # What is not translated is named where the notebook itself is built.
+    return translations.in_language(first, catalog, "", [])
