@@ -197,7 +197,7 @@ def test_what_is_installed_comes_before_what_is_brought(first_cell: str, tmp_pat
 
 
 def test_the_font_that_is_brought_draws_the_same_letters() -> None:
-    font = (LIBRARY / "fonts" / "masklens-hangul.otf").read_bytes()
+    font = (LIBRARY / "plots" / "fonts" / "masklens-hangul.otf").read_bytes()
     ours, brought = TTFont(io.BytesIO(font)), TTFont(io.BytesIO(colab._written_out(font)))
     assert ours.getBestCmap() == brought.getBestCmap()
 
