@@ -49,7 +49,7 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab test test-fresh fuzz test-backends test-hub test-colab docs colab slides links accounts hub hub-stop build check catalogs new update bench clean
+.PHONY: help lab quick test test-fresh fuzz test-backends test-hub test-colab docs colab slides links accounts hub hub-stop build check catalogs new update bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,13 @@ lab: .venv/trusted .venv/preloaded  ## open the course in JupyterLab; COURSE=ko,
 	@echo "Opening $(START) in JupyterLab. Ctrl-C stops it."
 	@$(RUN) -m masklens_kernel warm &
 	@$(PRELOADED) $(JUPYTER) lab $(LAB_OPTIONS) $(LAB)
+
+quick: .venv/test  ## format, lint, types, the course, and the tests that need no browser or server
+	$(RUN) -m ruff format --check
+	$(RUN) -m ruff check
+	$(RUN) -m mypy
+	$(RUN) -m authoring check
+	$(RUN) -m pytest -p no:nbval -o addopts='--doctest-modules -n 2 --dist loadscope -q' -m 'not slow and not accounts' tests helpers authoring
 
 test: .venv/test .venv/preloaded .venv/node  ## everything that must hold before a commit
 	$(RUN) -m ruff format --check

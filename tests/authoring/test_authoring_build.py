@@ -15,6 +15,8 @@ from authoring import notebook, source
 from authoring.__main__ import main
 from authoring.layout import AuthoringError
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path("content/lessons/01_mask.py")
 PO = Path("content/ko/lessons/01_mask.po")
 ENGLISH = Path("notebooks/en/01_mask.ipynb")

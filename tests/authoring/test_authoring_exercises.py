@@ -27,6 +27,8 @@ from authoring.__main__ import main
 from authoring.exercise import stubbed, unmarked
 from authoring.layout import AuthoringError
 
+pytestmark = pytest.mark.slow
+
 SOURCE = "content/exercises/01_mask.py"
 PO = "content/ko/exercises/01_mask.po"
 KOREAN_SOLUTIONS = "helpers/masklens_course/questions/solutions/ko.json"

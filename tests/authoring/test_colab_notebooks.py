@@ -23,6 +23,8 @@ from PIL import Image
 from authoring import colab, notebook
 from authoring.layout import AuthoringError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "helpers" / "masklens"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

@@ -16,6 +16,8 @@ from authoring import keras_io, layer_table
 from authoring.layer_rows import Row, measure
 from masklens._keras import attach_mask
 
+pytestmark = pytest.mark.slow
+
 WRITTEN = layer_table.PAGE.read_text(encoding="utf-8")
 
 # What each layer does by default, as it was counted on Keras 3.15.1 with a prototype, before there

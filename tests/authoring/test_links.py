@@ -20,6 +20,8 @@ from tornado.escape import parse_qs_bytes
 from authoring import links
 from authoring.layout import AuthoringError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 HUB = "https://hub.example.org"
 COURSE = links.Course("owner/name", "main", HUB)

@@ -12,6 +12,8 @@ from authoring import build, catalog, contents, layout, lists
 from authoring.__main__ import main
 from authoring.course import read
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -14,6 +14,8 @@ import pytest
 from authoring import course, source
 from masklens_course.questions import all_questions
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(
     path

@@ -20,6 +20,8 @@ from nbformat.sign import NotebookNotary
 from repo2docker.app import Repo2Docker
 from repo2docker.buildpacks import CondaBuildPack
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 UPDATE = 'env update -p ${NB_PYTHON_PREFIX} --file "environment.yml"'

@@ -23,6 +23,8 @@ from traitlets.config import Config
 from authoring import course
 from tests.classroom.preloaded import preloaded, started_in
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "classroom" / "kubernetes.yaml").read_text(encoding="utf-8")
 VALUES = yaml.safe_load(TEXT)

@@ -12,6 +12,8 @@ import pytest
 
 from classroom.merge import merge
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 LESSONS = [
     nbformat.read(ROOT / "notebooks" / name, as_version=4)

@@ -18,6 +18,8 @@ from nbgrader.api import Gradebook
 
 from tests.classroom.preloaded import preloaded
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "pages" / "en" / "grading.md").read_text(encoding="utf-8")
 CONFIG = ROOT / "classroom" / "nbgrader_config.py"

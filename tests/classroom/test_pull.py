@@ -19,6 +19,8 @@ from nbformat.sign import NotebookNotary
 
 from classroom import pull
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PULL = ROOT / "classroom" / "pull.py"
 BRANCH = "main"

@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Page
 from authoring import course
 from authoring.slides import main
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["browser"]
 
 ROOT = Path(__file__).parents[2]

@@ -16,6 +16,8 @@ from masklens._language import languages, set_language, translate
 from masklens_course.checks import COMMON_MISTAKES, Condition, Mistake, Question, judge
 from masklens_course.questions import all_questions
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 QUESTIONS = all_questions()
 ANSWERS = all_answers()

@@ -23,6 +23,8 @@ from kernels import PATIENCE, PLAIN, PRELOADED, Jupyter, Kernel, gone, start_jup
 from masklens_kernel import messages
 from masklens_kernel.spec import PLAIN_OPTIONS
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root acts as another user")
 KINDS = (PRELOADED, PLAIN)

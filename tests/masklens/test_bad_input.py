@@ -20,7 +20,7 @@ FULL = np.array([[7, 3, 8, 4], [5, 1, 2, 6]])
 TOKENS = IDS != 0
 TARGETS = np.ones((2, 2))
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(autouse=True)

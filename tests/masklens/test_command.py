@@ -17,6 +17,8 @@ import pytest
 import masklens as ml
 from masklens.lens.command import main
 
+pytestmark = pytest.mark.slow
+
 IDS = np.array([[7, 3, 0, 0], [5, 1, 2, 0]])
 FULL = np.array([[7, 3, 8, 4], [5, 1, 2, 6]])
 

@@ -38,6 +38,8 @@ from test_explorer_lab import (  # noqa: F401
     test_what_is_asked_stays_hidden_until_it_is_revealed,
 )
 
+pytestmark = pytest.mark.slow
+
 LIVE = ".masklens-live"
 # What a careless page would take for the end of a script, and for a comment in one.
 WORSE = "</SCRIPT><img src=x onerror=alert(1)>", "<!--<script>"

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import pytest
+
+pytestmark = pytest.mark.slow
 
 KERAS = Path(keras.__file__).parent / "src"
 

@@ -50,7 +50,9 @@ def as_html_parser_reads(html: str) -> list[Any]:
         name = ".".join([element.name, *known.pop("class", [])])
         return name, known, [read(inner) for inner in element.children]
 
-    soup = BeautifulSoup(html, "html.parser")
+    # Elsewhere than in these, it would make one space of a token that is white space.
+    kept = {"td", "th", "s"}
+    soup = BeautifulSoup(html, "html.parser", preserve_whitespace_tags=kept)
     for style in soup("style"):
         style.decompose()
     for framed in soup.select("[style]"):

@@ -11,7 +11,10 @@ from models import CASES, FEATURES, IDS, Case, Chain, words
 
 import masklens as ml
 
-pytestmark = pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask"),
+]
 
 WORDS = {"yes": True, "no": False, ".": None}
 

@@ -17,6 +17,8 @@ from masklens.explorers.example_models import MIDDLES
 from masklens.explorers.nodes import read_nodes
 from masklens.explorers.propagation import PropagationExplorer
 
+pytestmark = pytest.mark.slow
+
 # What a row says a call does to the mask.
 EFFECTS = {
     "makes the mask": "creates",

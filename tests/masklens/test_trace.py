@@ -19,7 +19,10 @@ from models import CASES, FEATURES, IDS, MASKS, Block, Case, Chain, Unmasked, wo
 import masklens as ml
 from masklens.tracing.calls import Mask
 
-pytestmark = pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask"),
+]
 
 KERAS = keras.Layer.__call__, keras.Operation.__call__
 

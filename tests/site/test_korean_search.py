@@ -13,6 +13,8 @@ from browser import Watch
 from playwright.sync_api import Browser, Locator, expect
 from static_page import served
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 CONFIGURATION = """\

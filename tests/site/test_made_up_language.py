@@ -15,6 +15,8 @@ from static_page import served
 
 from authoring import build, catalog, layout, site, source, words
 
+pytestmark = pytest.mark.slow
+
 # Neither Sphinx nor docutils knows this language, so no word of theirs is translated but by us.
 CODE = "mt"
 MANIFEST = """

@@ -40,6 +40,8 @@ from authoring import colab
 from authoring.layout import AuthoringError
 from authoring.site import build, repository
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = "someone/masklens-course"
 ON_GITHUB = {"MASKLENS_REPOSITORY": REPOSITORY, "MASKLENS_SITE_URL": HOME}
 LESSON = "lessons/01_padding.html"

@@ -39,6 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     faults = {need: find() for need, find in NEEDS.items()}
     for item in items:
         lacking = [faults[name] for name in getattr(item, "fixturenames", ()) if faults.get(name)]
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
         if lacking:
             item.add_marker(pytest.mark.skip(reason=f"{_MARK}{lacking[0]}"))
 

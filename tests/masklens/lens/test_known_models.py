@@ -14,6 +14,8 @@ from lens.keras_io_models import keras_io_cases
 from lens.oracle import give_weights, quiet
 from lens.reported_models import Known, reported_cases
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = ("content", "amount", "rows")
 
 FAULT = NEEDS["keras_hub"]()

@@ -12,6 +12,8 @@ from keras import layers, ops
 from lens.oracle import Case, Padded, PaddingContent, Truth, give_weights, measure, valid_steps
 from lens.random_models import BEYOND_DOUBT, draw, random_case
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = [3, 1, 5, 2]
 LONGER = [6, 4, 2, 5]
 RNG = np.random.default_rng(7)

@@ -12,6 +12,8 @@ import masklens as ml
 from lens.oracle import DRAWS, Case, answer_of, give_weights, quiet
 from lens.random_models import draw
 
+pytestmark = pytest.mark.slow
+
 # Seeds that failed once are tried each time.
 FAILED = (21, 45, 57, 73, 135, 154, 207, 468, 552, 599, 619, 744, 807)
 MANY = int(os.environ.get("MASKLENS_FUZZ", "97"))
