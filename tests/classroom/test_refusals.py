@@ -84,6 +84,7 @@ def test_a_folder_that_cannot_be_written_is_named(fresh_hub: Hub) -> None:
 def test_students_must_be_able_to_read_the_course(fresh_hub: Hub) -> None:
     closed = fresh_hub.folder / "closed"
     shutil.copytree(ROOT / "classroom", closed / "classroom")
+    shutil.copy(ROOT / "course.toml", closed)
     closed.chmod(0o700)
     config = closed / "classroom" / "jupyterhub_config.py"
     done = subprocess.run(
