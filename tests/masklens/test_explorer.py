@@ -17,6 +17,8 @@ import masklens as ml
 from masklens.explorers.explorer import Explorer, front_end
 from masklens.explorers.precomputed import Axis, Question, State
 
+pytestmark = pytest.mark.slow
+
 NASTY = "<img src=x onerror=alert(1)>"
 QUESTION = Question("Which will be False?", ("0",), (("0", "1"),), ((False, True),))
 

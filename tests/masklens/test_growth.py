@@ -12,6 +12,8 @@ import pytest
 import masklens as ml
 from masklens.plots.growth import measure_growth
 
+pytestmark = pytest.mark.slow
+
 mpl.use("agg")
 SEQUENCES = [[3, 4, 5], [6, 7, 8, 9, 10], [11, 12]]
 LENGTHS = [5, 6, 9, 14]
