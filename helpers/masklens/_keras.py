@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from masklens._language import translate as _
 
@@ -77,6 +78,24 @@ def attach_mask(tensor: Any, mask: Any) -> None:
     from keras.src.backend import set_keras_mask
 
     set_keras_mask(tensor, mask)
+
+
+def array_of(tensor: Any) -> NDArray[Any]:
+    """Reads the values of a tensor as an array that must not be written to.
+
+    Tensors of TensorFlow and JAX never change, so where it can the array shares their memory.
+
+    Args:
+        tensor: A tensor of the Keras backend in use, a variable, or an array.
+
+    Returns:
+        The values.
+    """
+    import keras
+
+    if keras.backend.backend() in ("tensorflow", "jax") and hasattr(tensor, "__array__"):
+        return np.asarray(tensor)
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
 
 
 def is_symbolic(tensor: Any) -> bool:

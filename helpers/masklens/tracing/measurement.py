@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from masklens._keras import attach_mask, attached_mask
+from masklens._keras import array_of, attach_mask, attached_mask
 from masklens._language import translate as _
 from masklens.tracing.calls import Array, Mask
 from masklens.tracing.comparison import TOLERANCES, Change, Comparison
@@ -357,7 +357,7 @@ class _NoiseWriter:
         valid = self._valid(leaves, tuple(output.shape))
         if valid is None or valid.all() or not keras.backend.is_float_dtype(output.dtype):
             return output
-        values = np.asarray(keras.ops.convert_to_numpy(output)).astype("float32")
+        values = array_of(output).astype("float32")
         changed = with_noise_at_padding(values, valid, self._random)
         changed[~valid] *= self._sign
         tensor = keras.ops.convert_to_tensor(changed, dtype=output.dtype)
@@ -370,7 +370,6 @@ class _NoiseWriter:
 
     def _valid(self, leaves: Sequence[Any], shape: tuple[int, ...]) -> Mask | None:
         """Returns the mask for an output made of known ids; None for any other output."""
-        import keras
 
         for leaf in leaves:
             size = tuple(leaf.shape)
@@ -379,7 +378,7 @@ class _NoiseWriter:
             for place, (array, valid) in self._ids_and_masks.items():
                 if len(size) != array.ndim or size[0] != len(array) or size[1] > array.shape[1]:
                     continue
-                ids = np.asarray(keras.ops.convert_to_numpy(leaf))
+                ids = array_of(leaf)
                 for start in range(array.shape[1] - size[1] + 1):
                     if np.array_equal(ids, array[:, start : start + size[1]]):
                         self.places.add(place)
@@ -423,7 +422,7 @@ def _substitutes_for_initial_weights(model: Any) -> list[tuple[Any, Any]]:
     for variable in model.trainable_variables:
         if not keras.backend.is_float_dtype(variable.dtype):
             continue
-        values = np.asarray(keras.ops.convert_to_numpy(variable)).astype("float32")
+        values = array_of(variable).astype("float32")
         if np.isin(values, (0.0, 1.0)).all():
             noise = random.uniform(-0.3, 0.3, values.shape).astype("float32")
             substitutes.append(

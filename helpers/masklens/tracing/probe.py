@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from masklens._keras import attach_mask, attached_mask
+from masklens._keras import array_of, attach_mask, attached_mask
 from masklens.tracing.calls import Array, Mask
 from masklens.tracing.recorder import is_array, is_mask_argument, named_arguments
 
@@ -131,10 +131,10 @@ class _Trial:
         return merged
 
     def _read(self, mask: Any) -> Mask:
-        return np.asarray(self._keras.ops.convert_to_numpy(mask), dtype=bool)
+        return array_of(mask).astype(bool, copy=False)
 
     def _read_values(self, tensor: Any) -> Array:
-        return np.asarray(self._keras.ops.convert_to_numpy(tensor))
+        return array_of(tensor)
 
     def _tensor_like(self, mask: Any, variant: Mask | None) -> Any:
         return self._keras.ops.convert_to_tensor(variant, dtype=mask.dtype)

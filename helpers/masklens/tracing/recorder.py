@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from masklens._keras import attached_mask, is_symbolic
+from masklens._keras import array_of, attached_mask, is_symbolic
 from masklens.tracing.calls import Mask, Shape
 
 # The mask of a symbolic tensor, whose values do not exist yet.
@@ -314,7 +314,7 @@ class _MaskReader:
             return _SYMBOLIC_MASK
         if self._unchanging and id(mask) in self._read:
             return self._read[id(mask)][1]
-        values = np.asarray(self._keras.ops.convert_to_numpy(mask))
+        values = array_of(mask)
         if values.dtype.kind not in "biuf":
             # A custom layer can attach anything; this is no mask.
             return _SYMBOLIC_MASK

@@ -9,6 +9,7 @@ import numpy as np
 
 from masklens._keras import (
     all_layers,
+    array_of,
     attached_mask,
     functions_as_python,
     global_seeds,
@@ -138,7 +139,7 @@ class Run:
     def value(self, number: int) -> Array:
         """Reads a tensor as an array."""
         if number not in self._arrays:
-            array = np.asarray(self._keras.ops.convert_to_numpy(self.tensors[number]))
+            array = array_of(self.tensors[number])
             # NumPy cannot compute with bfloat16.
             self._arrays[number] = array.astype("float32") if array.dtype.kind == "V" else array
         return self._arrays[number]
@@ -150,7 +151,7 @@ class Run:
 
     def boolean(self, mask: Any) -> Mask:
         """Reads a mask as an array of booleans."""
-        return np.asarray(self._keras.ops.convert_to_numpy(mask), dtype=bool)
+        return array_of(mask).astype(bool, copy=False)
 
     def has_same_calls_as(self, other: "Run") -> bool:
         """Returns whether both runs made the same calls in order, on the same numbered tensors."""
