@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,6 +24,8 @@ IDS = np.array([[7, 3, 0, 0], [5, 1, 2, 0]])
 FULL = np.array([[7, 3, 8, 4], [5, 1, 2, 6]])
 
 OWN = ["--import", "own_layers"]
+
+Command = Callable[..., "Done"]
 
 # A user's own module: a layer that passes its mask on only if told to, one that reads the first
 # timestep, one that is random, one that fails, and one that ends the program.
@@ -186,14 +189,31 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
     )
 
 
+@dataclass(frozen=True)
+class Done:
+    """What became of a command."""
+
+    status: int
+    out: str
+    err: str
+
+
 @pytest.fixture
-def _without_own_layers() -> Iterator[None]:
-    """After the test, this process has never heard of the user's module."""
-    yield
+def command(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Done]]:
+    """Runs `masklens trace` in this process, which afterwards has never heard of the module."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def trace(*arguments: str) -> Done:
+        status = main(["trace", *arguments])
+        return Done(status, *capsys.readouterr())
+
+    yield trace
     sys.modules.pop("own_layers", None)
     for name in ("Scale", "Stumble", "Quit", "First", "Noise"):
-        name = f"own>{name}"
-        keras.saving.get_custom_objects().pop(name, None)
+        keras.saving.get_custom_objects().pop(f"own>{name}", None)
 
 
 # --- The exit status ----------------------------------------------------------------------------
@@ -213,10 +233,10 @@ def test_padding_that_is_ignored_exits_0_and_prints_only_the_trace(folder: Path)
         assert name in done.stdout
 
 
-def test_padding_that_gets_in_exits_1_and_names_the_layer(folder: Path) -> None:
-    done = run(folder, "trace", "loses.keras", "batch.npz", *OWN)
-    assert (done.returncode, done.stderr) == (1, "")
-    assert re.search("own_scale.*Scale", done.stdout)
+def test_padding_that_gets_in_exits_1_and_names_the_layer(command: Command) -> None:
+    done = command("loses.keras", "batch.npz", *OWN)
+    assert (done.status, done.err) == (1, "")
+    assert re.search("own_scale.*Scale", done.out)
 
 
 def test_a_reader_that_has_read_enough_leaves_the_exit_status_as_it_is(folder: Path) -> None:
@@ -228,7 +248,6 @@ def test_a_reader_that_has_read_enough_leaves_the_exit_status_as_it_is(folder: P
     assert (done.returncode, done.stderr) == (1, "")
 
 
-@pytest.mark.usefixtures("_without_own_layers")
 @pytest.mark.parametrize(
     ("model", "batch", "status"),
     [
@@ -243,15 +262,12 @@ def test_a_reader_that_has_read_enough_leaves_the_exit_status_as_it_is(folder: P
     ],
 )
 def test_an_array_that_no_input_is_called_like_says_where_the_tokens_are(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, batch: str, status: int
+    command: Command, model: str, batch: str, status: int
 ) -> None:
     """The models read the first timestep, which these masks say is padding."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    assert main(["trace", model, batch, *OWN]) == status
+    assert command(model, batch, *OWN).status == status
 
 
-@pytest.mark.usefixtures("_without_own_layers")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -261,18 +277,12 @@ def test_an_array_that_no_input_is_called_like_says_where_the_tokens_are(
     ids=["random", "--no-measure"],
 )
 def test_no_verdict_prints_the_trace_and_exits_2_with_the_reason(
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    says: str,
+    command: Command, arguments: list[str], says: str
 ) -> None:
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    assert main(["trace", *arguments, *OWN]) == 2
-    written = capsys.readouterr()
-    assert "embedding" in written.out and "reader" in written.out
-    (line,) = written.err.splitlines()
+    done = command(*arguments, *OWN)
+    assert done.status == 2
+    assert "embedding" in done.out and "reader" in done.out
+    (line,) = done.err.splitlines()
     assert re.match(f"masklens: No verdict. .*{says}", line)
 
 
@@ -305,10 +315,9 @@ def test_help_names_every_option_and_needs_no_keras(folder: Path) -> None:
 # --- Options and inputs --------------------------------------------------------------------------
 
 
-def test_probe_tells_which_layers_use_the_mask(folder: Path) -> None:
+def test_probe_tells_which_layers_use_the_mask(command: Command) -> None:
     plain, probed = (
-        run(folder, "trace", "keeps.keras", "batch.npz", *OWN, *option).stdout
-        for option in ([], ["--probe"])
+        command("keeps.keras", "batch.npz", *OWN, *option).out for option in ([], ["--probe"])
     )
     (before,), (after,) = (
         [line for line in text.splitlines() if "own_scale" in line] for text in (plain, probed)
@@ -329,14 +338,9 @@ def test_probe_tells_which_layers_use_the_mask(folder: Path) -> None:
         ("keeps.keras", "single.npy"),
     ],
 )
-@pytest.mark.usefixtures("_without_own_layers")
-def test_each_array_goes_to_its_input(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, batch: str
-) -> None:
+def test_each_array_goes_to_its_input(command: Command, model: str, batch: str) -> None:
     """The inputs of a model differ in shape, so that an array at the wrong one would fail."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    assert main(["trace", model, batch, *OWN]) == 0
+    assert command(model, batch, *OWN).status == 0
 
 
 class Page(HTMLParser):
@@ -358,11 +362,11 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_html_is_a_whole_page_of_its_own(folder: Path, language: str) -> None:
+def test_html_is_a_whole_page_of_its_own(folder: Path, command: Command, language: str) -> None:
     shutil.copy(folder / "loses.keras", folder / "a<b>&c.keras")
     options = ["--html", f"{language}.html", "--language", language, *OWN]
-    done = run(folder, "trace", "a<b>&c.keras", "batch.npz", *options)
-    assert (done.returncode, done.stderr) == (1, "")
+    done = command("a<b>&c.keras", "batch.npz", *options)
+    assert (done.status, done.err) == (1, "")
     html = (folder / f"{language}.html").read_text(encoding="utf-8")
     page = Page(html)
     assert html.startswith("<!doctype html>")
@@ -381,8 +385,10 @@ def test_html_is_a_whole_page_of_its_own(folder: Path, language: str) -> None:
 def test_the_command_speaks_the_language_that_was_chosen(folder: Path, choice: list[str]) -> None:
     environment = {} if choice else {"MASKLENS_LANGUAGE": "ko"}
     help_text = run(folder, "trace", *choice, "--help", **environment).stdout
-    error = run(folder, "trace", *choice, "model.h5", "batch.npz", **environment).stderr
-    assert all(re.search("[가-힣]", text) for text in (help_text, error))
+    refused = run(folder, "trace", *choice, "model.h5", "batch.npz", **environment)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert all(re.search("[가-힣]", text) for text in (help_text, refused.stderr))
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_an_unknown_language_exits_2_and_names_the_known_ones(
@@ -397,7 +403,6 @@ def test_an_unknown_language_exits_2_and_names_the_known_ones(
 # --- Bad input ----------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("_without_own_layers")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -441,34 +446,29 @@ def test_an_unknown_language_exits_2_and_names_the_known_ones(
     ids=lambda case: "" if isinstance(case, str) else " ".join(case),
 )
 def test_bad_input_exits_2_with_one_clear_line(
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    says: str,
+    command: Command, arguments: list[str], says: str
 ) -> None:
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    assert main(["trace", *arguments]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    done = command(*arguments)
+    assert done.status == 2
+    (line,) = done.err.splitlines()
     assert re.match(f"masklens: .*{says}", line)
 
 
-def test_inputs_of_a_wrong_shape_exit_2_with_the_reason_first(folder: Path) -> None:
-    done = run(folder, "trace", "two.keras", "narrow.npz")
-    assert (done.returncode, done.stdout) == (2, "")
-    reason = done.stderr.splitlines()[0]
+def test_inputs_of_a_wrong_shape_exit_2_with_the_reason_first(command: Command) -> None:
+    done = command("two.keras", "narrow.npz")
+    assert (done.status, done.out) == (2, "")
+    reason = done.err.splitlines()[0]
     assert re.search(r"'weights' .*expected shape=\(None, 2\), found shape=\(2, 3\)$", reason)
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.err
 
 
-def test_a_model_that_fails_in_the_middle_shows_the_trace_so_far(folder: Path) -> None:
-    done = run(folder, "trace", "stumbles.keras", "batch.npz", *OWN)
-    assert (done.returncode, done.stdout) == (2, "")
-    reason, *so_far = done.stderr.splitlines()
+def test_a_model_that_fails_in_the_middle_shows_the_trace_so_far(command: Command) -> None:
+    done = command("stumbles.keras", "batch.npz", *OWN)
+    assert (done.status, done.out) == (2, "")
+    reason, *so_far = done.err.splitlines()
     assert "a stone in the way" in reason
     assert any(re.search("embedding.*makes the mask", line) for line in so_far)
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize(
@@ -484,35 +484,30 @@ def test_a_model_that_fails_in_the_middle_shows_the_trace_so_far(folder: Path) -
     ids=repr,
 )
 def test_whatever_goes_wrong_no_exit_status_says_that_there_is_a_verdict(
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    error: BaseException,
-    status: int,
+    command: Command, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int
 ) -> None:
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.chdir(folder)
     monkeypatch.setattr("masklens.lens.command._load", fail)
-    assert main(["trace", "keeps.keras", "batch.npz"]) == status
-    lines = capsys.readouterr().err.splitlines()
+    done = command("keeps.keras", "batch.npz")
+    assert done.status == status
     said = f"masklens: {type(error).__name__}"
-    assert [line.startswith(said) for line in lines] == [True] * (status == 2)
+    assert [line.startswith(said) for line in done.err.splitlines()] == [True] * (status == 2)
 
 
-@pytest.mark.usefixtures("_without_own_layers")
 def test_no_name_can_steer_the_terminal(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    assert main(["trace", "evil.keras", "batch.npz", *OWN]) == 0
-    assert main(["trace", "two.keras", "evil.npz"]) == 2
-    assert main(["trace", EVIL + ".keras", "batch.npz"]) == 2
+    done = [
+        command("evil.keras", "batch.npz", *OWN),
+        command("two.keras", "evil.npz"),
+        command(EVIL + ".keras", "batch.npz"),
+    ]
+    assert [one.status for one in done] == [0, 2, 2]
     with pytest.raises(SystemExit):
-        main(["trace", "evil.keras", "batch.npz", "--language", EVIL])
-    written = "".join(capsys.readouterr())
+        command("evil.keras", "batch.npz", "--language", EVIL)
+    written = "".join([*(one.out + one.err for one in done), *capsys.readouterr()])
     assert r"\x1b[31mred\x9b0m\r\x08\u202e" in written
     assert not set(written) & set("\x1b\x9b\r\x08\u202e")
 
@@ -528,12 +523,6 @@ def test_a_full_disk_exits_2_since_the_trace_was_not_written(folder: Path) -> No
         )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("masklens: OSError")
-
-
-def test_the_command_itself_exits_2_without_a_traceback(folder: Path) -> None:
-    done = run(folder, "trace", "lambda.keras", "batch.npz")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("arguments", [[], ["trace"], ["trace", "m.keras", "b.npz", "--yes"]])

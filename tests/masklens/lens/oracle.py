@@ -5,9 +5,9 @@ changed, and shares no code with the library whose verdicts are held against it.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import keras
@@ -22,6 +22,8 @@ SCALES = (1.0, 3.0, 10.0)
 DRAWS = 2
 # What rounding can do: torch computes part of attention in float32, whatever the policy.
 NOISE = {"tensorflow": 1e-9, "torch": 1e-5, "jax": 1e-4}[keras.backend.backend()]
+# An effect as large as this is none of rounding.
+BEYOND_DOUBT = 1e-3
 
 Array = np.ndarray[Any, Any]
 
@@ -170,24 +172,24 @@ def doubles() -> Iterator[None]:
 def measure(case: Case, seed: int) -> Truth:
     """Asks the three questions about a case's model, under weights drawn from a seed."""
     with doubles(), quiet():
-        truths = [_measured(case, np.random.default_rng([seed, draw])) for draw in range(DRAWS)]
-    return Truth(
-        *(_largest([getattr(truth, field.name) for truth in truths]) for field in fields(Truth))
-    )
+        drawn = [_weighted(case, np.random.default_rng([seed, draw])) for draw in range(DRAWS)]
+        return Truth(
+            *(
+                _largest(move for given in drawn for move in moves(case, *given))
+                for moves in (_content, _amount, _rows)
+            )
+        )
 
 
-def _measured(case: Case, rng: np.random.Generator) -> Truth:
+def _weighted(case: Case, rng: np.random.Generator) -> tuple[Any, list[Output], Any]:
+    """A case's model under random weights, its answer, and where more random numbers come from."""
     model = case.build()
     answer_of(case, model)  # builds what builds when it is called
     give_weights(model, rng)
     answer = answer_of(case, model)
     if not is_finite(answer):
         raise NotFiniteError("the answer is not finite")
-    return Truth(
-        content=_content(case, model, answer, rng),
-        amount=_amount(case, model, answer),
-        rows=_rows(case, model, answer, rng),
-    )
+    return model, answer, rng
 
 
 def give_weights(model: Any, rng: np.random.Generator) -> None:
@@ -263,20 +265,23 @@ def _aligned(values: Array, others: Array, side: str) -> tuple[Array, Array]:
     return (values[-steps:], others[-steps:]) if side == "pre" else (values[:steps], others[:steps])
 
 
-def _largest(moves: Sequence[float | None]) -> float | None:
-    return max((move for move in moves if move is not None), default=None)
+def _largest(moves: Iterable[float]) -> float | None:
+    """The largest of some figures, of which none is measured after one that leaves no doubt."""
+    largest = None
+    for move in moves:
+        largest = max(move, largest or 0.0)
+        if move > BEYOND_DOUBT:
+            break
+    return largest
 
 
 def _content(
     case: Case, model: Any, answer: list[Output], rng: np.random.Generator
-) -> float | None:
-    if not any(padded.content for padded in case.padded):
-        return None
-    moves = []
-    for scale in SCALES:
+) -> Iterator[float]:
+    for scale in SCALES if any(padded.content for padded in case.padded) else ():
         with _other_content(case, model, scale, rng) as other:
-            moves.append(difference(case, answer, answer_of(other, model)))
-    return max(moves)
+            move = difference(case, answer, answer_of(other, model))
+        yield move
 
 
 @contextmanager
@@ -319,9 +324,10 @@ def _added(
     layer.added = None
 
 
-def _amount(case: Case, model: Any, answer: list[Output]) -> float | None:
+def _amount(
+    case: Case, model: Any, answer: list[Output], _rng: np.random.Generator
+) -> Iterator[float]:
     groups = {padded.group for padded in case.padded}
-    moves: list[float | None] = []
     for growing in [groups] if len(groups) == 1 else [groups, *({group} for group in groups)]:
         for amount in AMOUNTS:
             longer = with_more_padding(case, amount, growing)
@@ -329,8 +335,7 @@ def _amount(case: Case, model: Any, answer: list[Output]) -> float | None:
                 outputs = _outputs(longer, model)
             except Exception:  # of any kind: each backend has its own for shapes that do not fit
                 continue
-            moves.append(difference(case, answer, _that_count(longer, outputs)))
-    return _largest(moves)
+            yield difference(case, answer, _that_count(longer, outputs))
 
 
 def with_more_padding(case: Case, amount: int, groups: set[int]) -> Case:
@@ -346,12 +351,12 @@ def with_more_padding(case: Case, amount: int, groups: set[int]) -> Case:
     return case.having(arrays, valids)
 
 
-def _rows(case: Case, model: Any, answer: list[Output], rng: np.random.Generator) -> float | None:
-    moves: list[float | None] = []
+def _rows(
+    case: Case, model: Any, answer: list[Output], rng: np.random.Generator
+) -> Iterator[float]:
     for row in answer[0].rows:
         other = with_other_rows(case, row, rng)
-        moves.append(difference(case, answer, answer_of(other, model), row))
-    return _largest(moves)
+        yield difference(case, answer, answer_of(other, model), row)
 
 
 def with_other_rows(case: Case, kept: int, rng: np.random.Generator) -> Case:

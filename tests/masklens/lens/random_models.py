@@ -22,6 +22,7 @@ import numpy as np
 from keras import layers, ops
 
 from lens.oracle import (
+    BEYOND_DOUBT,
     Case,
     NotFiniteError,
     Padded,
@@ -39,8 +40,6 @@ VOCABULARY = 12
 # As many as the longest sequence has when the oracle has padded it further.
 POSITIONS = 16
 MOST_LAYERS = 12
-# A smaller effect is no proof of a leak.
-BEYOND_DOUBT = 1e-3
 
 Side = Literal["pre", "post"]
 Recipe = partial[Any]  # makes one layer

@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from lens.oracle import Case, Padded, PaddingContent, Truth, give_weights, measure, valid_steps
-from lens.random_models import BEYOND_DOUBT, draw, random_case
+from lens.oracle import (
+    BEYOND_DOUBT,
+    Case,
+    Padded,
+    PaddingContent,
+    Truth,
+    give_weights,
+    measure,
+    valid_steps,
+)
+from lens.random_models import draw, random_case
 
 pytestmark = pytest.mark.slow
 

@@ -38,6 +38,8 @@ def traced(case: Case, seed: int) -> Iterator[Any]:
             # Nothing tells of such values that they are padding, so a user would have to.
             found = ml.trace(model, case.inputs, mask=case.valid)
         yield found
+        if found.moves:
+            return  # other weights could not make it sound
 
 
 @pytest.mark.parametrize("seed", SEEDS)
