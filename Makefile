@@ -1,5 +1,5 @@
-# Everything runs in .venv, which each target fills by itself with what it needs; only what is
-# tested with Colab's versions runs in .venv-colab.
+# Everything runs in .venv, which each target fills by itself with what it needs; only tests with
+# other versions or backends of Keras run in an environment of their own.
 
 PYTHON ?= python3 python3.13 python3.12 python3.11
 SUITABLE = import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -49,7 +49,7 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab quick test test-fresh fuzz test-backends test-hub test-colab docs colab slides links accounts hub hub-stop build check catalogs new update bench clean
+.PHONY: help lab quick test test-fresh fuzz test-backends test-oldest test-hub test-colab docs colab slides links accounts hub hub-stop build check catalogs new update bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -80,9 +80,18 @@ test-fresh: .venv/test  ## execute the notebooks in kernels that import everythi
 fuzz: .venv/test  ## hold the lens against the oracle on a thousand random models; FUZZ=200
 	MASKLENS_FUZZ=$(or $(FUZZ),1000) $(RUN) -m pytest --dist load tests/masklens/lens/test_random_models.py
 
-test-backends: .venv-backends/created  ## hold the lens against the oracle on JAX and on torch
-	$(foreach backend,jax torch,KERAS_BACKEND=$(backend) MASKLENS_FUZZ=30 .venv-backends/bin/python \
-		-m pytest -o addopts= -q --noconftest tests/masklens/lens/test_random_models.py &&) true
+# The tests of the library alone, without what an author needs. Old versions warn of new ones.
+TEST_LIBRARY = PYTHONPATH=tests/support $(1) -m pytest -o addopts= -q -W default --noconftest \
+	-p english
+
+test-backends: .venv-backends/created  ## test padding, traces and leaks on JAX and on torch
+	$(foreach backend,jax torch,KERAS_BACKEND=$(backend) MASKLENS_FUZZ=30 \
+		$(call TEST_LIBRARY,.venv-backends/bin/python) $(addprefix tests/masklens/,\
+		test_padding.py test_measurement.py lens/test_random_models.py) &&) true
+
+test-oldest: .venv-oldest/created  ## test the library with the oldest versions that pyproject.toml allows
+	MASKLENS_FUZZ=0 $(call TEST_LIBRARY,.venv-oldest/bin/python) tests/masklens \
+		$(addprefix --ignore=tests/masklens/,test_explorer_lab.py test_explorer_page.py)
 
 test-hub: .venv/test .venv/preloaded .venv/quiet .venv/node  ## run a hub with accounts that it makes and removes; as root
 	$(RUN) -m pytest -n 0 -m accounts tests/classroom; status=$$?; \
@@ -135,7 +144,7 @@ bench: .venv/bench  ## measure what the library costs, beside what one would use
 	$(RUN) -m benchmarks
 
 clean:  ## remove the environments and what the tools leave behind
-	rm -rf .venv .venv-backends .venv-colab .*_cache .hypothesis build dist docs/_build helpers/*.egg-info
+	rm -rf .venv .venv-backends .venv-colab .venv-oldest .*_cache .hypothesis build dist docs/_build helpers/*.egg-info
 
 # What TensorFlow's libraries write to stderr, whatever they are told, belongs in no notebook.
 KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
@@ -159,6 +168,13 @@ KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
 	@$(or $(FOUND),$(error $(NOT_FOUND))) -m venv --clear .venv-backends
 	@.venv-backends/bin/python -m pip install -qq --disable-pip-version-check -c $(LOCK) \
 		-e . hypothesis jax pytest torch
+	@touch $@
+
+.venv-oldest/created: pyproject.toml | .venv/test
+	@echo "Installing the oldest versions into .venv-oldest; this takes some minutes."
+	@$(or $(FOUND),$(error $(NOT_FOUND))) -m venv --clear .venv-oldest
+	@$(RUN) -m uv pip install -q --python .venv-oldest/bin/python --resolution lowest-direct -e '.[learn]'
+	@$(RUN) -m uv pip install -q --python .venv-oldest/bin/python hypothesis pytest
 	@touch $@
 
 # One stamp for each extra of pyproject.toml; a changed lock installs it again.

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ from hypothesis import settings
 from authoring.__main__ import main
 from authoring.execute import QUIET_ENVIRONMENT
 
-pytest_plugins = ["browser", "left_out", "tests.classroom.class_fixtures"]
+pytest_plugins = ["browser", "english", "left_out", "tests.classroom.class_fixtures"]
 
 LESSON = '''\
 # %% [markdown] id="title"
@@ -190,11 +188,3 @@ def course(built_course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PYTHONPATH", str(root / "helpers"))
     monkeypatch.delenv("MASKLENS_REPOSITORY", raising=False)
     return root
-
-
-@pytest.fixture(autouse=True)
-def _english() -> Iterator[None]:
-    """Every test leaves masklens as it found it: speaking English."""
-    yield
-    if "masklens._language" in sys.modules:
-        sys.modules["masklens._language"].set_language("en")

@@ -17,7 +17,7 @@ import masklens as ml
 IDS = np.array([[7, 3, 0, 0], [5, 1, 2, 0]])
 TARGETS = np.array([[1.0, 0.0], [0.0, 1.0]])
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*destroy the mask information")]
+pytestmark = pytest.mark.slow
 
 
 def words() -> keras.Layer:

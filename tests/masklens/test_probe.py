@@ -11,10 +11,7 @@ from models import CASES, FEATURES, IDS, Case, Chain, words
 
 import masklens as ml
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask"),
-]
+pytestmark = pytest.mark.slow
 
 WORDS = {"yes": True, "no": False, ".": None}
 

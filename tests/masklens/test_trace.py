@@ -19,10 +19,7 @@ from models import CASES, FEATURES, IDS, MASKS, Block, Case, Chain, Unmasked, wo
 import masklens as ml
 from masklens.tracing.calls import Mask
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask"),
-]
+pytestmark = pytest.mark.slow
 
 KERAS = keras.Layer.__call__, keras.Operation.__call__
 

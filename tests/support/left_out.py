@@ -6,8 +6,14 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-import browser
 import pytest
+
+
+def _find_browser_fault() -> str | None:
+    # Not at the top: without it, the tests of the library need no Playwright.
+    import browser
+
+    return browser.find_fault()
 
 
 def _find_reveal_fault() -> str | None:
@@ -21,7 +27,7 @@ def _find_keras_hub_fault() -> str | None:
 
 # What a test asks for, and how to know why it cannot be had here.
 NEEDS: dict[str, Callable[[], str | None]] = {
-    "browser": browser.find_fault,
+    "browser": _find_browser_fault,
     "keras_hub": _find_keras_hub_fault,
     "made_slides": _find_reveal_fault,
 }

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 import keras
@@ -171,14 +172,15 @@ def doubles() -> Iterator[None]:
 
 def measure(case: Case, seed: int) -> Truth:
     """Asks the three questions about a case's model, under weights drawn from a seed."""
+    largest: list[float | None] = [None, None, None]
     with doubles(), quiet():
-        drawn = [_weighted(case, np.random.default_rng([seed, draw])) for draw in range(DRAWS)]
-        return Truth(
-            *(
-                _largest(move for given in drawn for move in moves(case, *given))
-                for moves in (_content, _amount, _rows)
-            )
-        )
+        for draw in range(DRAWS):
+            given = _weighted(case, np.random.default_rng([seed, draw]))
+            largest = [
+                _largest(chain([before], moves(case, *given)))
+                for before, moves in zip(largest, (_content, _amount, _rows), strict=True)
+            ]
+    return Truth(*largest)
 
 
 def _weighted(case: Case, rng: np.random.Generator) -> tuple[Any, list[Output], Any]:
@@ -265,13 +267,14 @@ def _aligned(values: Array, others: Array, side: str) -> tuple[Array, Array]:
     return (values[-steps:], others[-steps:]) if side == "pre" else (values[:steps], others[:steps])
 
 
-def _largest(moves: Iterable[float]) -> float | None:
+def _largest(moves: Iterable[float | None]) -> float | None:
     """The largest of some figures, of which none is measured after one that leaves no doubt."""
     largest = None
     for move in moves:
-        largest = max(move, largest or 0.0)
-        if move > BEYOND_DOUBT:
-            break
+        if move is not None:
+            largest = max(move, largest or 0.0)
+            if move > BEYOND_DOUBT:
+                break
     return largest
 
 

@@ -14,10 +14,7 @@ from keras import layers, ops
 import masklens as ml
 from masklens.tracing.reasons import WAYS_OUT
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask"),
-]
+pytestmark = pytest.mark.slow
 
 TOKENS = [[7, 3, 5, 2, 6, 4], [4, 2, 9, 8], [3, 1, 2, 5, 8]]
 IDS = ml.pad(TOKENS, padding="post").ids
