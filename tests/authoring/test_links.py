@@ -171,19 +171,25 @@ def test_what_is_wrong_is_named_with_what_to_do(
     assert "write it as" in line or "write its name" in line
 
 
-@pytest.mark.parametrize("hub", [f"{HUB}/", f"{HUB}:8000/classes", "http://192.168.0.7:8000"])
-def test_the_address_of_a_hub_may_have_a_port_and_a_folder(hub: str) -> None:
-    assert links.address(hub) == hub.rstrip("/")
+@pytest.mark.parametrize(
+    "hub", [f"{HUB}/", f"{HUB}:8000/classes", "http://192.168.0.7:8000", "http://[::1]:8000"]
+)
+def test_the_address_of_a_hub_may_have_a_port_and_a_folder(
+    hub: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, _ = printed(capsys, "--hub", hub)
+    assert f"]({hub.rstrip('/')}/hub/user-redirect/git-pull?" in rows[2][1]
 
 
 def test_git_agrees_on_what_is_a_branch() -> None:
     good = ["main", "2026/fall", "v1.0", "a+b", "2026/가을"]
     bad = ["a..b", ".a", "a.", "a/", "/a", "a//b", "a.lock", "a.lock/b", "a/.b", "a~b", "a:b"]
-    assert all(links._BRANCH_NAME.fullmatch(name) for name in good)
+    fits = links._FORMS["branch"][0]
+    assert all(fits(name) for name in good)
     for name in [*good, *bad, "a?", "-a", "a\\b", "a b", ""]:
         check = ["git", "check-ref-format", "--branch", name]
         known = subprocess.run(check, capture_output=True, check=False).returncode == 0
-        assert known or not links._BRANCH_NAME.fullmatch(name), name
+        assert known or not fits(name), name
 
 
 def test_without_a_repository_it_asks_for_one(
