@@ -85,12 +85,10 @@ def _call_with_a_state(layer: Any, tensor: Any, **arguments: Any) -> Any:
     return layer(tensor, initial_state=[state, state], **arguments)
 
 
-def _call_with_a_state_and_a_mask(layer: Any, tensor: Any) -> Any:
-    return _call_with_a_state(layer, tensor, mask=attached_mask(tensor))
-
-
 _WITH_A_STATE = Feed((True,), _call_with_a_state)
-_WITH_A_STATE_AND_A_MASK = Feed((True,), _call_with_a_state_and_a_mask)
+_WITH_A_STATE_AND_A_MASK = Feed(
+    (True,), lambda layer, tensor: _call_with_a_state(layer, tensor, mask=attached_mask(tensor))
+)
 
 
 @dataclass(frozen=True)
@@ -112,56 +110,52 @@ class Case:
     training: bool = False
 
 
-def _lstm() -> Any:
-    return layers.LSTM(4, return_sequences=True)
+def _variant(
+    name: str, said: str = "", feed: Feed | None = None, training: bool = False, **arguments: Any
+) -> Case:
+    """A layer with arguments; `said` is what its row says besides these."""
+    given = (
+        f'{key}="{value}"' if isinstance(value, str) else f"{key}={value}"
+        for key, value in arguments.items()
+    )
+    options = ", ".join(filter(None, [said, *given]))
+    return Case(name, options, lambda: _made(getattr(layers, name), **arguments), feed, training)
+
+
+def _wrapped(name: str, inner: str, make: Callable[[], Any]) -> Case:
+    return Case(name, inner, lambda: getattr(layers, name)(make()))
 
 
 # Where an argument, or a second input, changes the row.
 _VARIANTS = (
-    Case("Embedding", "mask_zero=True", lambda: layers.Embedding(10, 4, mask_zero=True)),
-    Case(
-        "ReversibleEmbedding",
-        "mask_zero=True",
-        lambda: layers.ReversibleEmbedding(10, 4, mask_zero=True),
-    ),
-    Case("SimpleRNN", "return_sequences=True", lambda: layers.SimpleRNN(4, return_sequences=True)),
-    Case("GRU", "return_sequences=True", lambda: layers.GRU(4, return_sequences=True)),
-    Case("LSTM", "return_sequences=True", _lstm),
-    Case(
+    *(_variant(name, mask_zero=True) for name in ("Embedding", "ReversibleEmbedding")),
+    *(_variant(name, return_sequences=True) for name in ("SimpleRNN", "GRU", "LSTM")),
+    _variant("LSTM", go_backwards=True, return_sequences=True),
+    _variant("LSTM", "initial_state=state", _WITH_A_STATE, return_sequences=True),
+    _variant(
         "LSTM",
-        "go_backwards=True, return_sequences=True",
-        lambda: layers.LSTM(4, go_backwards=True, return_sequences=True),
-    ),
-    Case("LSTM", "initial_state=state, return_sequences=True", _lstm, _WITH_A_STATE),
-    Case(
-        "LSTM",
-        "initial_state=state, mask=mask, return_sequences=True",
-        _lstm,
+        "initial_state=state, mask=mask",
         _WITH_A_STATE_AND_A_MASK,
+        return_sequences=True,
     ),
-    Case(
+    _wrapped(
         "Bidirectional",
         "LSTM(return_sequences=True)",
-        lambda: layers.Bidirectional(_lstm()),
+        lambda: layers.LSTM(4, return_sequences=True),
     ),
-    Case(
+    _wrapped(
         "TimeDistributed",
         "Embedding(mask_zero=True)",
-        lambda: layers.TimeDistributed(layers.Embedding(10, 4, mask_zero=True)),
+        lambda: layers.Embedding(10, 4, mask_zero=True),
     ),
-    Case(
-        "MultiHeadAttention",
-        "use_causal_mask=True",
-        lambda: layers.MultiHeadAttention(2, 3),
-        _CAUSAL,
-    ),
-    Case("Add", "[masked, unmasked]", layers.Add, _MASKED_AND_UNMASKED),
-    Case("Concatenate", "[masked, unmasked]", layers.Concatenate, _MASKED_AND_UNMASKED),
-    Case("Concatenate", "axis=1", lambda: layers.Concatenate(axis=1), _LIST),
-    Case("Dot", "axes=1", lambda: layers.Dot(1), _LIST),
-    Case("BatchNormalization", "training=True", layers.BatchNormalization, training=True),
-    Case("LayerNormalization", "axis=[1, 2]", lambda: layers.LayerNormalization(axis=[1, 2])),
-    Case("Conv1D", 'padding="causal"', lambda: layers.Conv1D(4, 2, padding="causal")),
+    _variant("MultiHeadAttention", "use_causal_mask=True", _CAUSAL),
+    _variant("Add", "[masked, unmasked]", _MASKED_AND_UNMASKED),
+    _variant("Concatenate", "[masked, unmasked]", _MASKED_AND_UNMASKED),
+    _variant("Concatenate", feed=_LIST, axis=1),
+    _variant("Dot", feed=_LIST, axes=1),
+    _variant("BatchNormalization", "training=True", training=True),
+    _variant("LayerNormalization", axis=[1, 2]),
+    _variant("Conv1D", padding="causal"),
 )
 # What the class alone does not say, though an argument is needed.
 _ALWAYS_SAID = {
@@ -399,7 +393,7 @@ def _augments(name: str) -> bool:
     return "image_preprocessing" in getattr(layers, name).__module__
 
 
-def _made(layer_class: Any) -> Any:
+def _made(layer_class: Any, **given: Any) -> Any:
     parameters = list(inspect.signature(layer_class.__init__).parameters.values())[1:]
     variadic = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
     needed = [
@@ -414,4 +408,4 @@ def _made(layer_class: Any) -> Any:
         "layers": [layers.Dense(4)],
     }
     arguments = {name: (inner | _REQUIRED)[name] for name in needed}
-    return layer_class(**arguments | _OPTIONS.get(layer_class.__name__, {}))
+    return layer_class(**arguments | _OPTIONS.get(layer_class.__name__, {}) | given)
