@@ -20,7 +20,6 @@ from nbformat import NotebookNode
 
 import masklens
 from authoring import (
-    card,
     check,
     colab,
     contents,
@@ -98,8 +97,6 @@ def build(
             # What MyST-NB leaves for programs that execute notebooks.
             shutil.rmtree(html / "jupyter_execute", ignore_errors=True)
             shutil.rmtree(html / code / "_sources", ignore_errors=True)
-            if _base(root):
-                _draw_cards(root, html / code / "_static" / "cards", code)
             _offer_downloads(root, carried / code, html / code / "_downloads", code)
         _write_bare_pages(root, html)
         (html / ".nojekyll").touch()  # else GitHub leaves out folders that begin with _
@@ -260,19 +257,6 @@ def _offer_downloads(root: Path, carried: Path, folder: Path, language: str) -> 
             shutil.copy(path if is_solution else self_contained, folder / page)
 
 
-def _draw_cards(root: Path, folder: Path, language: str) -> None:
-    """Draws what social networks show of the landing page, of lessons and of exercises."""
-    heading = re.search(r"(?m)^# (.+)$", _landing_text(root, language))
-    name = heading[1] if heading else "MaskLens"
-    (font,) = (each.font for each in course.read(root).languages if each.code == language)
-    card.draw(name, "MaskLens", folder / "index.png", font)
-    for edition in ("notebooks", layout.EXERCISES):
-        for path in sorted((root / edition / language).glob("*.ipynb")):
-            title = notebook.require(root, path).metadata.title
-            file = folder / f"{PAGES[edition]}-{path.stem}.png"
-            card.draw(title, f"MaskLens · {name}", file, font)
-
-
 def _write_bare_pages(root: Path, pages: Path) -> None:
     """Writes the pages that are in every language; a host may show the second at any depth."""
     templates = root / _DOCS / "templates"
@@ -310,11 +294,12 @@ def main(arguments: list[str] | None = None) -> int:
     root = Path(__file__).resolve().parent.parent
     parser.add_argument("--root", type=Path, default=root, help="the repository")
     parser.add_argument("--target", type=Path, help=f"the folder of the site; {TARGET} by default")
+    parser.add_argument("--language", action="append", help="only this language, such as en")
     options = parser.parse_args(arguments)
     target = options.target or options.root / TARGET
     try:
         github = repository(options.root, os.environ)
-        faults = build(options.root.resolve(), target, github)
+        faults = build(options.root.resolve(), target, github, options.language)
     except AuthoringError as error:
         faults = list(error.faults)
     for fault in faults:

@@ -8,8 +8,10 @@ from typing import Any
 
 import sphinx.search
 from docutils import nodes
+from matplotlib import font_manager
 from sphinx.locale import _
 
+import masklens
 from authoring import colab, notebook
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -42,7 +44,6 @@ napoleon_use_ivar = True
 
 html_theme = "furo"
 html_title = "MaskLens"
-html_baseurl = ""
 templates_path = ["templates"]
 html_static_path = ["static"]
 html_css_files = ["site.css"]
@@ -63,12 +64,26 @@ html_sidebars = {
         "sidebar/language.html",
     ]
 }
+languages = json.loads(os.environ["MASKLENS_SITE_LANGUAGES"])
+base_url = os.environ["MASKLENS_SITE_URL"]
 html_context = {
     "page_language": language,
-    "languages": json.loads(os.environ["MASKLENS_SITE_LANGUAGES"]),
+    "languages": languages,
     "repository": os.environ["MASKLENS_SITE_REPOSITORY"],
-    "base_url": os.environ["MASKLENS_SITE_URL"],
+    "base_url": base_url,
 }
+
+# What social networks show of a page, and its address, where that is known.
+if base_url:
+    extensions.append("sphinxext.opengraph")
+    html_baseurl = ogp_site_url = f"{base_url}/{language}/"
+    ogp_description_length = 0  # the template describes the page
+    ogp_social_cards = {"image_mini": "images/logo.png", "line_color": "#0072b2"}
+    font = next(each["font"] for each in languages if each["code"] == language)
+    if font:
+        fonts = Path(masklens.__file__).parent / "plots" / "fonts"
+        font_manager.fontManager.addfont(fonts / font)
+        ogp_social_cards["font"] = font_manager.FontProperties(fname=fonts / font).get_name()
 
 
 def _leave_pictures_out(app: Any, doctree: nodes.document) -> None:

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -75,13 +75,16 @@ class Built:
         return Page(name, BeautifulSoup((self.folder / name).read_text("utf-8"), "html.parser"))
 
 
-def make_docs(root: Path, target: Path, offline: Path, **environment: str) -> Built:
+def make_docs(
+    root: Path, target: Path, offline: Path, languages: Sequence[str] = (), **environment: str
+) -> Built:
     """Builds the site of a course into a folder, as `make docs` does, without a network.
 
     Args:
         root: the course.
         target: the folder of the pages.
         offline: a folder that is there for this build alone.
+        languages: the codes of its languages; all by default.
         environment: what is set for it; nothing else that could change the pages is.
     """
     offline.mkdir()
@@ -91,6 +94,7 @@ def make_docs(root: Path, target: Path, offline: Path, **environment: str) -> Bu
     kept = {name: value for name, value in os.environ.items() if not dropped.match(name)}
     kept["PYTHONPATH"] = os.pathsep.join(map(str, (offline, ROOT, ROOT / "helpers")))
     command = [sys.executable, "-m", "authoring.site", "--root", root, "--target", target]
+    command += [f"--language={code}" for code in languages]
     done = subprocess.run(
         command, cwd=offline, env=kept | environment, capture_output=True, text=True, check=False
     )
