@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from authoring import catalog as translations
 from authoring import course, fingerprint, layout, notebook, pages, source, words
 from authoring.execute import CellError, execute
-from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, full_name, relative
+from authoring.layout import AuthoringError, Fault, full_name, relative
 
 
 @dataclass(frozen=True)
@@ -165,10 +165,7 @@ def unexecuted(
     Raises:
         AuthoringError: the source or its PO file cannot be read.
     """
-    english = source.read(root, path)
-    catalog = None
-    if language != SOURCE_LANGUAGE:
-        catalog = translations.read(root, layout.po_path(root, path, language), language)
+    english, catalog = source.read(root, path), translations.of_source(root, path, language)
     return notebook.translate(root, english, language, catalog, github, edition)
 
 
@@ -198,16 +195,16 @@ def update(root: Path, paths: Sequence[Path], whole: bool = True, only: str = ""
         every = [each for each in words.every(root) if each.language in codes]
         wanted += [(each.po, each.language, each.english) for each in every]
     updated = [
-        (path, code, translations.update(translations.read(root, path, code), english))
+        (path, translations.update(translations.read(root, path, code), english))
         for path, code, english in wanted
     ]
     lines = []
-    for path, code, catalog in updated:
-        translations.write(path, catalog, code)
-        states = [translations.state(message) for message in catalog if message.id]
+    for path, catalog in updated:
+        translations.write(path, catalog)
+        states = [translations.state(entry) for entry in catalog if not entry.obsolete]
         lines.append(
             f"{relative(root, path)}: {len(states)} entries, {states.count('missing')} missing, "
-            f"{states.count('fuzzy')} fuzzy, {len(catalog.obsolete)} obsolete"
+            f"{states.count('fuzzy')} fuzzy, {len(catalog.obsolete_entries())} obsolete"
         )
     return lines
 

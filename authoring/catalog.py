@@ -1,20 +1,19 @@
-"""Reads, updates and writes translations: gettext PO files, and the library's compiled MO file.
+"""Reads, updates and writes translations: gettext PO files, and the compiled MO files.
 
-Babel reads PO files but loses the previous msgid of a fuzzy entry, and wraps it when it writes;
-so what is written, and how an entry follows its English, is decided here.
+polib reads and writes them; how an entry follows its English is decided here, cell by cell.
 """
 
 from __future__ import annotations
 
 import difflib
-import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
+from copy import copy
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import PoFileError, normalize, read_po, unescape
+from polib import POEntry, POFile, pofile
 
 from authoring import blocks, layout
 from authoring.cells import Cell, Source
@@ -26,20 +25,41 @@ REMEDIES = {
     "fuzzy": "compare it with the new English, then remove the fuzzy flag",
     "obsolete": "use what is worth keeping of it, then delete the entry",
 }
-_STRING = r'"(?:[^"\\]|\\.)*"'
-_KEYWORD = r"(msgctxt|msgid|msgid_plural|msgstr)(?:\[\d+\])?\s+"
-_PO_LINE = re.compile(rf"\s*(?:#(?!~).*|#~\|.*|(?:#~\s*)?(?:{_KEYWORD})?({_STRING}))?\s*")
-# What may stand before each keyword; Babel reads on where one is left out.
-_BEFORE = {
-    "msgctxt": {"", "msgstr"},
-    "msgid": {"", "msgctxt", "msgstr"},
-    "msgid_plural": {"msgid"},
-    "msgstr": {"msgid", "msgid_plural", "msgstr"},
-}
-_PREVIOUS = re.compile(rf"\|\s*(msgctxt|msgid|msgid_plural)?\s*({_STRING})")
+# polib reads on where a quotation is not closed.
+_OPEN_QUOTE = re.compile(r'(?m)^(?!#(?!~)).*".*[^"\s]\s*$')
 # How alike two English texts must be for one to be the other, changed: in one cell, and beyond.
 _ALIKE_IN_CELL, _ALIKE = 0.4, 0.7
-_Id = str | list[str] | tuple[str, ...]
+Key = tuple[str, str | None]
+
+
+def new(language: str, entries: Iterable[POEntry] = ()) -> POFile:
+    """A catalogue whose header says its language and its plurals, and no date or name."""
+    catalog = POFile(wrapwidth=0)
+    catalog.metadata = {
+        "Language": language,
+        "MIME-Version": "1.0",
+        "Content-Type": "text/plain; charset=UTF-8",
+        "Content-Transfer-Encoding": "8bit",
+        "Plural-Forms": Catalog(locale=language).plural_forms,
+    }
+    catalog.extend(entries)
+    return catalog
+
+
+def untranslated(english: str, plural: str = "", **others: Any) -> POEntry:
+    """An entry for a text that somebody is to translate, flagged as Babel's own are."""
+    flags = sorted(Message((english, plural) if plural else english).flags)  # python-format
+    return POEntry(msgid=english, msgid_plural=plural, flags=flags, **others)
+
+
+def key(entry: POEntry) -> Key:
+    """What an entry is known by: its English, and the id of its cell."""
+    return entry.msgid, entry.msgctxt
+
+
+def by_key(catalog: POFile) -> dict[Key, POEntry]:
+    """The entries of a catalogue, but for those that are obsolete."""
+    return {key(entry): entry for entry in catalog if not entry.obsolete}
 
 
 def cell_blocks(cell: Cell) -> list[blocks.Block]:
@@ -51,16 +71,15 @@ def cell_blocks(cell: Cell) -> list[blocks.Block]:
     )
 
 
-def template(source: Source) -> Catalog:
+def template(source: Source) -> list[POEntry]:
     """Every block of a source, untranslated, with its cell's id as the context."""
-    catalog = Catalog()
-    for cell in source.cells:
-        for block in cell_blocks(cell):
-            catalog.add(block.text, context=cell.id or None)
-    return catalog
+    keys = ((block.text, cell.id or None) for cell in source.cells for block in cell_blocks(cell))
+    return [untranslated(text, msgctxt=context) for text, context in dict.fromkeys(keys)]
 
 
-def in_language(cell: Cell, catalog: Catalog | None, place: str, faults: list[Fault]) -> str:
+def in_language(
+    cell: Cell, catalog: Mapping[Key, POEntry] | None, place: str, faults: list[Fault]
+) -> str:
     """The text of a cell in another language; a block without a translation stays English.
 
     Args:
@@ -71,10 +90,10 @@ def in_language(cell: Cell, catalog: Catalog | None, place: str, faults: list[Fa
     """
 
     def look_up(text: str) -> str:
-        message = catalog.get(text, cell.id or None) if catalog else None
-        missing = state(message)
-        if message is not None and missing is None:
-            return str(message.string)
+        entry = catalog.get((text, cell.id or None)) if catalog else None
+        missing = state(entry)
+        if entry is not None and missing is None:
+            return str(entry.msgstr)
         wrong = f"{missing} translation of {text.splitlines()[0]!r}"
         faults.append(Fault(place, cell.id, wrong, REMEDIES[missing or "missing"]))
         return text
@@ -82,53 +101,65 @@ def in_language(cell: Cell, catalog: Catalog | None, place: str, faults: list[Fa
     return cell.text if catalog is None else blocks.splice(cell.text, cell_blocks(cell), look_up)
 
 
-def read(root: Path, path: Path, language: str) -> Catalog:
+def of_source(root: Path, path: Path, language: str) -> dict[Key, POEntry] | None:
+    """The translations of a source or page; None for English.
+
+    Raises:
+        AuthoringError: as `read`.
+    """
+    if language == layout.SOURCE_LANGUAGE:
+        return None
+    return by_key(read(root, layout.po_path(root, path, language), language))
+
+
+def read(root: Path, path: Path, language: str) -> POFile:
     """Reads a PO file; one that does not exist yet is empty.
 
     Raises:
         AuthoringError: the file is not PO, with the line at fault.
     """
+    catalog = new(language)
     if not path.exists():
-        return Catalog(locale=language, header_comment="")
+        return catalog
     place = relative(root, path)
     remedy = "correct it by hand; the file was left as it is"
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        text = path.read_text(encoding="utf-8")
+        if open_quote := _OPEN_QUOTE.search(text):
+            number = text.count("\n", 0, open_quote.start()) + 1
+            raise OSError(f"no end of {open_quote[0]!r} (line {number})")
+        found = pofile(text)
     except UnicodeDecodeError as error:
         raise AuthoringError([Fault(place, "", f"not UTF-8: {error}", remedy)]) from error
-    if number := _broken_line(lines):
-        wrong = (
-            f"not PO: {lines[number - 1]!r}"
-            if lines[number - 1]
-            else "the last entry has no msgstr"
-        )
-        raise AuthoringError([Fault(f"{place}:{number}", "", wrong, remedy)])
-    wanted = [line for line in lines if not line.startswith("#~|")]
-    try:
-        catalog = read_po(wanted, locale=language, abort_invalid=True)
-    except PoFileError as error:
-        raise AuthoringError([Fault(place, "", f"not PO: {error}", remedy)]) from error
-    if catalog.header_comment == Catalog(locale=language).header_comment:
-        catalog.header_comment = ""  # Babel puts one of its own where the file has none
-    for message in _messages(catalog):
-        _restore_previous(message)
+    except OSError as error:  # polib's, too
+        wrong, _, line = str(error).partition(" (line ")
+        place, wrong = f"{place}:{line.partition(')')[0]}", f"not PO: {wrong}"
+        raise AuthoringError([Fault(place, "", wrong, remedy)]) from error
+    catalog.header = found.header
+    catalog.metadata |= {"Plural-Forms": found.metadata.get("Plural-Forms", _plurals(catalog))}
+    catalog.extend(found)
     return catalog
 
 
-def state(message: Message | None) -> str | None:
+def state(entry: POEntry | None) -> str | None:
     """'missing', 'fuzzy', or None for a translation that stands."""
-    if message is None or not _is_filled(message):
+    if entry is None or not _is_filled(entry):
         return "missing"
-    return "fuzzy" if message.fuzzy else None
+    return "fuzzy" if entry.fuzzy else None
 
 
-def translated(catalog: Catalog, text: str, context: str | None = None) -> str:
+def string(entry: POEntry) -> str | tuple[str, ...]:
+    """The translation of an entry; of one with a plural, each of its forms."""
+    return tuple(entry.msgstr_plural.values()) if entry.msgid_plural else str(entry.msgstr)
+
+
+def translated(catalog: Mapping[Key, POEntry], text: str) -> str:
     """The translation of a text, or the text itself where no translation stands."""
-    message = catalog.get(text, context)
-    return str(message.string) if message and state(message) is None else text
+    entry = catalog.get((text, None))
+    return str(entry.msgstr) if entry and state(entry) is None else text
 
 
-def update(old: Catalog, english: Catalog) -> Catalog:
+def update(old: POFile, english: Iterable[POEntry]) -> POFile:
     """Makes translations follow their English; nothing that a translator wrote is lost.
 
     An entry whose English is the same stays. One whose English changed keeps its translation, is
@@ -139,172 +170,95 @@ def update(old: Catalog, english: Catalog) -> Catalog:
         old: the translations so far.
         english: the template; its order is the order of the result.
     """
+    known, wanted = by_key(old), {key(entry): entry for entry in english}
     gone = [
-        message
-        for message in _messages(old)
-        if _is_filled(message)
-        and (message in old.obsolete.values() or not english.get(message.id, message.context))
+        entry for entry in old if _is_filled(entry) and (entry.obsolete or key(entry) not in wanted)
     ]
-    wanted = list(_messages(english))
-    added = [m for m in wanted if old.get(m.id, m.context) is None]
-    replaced = {_key(new): previous for new, previous in _pairs(added, gone)}
-    new = Catalog(locale=old.locale, header_comment=old.header_comment)
-    for message in wanted:
-        same = old.get(message.id, message.context)
-        predecessor = same or replaced.get(_key(message))
-        new[message.id] = _successor(message, predecessor, new.num_plurals)
-    lost = {_key(message) for message in gone} - {_key(m) for m in replaced.values()}
-    new.obsolete = {_key(message): message for message in gone if _key(message) in lost}
-    return new
+    replaced = _pairs([entry for entry in wanted.values() if key(entry) not in known], gone)
+    updated = new(old.metadata["Language"])
+    updated.header, updated.metadata = old.header, old.metadata
+    forms = int(re.findall(r"nplurals=(\d+)", _plurals(old))[0])
+    updated.extend(
+        _successor(entry, known.get(name) or replaced.get(name), forms)
+        for name, entry in wanted.items()
+    )
+    used = list(map(id, replaced.values()))
+    for entry in gone:
+        if id(entry) not in used:
+            kept = copy(entry)
+            kept.obsolete, kept.previous_msgid = True, None
+            updated.append(kept)
+    return updated
 
 
-def write(path: Path, catalog: Catalog, language: str) -> None:
+def write(path: Path, catalog: POFile) -> None:
     """Writes a PO file that depends on nothing but the entries: no dates and no line numbers."""
-    entries = [_entry(message, "") for message in _messages(catalog, with_obsolete=False)]
-    entries += [_entry(message, "#~ ") for message in catalog.obsolete.values()]
-    header = f'msgid ""\nmsgstr {normalize(_header(catalog, language), width=0)}\n'
-    comment = catalog.header_comment and catalog.header_comment + "\n"
-    layout.write(path, "\n".join([comment + header, *entries]).encode())
+    layout.write(path, str(catalog).removeprefix("#\n").encode())
 
 
-def compiled(catalog: Catalog, language: str, english: Catalog | None = None) -> bytes:
-    """The MO file of a catalogue, equal for equal translations whatever version of Babel.
+def compiled(catalog: POFile, english: Iterable[POEntry] | None = None) -> bytes:
+    """The MO file of a catalogue, equal for equal translations.
 
     Args:
         catalog: the translations.
-        language: the code of their language.
         english: what the file is to hold of them; all by default.
     """
-
-    class PlainHeader(Catalog):
-        @property
-        def mime_headers(self) -> list[tuple[str, str]]:
-            lines = _header(catalog, language).splitlines()
-            return [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
-
-    plain = PlainHeader(locale=language)
-    for message in _messages(catalog, with_obsolete=False):
-        wanted = english is None or english.get(message.id, message.context)
-        if wanted and state(message) is None:
-            plain[message.id] = message
-    buffer = io.BytesIO()
-    write_mo(buffer, plain)
-    return buffer.getvalue()
+    wanted = by_key(catalog).keys() if english is None else set(map(key, english))
+    standing = (entry for entry in catalog if state(entry) is None and not entry.obsolete)
+    chosen = new(catalog.metadata["Language"], (one for one in standing if key(one) in wanted))
+    chosen.metadata = catalog.metadata
+    return bytes(chosen.to_binary())
 
 
-def _broken_line(lines: Sequence[str]) -> int:
-    """The number of the first line that cannot stand in a PO file where it does, or 0."""
-    before = ""
-    for number, line in enumerate(lines, 1):
-        match = _PO_LINE.fullmatch(line)
-        if not match or (match[2] and not (match[1] or before)):
-            return number
-        if keyword := match[1]:
-            if before not in _BEFORE[keyword]:
-                return number
-            before = keyword
-    return len(lines) if before not in {"", "msgstr"} else 0
+def _plurals(catalog: POFile) -> str:
+    return str(catalog.metadata["Plural-Forms"])
 
 
-def _header(catalog: Catalog, language: str) -> str:
-    return (
-        f"Language: {language}\nMIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n"
-        f"Content-Transfer-Encoding: 8bit\nPlural-Forms: {catalog.plural_forms}\n"
+def _is_filled(entry: POEntry) -> bool:
+    strings = list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
+    return bool(strings) and all(strings)
+
+
+def _successor(english: POEntry, predecessor: POEntry | None, forms: int) -> POEntry:
+    entry = POEntry(
+        msgid=english.msgid,
+        msgctxt=english.msgctxt,
+        msgid_plural=english.msgid_plural,
+        comment=english.comment,
+        flags=list(english.flags),
     )
-
-
-def _messages(catalog: Catalog, with_obsolete: bool = True) -> Iterator[Message]:
-    yield from (message for message in catalog if message.id)
-    if with_obsolete:
-        yield from catalog.obsolete.values()
-
-
-def _is_filled(message: Message) -> bool:
-    strings = [message.string] if isinstance(message.string, str) else message.string or [""]
-    return all(strings)
-
-
-def _singular(identifier: _Id) -> str:
-    return identifier if isinstance(identifier, str) else identifier[0]
-
-
-def _key(message: Message) -> tuple[str, str]:
-    return _singular(message.id), message.context or ""
-
-
-def _successor(message: Message, predecessor: Message | None, forms: int) -> Message:
-    successor = message.clone()
+    old = predecessor or entry
+    first = old.msgstr_plural.get(0, "") if old.msgid_plural else old.msgstr
+    if not entry.msgid_plural:
+        entry.msgstr = first
+    elif old.msgid_plural and predecessor:
+        entry.msgstr_plural = old.msgstr_plural
+    else:
+        entry.msgstr_plural = {0: first} | dict.fromkeys(range(1, forms), "")
     if predecessor is None:
-        successor.string = "" if isinstance(message.id, str) else ("",) * forms
-        return successor
-    string = predecessor.string
-    if isinstance(string, str) and not isinstance(message.id, str):
-        string = (string,)
-    elif string and not isinstance(string, str) and isinstance(message.id, str):
-        string = string[0]
-    successor.string = string
-    successor.user_comments = predecessor.user_comments
-    remembered = predecessor.previous_id if predecessor.fuzzy else []
-    translated: _Id = remembered or predecessor.id
-    changed = _singular(translated) != _singular(message.id)
-    if changed:
-        successor.previous_id = [translated] if isinstance(translated, str) else list(translated)
-    if changed or (predecessor.fuzzy and not remembered):
-        successor.flags |= {"fuzzy"}
-    return successor
+        return entry
+    entry.tcomment = old.tcomment
+    remembered = old.previous_msgid if old.fuzzy else None
+    if (remembered or old.msgid) != entry.msgid:
+        entry.previous_msgid = remembered or old.msgid
+        entry.previous_msgid_plural = old.previous_msgid_plural if remembered else old.msgid_plural
+        entry.fuzzy = True
+    elif old.fuzzy and not remembered:
+        entry.fuzzy = True
+    return entry
 
 
-def _pairs(added: list[Message], gone: list[Message]) -> list[tuple[Message, Message]]:
+def _pairs(added: list[POEntry], gone: list[POEntry]) -> dict[Key, POEntry]:
     """Pairs new English with the English that it replaces, the most alike first."""
     alike = []
-    for i, new in enumerate(added):
+    for i, one in enumerate(added):
         for j, old in enumerate(gone):
-            same_cell = bool(new.context) and new.context == old.context
-            texts = _singular(old.id), _singular(new.id)
-            ratio = difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
+            same_cell = bool(one.msgctxt) and one.msgctxt == old.msgctxt
+            ratio = difflib.SequenceMatcher(None, old.msgid, one.msgid, autojunk=False).ratio()
             if ratio >= (_ALIKE_IN_CELL if same_cell else _ALIKE):
                 alike.append((-same_cell - ratio, i, j))
     chosen: dict[int, int] = {}
     for _, i, j in sorted(alike):
         if i not in chosen and j not in chosen.values():
             chosen[i] = j
-    return [(added[i], gone[j]) for i, j in chosen.items()]
-
-
-def _restore_previous(message: Message) -> None:
-    """Babel reads ``#| msgid`` as a comment of the translator's."""
-    previous: dict[str, str] = {}
-    keyword = "msgid"
-    for comment in message.user_comments:
-        if match := _PREVIOUS.fullmatch(comment):
-            keyword = match[1] or keyword
-            previous[keyword] = previous.get(keyword, "") + unescape(match[2])
-    message.user_comments = [c for c in message.user_comments if not _PREVIOUS.fullmatch(c)]
-    message.previous_id = [
-        previous[keyword] for keyword in ("msgid", "msgid_plural") if keyword in previous
-    ]
-
-
-def _entry(message: Message, mark: str) -> str:
-    lines = [f"# {comment}".rstrip() for comment in message.user_comments]
-    lines += [f"#. {comment}" for comment in message.auto_comments]
-    if message.flags:
-        lines.append(f"#, {', '.join(sorted(message.flags))}")
-    if not mark:
-        names = ("msgid", "msgid_plural")
-        lines += _fields(zip(names, message.previous_id, strict=False), "#| ")
-    fields: list[tuple[str, str]] = [("msgctxt", message.context)] if message.context else []
-    if isinstance(message.id, str):
-        fields += [("msgid", message.id), ("msgstr", str(message.string or ""))]
-    else:
-        fields += [("msgid", message.id[0]), ("msgid_plural", message.id[1])]
-        fields += [(f"msgstr[{n}]", text or "") for n, text in enumerate(message.string or [""])]
-    return "\n".join([*lines, *_fields(fields, mark), ""])
-
-
-def _fields(fields: Iterable[tuple[str, str]], mark: str) -> list[str]:
-    return [
-        mark + line
-        for name, text in fields
-        for line in f"{name} {normalize(text, width=0)}".split("\n")
-    ]
+    return {key(added[i]): gone[j] for i, j in chosen.items()}

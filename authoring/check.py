@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -114,7 +114,7 @@ def check(root: Path, paths: Sequence[Path], github: str | None, whole: bool = T
         for code in languages
     ]
     if whole:
-        searches += [find(root) for find in REPOSITORY_CHECKS]
+        searches += [find(root) for find in _REPOSITORY_CHECKS]
     found = [fault for search in searches for fault in _until_unreadable(search)]
     return list(dict.fromkeys(found))  # a source's fault is met once per notebook
 
@@ -129,11 +129,10 @@ def _markdown_faults(root: Path, path: Path, language: str) -> Iterator[Fault]:
         for each in (text, pages.translate(root, path, SOURCE_LANGUAGE)[0])
     )
     page = Page(root, source.read(root, path), language, layout.PAGES, fresh, fresh, english)
-    for find in MARKDOWN_CHECKS:
+    for find in _PROSE_CHECKS:
         yield from find(page)
     if pages.is_on_github(path):
         yield from dead_links(page)
-        yield from dead_places(page)
         wanted = pages.with_languages(root, path, language, text)
         if not page.path.exists() or page.path.read_text(encoding="utf-8") != wanted:
             yield page.fault("", "not built from the page as it is", _BUILD)
@@ -161,7 +160,7 @@ def _page_faults(
         return
     english = notebook.read(root, layout.notebook_path(root, path, SOURCE_LANGUAGE, edition))
     page = Page(root, origin, language, edition, book, fresh, english)
-    for find in PAGE_CHECKS:
+    for find in _NOTEBOOK_CHECKS:
         yield from find(page)
 
 
@@ -177,54 +176,28 @@ def _long_cells(root: Path, origin: Source) -> Iterator[Fault]:
 
 def _obsolete(root: Path, path: Path, language: str) -> Iterator[Fault]:
     if path.exists():
-        for message in translations.read(root, path, language).obsolete.values():
-            wrong = f"obsolete translation of {message.id!r}"
+        for entry in translations.read(root, path, language).obsolete_entries():
+            wrong = f"obsolete translation of {entry.msgid!r}"
             remedy = translations.REMEDIES["obsolete"]
-            yield Fault(relative(root, path), message.context or "", wrong, remedy)
+            yield Fault(relative(root, path), entry.msgctxt or "", wrong, remedy)
 
 
 def differs_from_source(page: Page) -> Iterator[Fault]:
     """A notebook that was edited, or whose source was, without a build."""
     kept = {key: value for key, value in page.book.metadata.items() if key != "widgets"}
     ours = {key: value for key, value in kept.get("masklens", {}).items() if key != fingerprint.KEY}
-    kept["masklens"] = ours
-    if kept != page.fresh.metadata:
+    if {**kept, "masklens": ours} != page.fresh.metadata:
         yield page.fault("", "the notebook's metadata differ from its source", _EDIT)
-    ids = [cell.get("id", "") for cell in page.book.cells]
-    wanted_ids = [cell.id for cell in page.fresh.cells]
-    for cell_id in dict.fromkeys([*wanted_ids, *ids]):
-        if ids.count(cell_id) != wanted_ids.count(cell_id):
-            wrong = (
-                "the cell is in the source only" if cell_id in wanted_ids else "not in the source"
-            )
-            yield page.fault(cell_id, wrong, _EDIT)
-    if sorted(ids) == sorted(wanted_ids) and ids != wanted_ids:
-        yield page.fault("", "the cells stand in another order than in the source", _EDIT)
-    wanted = {cell.id: cell for cell in page.fresh.cells}
+    ids, wanted = ([cell.get("id") for cell in book.cells] for book in (page.book, page.fresh))
+    if ids != wanted:
+        first = next(one or other for one, other in zip_longest(ids, wanted) if one != other)
+        wrong = "the cells are not those of the source, in its order"
+        yield page.fault(first, wrong, _EDIT)
+    sources = {cell.id: cell for cell in page.fresh.cells}
     for cell in page.book.cells:
-        fresh = wanted.get(cell.get("id"))
+        fresh = sources.get(cell.get("id"))
         if fresh and any(cell[key] != fresh[key] for key in ("cell_type", "source", "metadata")):
             yield page.fault(cell.id, "the cell differs from its source", _EDIT)
-
-
-def different_code(page: Page) -> Iterator[Fault]:
-    """Code that is not the same as in English, comments and the language line aside."""
-    for cell, english in page.pairs():
-        if cell.cell_type == english.cell_type == "code" and _tree(cell) != _tree(english):
-            wrong = f"the code differs from the {SOURCE_LANGUAGE} notebook's"
-            yield page.fault(cell.id, wrong, "translate nothing but comments")
-
-
-def different_cells(page: Page) -> Iterator[Fault]:
-    """Cell ids that are not the same, in the same order, as in English."""
-    if page.english is not None:
-        ids, english = (
-            [cell.get("id") for cell in book.cells] for book in (page.book, page.english)
-        )
-        if ids != english:
-            first = next((i for i, e in zip(ids, english, strict=False) if i != e), "")
-            wrong = f"the cell ids differ from the {SOURCE_LANGUAGE} notebook's"
-            yield page.fault(str(first), wrong, _EDIT)
 
 
 def different_prose(page: Page) -> Iterator[Fault]:
@@ -319,11 +292,13 @@ def faulty_outputs(page: Page) -> Iterator[Fault]:
 
 def unsaved_widgets(page: Page) -> Iterator[Fault]:
     """A widget that is shown, but whose state was not saved: without a kernel nobody sees it."""
-    states = _saved_widgets(page)
-    for model_id, cell_id in _shown_widgets(page).items():
-        if model_id not in states:
-            wrong = f"the state of the widget {model_id} was not saved"
-            yield page.fault(cell_id, wrong, "run `make build ALL=1`")
+    saved = page.book.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
+    for cell in page.cells("code"):
+        for output in cell.outputs:
+            view = output.get("data", {}).get(_WIDGET_VIEW)
+            if view and view["model_id"] not in saved:
+                wrong = f"the state of the widget {view['model_id']} was not saved"
+                yield page.fault(cell.get("id", ""), wrong, "run `make build ALL=1`")
 
 
 def stale_outputs(page: Page) -> Iterator[Fault]:
@@ -333,32 +308,22 @@ def stale_outputs(page: Page) -> Iterator[Fault]:
 
 
 def dead_links(page: Page) -> Iterator[Fault]:
-    """A relative link that leads to no file."""
-    for cell in page.cells("markdown"):
-        for target in blocks.links(cell.source):
-            parts = urlsplit(target)
-            if not parts.scheme and not parts.netloc and parts.path:
-                linked = page.path.parent / unquote(parts.path)
-                if not linked.exists():
-                    wrong = f"the link {target} leads nowhere"
-                    yield page.fault(
-                        cell.get("id", ""), wrong, "correct it, or build what it names"
-                    )
-
-
-def dead_places(page: Page) -> Iterator[Fault]:
-    """A link of a page to a heading that is not there in the language of the page."""
+    """A relative link to no file, or to no heading of a page in the language of the page."""
     for cell in page.cells("markdown"):
         for target in blocks.links(cell.source):
             parts = urlsplit(target)
             linked = page.path.parent / unquote(parts.path) if parts.path else page.path
-            if parts.scheme or not parts.fragment or not linked.is_file():
+            if parts.scheme or parts.netloc:
                 continue
-            text = linked.read_text(encoding="utf-8") if parts.path else cell.source
-            if linked.suffix == ".md" and unquote(parts.fragment) not in blocks.places(text):
-                wrong = f"the link {unquote(target)} names no heading there"
-                remedy = "write the heading's words, small, with - between them"
-                yield page.fault(cell.get("id", ""), wrong, remedy)
+            if parts.path and not linked.exists():
+                wrong = f"the link {target} leads nowhere"
+                yield page.fault(cell.get("id", ""), wrong, "correct it, or build what it names")
+            elif parts.fragment and linked.suffix == ".md":
+                text = linked.read_text(encoding="utf-8") if parts.path else cell.source
+                if unquote(parts.fragment) not in blocks.places(text):
+                    wrong = f"the link {unquote(target)} names no heading there"
+                    remedy = "write the heading's words, small, with - between them"
+                    yield page.fault(cell.get("id", ""), wrong, remedy)
 
 
 def stray_files(root: Path) -> Iterator[Fault]:
@@ -385,11 +350,10 @@ def untranslated_words(root: Path) -> Iterator[Fault]:
     """A word of no source without a translation, or a compiled catalogue that is stale."""
     for each in words.every(root):
         place = relative(root, each.po)
-        catalog = translations.read(root, each.po, each.language)
+        known = translations.by_key(translations.read(root, each.po, each.language))
         for english in each.english:
-            state = translations.state(catalog.get(english.id, english.context))
-            if english.id and state:
-                wrong = f"{state} translation of {english.id!r}"
+            if state := translations.state(known.get(translations.key(english))):
+                wrong = f"{state} translation of {english.msgid!r}"
                 yield Fault(place, "", wrong, translations.REMEDIES[state])
         yield from _obsolete(root, each.po, each.language)
         content = each.mo.read_bytes() if each.mo.exists() else b""
@@ -434,28 +398,22 @@ def other_questions(root: Path) -> Iterator[Fault]:
             yield Fault(f"{place}/{topic}.py", "", wrong, "rename or delete it")
 
 
-PAGE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
-    differs_from_source,
-    different_cells,
-    different_code,
+_PROSE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
     different_prose,
     unread_emphasis,
     english_prose,
     banned_terms,
     bad_spacing,
+)
+_NOTEBOOK_CHECKS = (
+    differs_from_source,
+    *_PROSE_CHECKS,
     faulty_outputs,
     unsaved_widgets,
     stale_outputs,
     dead_links,
 )
-MARKDOWN_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
-    different_prose,
-    unread_emphasis,
-    english_prose,
-    banned_terms,
-    bad_spacing,
-)
-REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
+_REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
     stray_files,
     untranslated_words,
     stale_solutions,
@@ -463,17 +421,6 @@ REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
     readme.faults,
     incomplete_index,
 )
-
-
-def _tree(cell: NotebookNode) -> str:
-    """The syntax tree of a cell's code, or the code itself where it is not Python."""
-    code = re.sub(r'(?m)^ml\.set_language\("\w+"\)$', "", cell.source)
-    # A line for IPython, such as %pip, counts as the text that it is.
-    code = re.sub(r"(?m)^( *)([%!].*)$", lambda line: line[1] + repr(line[2]), code)
-    try:
-        return ast.dump(ast.parse(code))
-    except SyntaxError:
-        return str(code)
 
 
 def _prose(page: Page) -> Iterator[tuple[str, str]]:
@@ -505,22 +452,6 @@ def _comments(cell: NotebookNode) -> list[blocks.Block]:
         return blocks.comment_blocks(cell.source)
     except SyntaxError:
         return []  # edited by hand; differs_from_source names it
-
-
-def _saved_widgets(page: Page) -> dict[str, dict[str, object]]:
-    """What the notebook has saved of each widget, by model id."""
-    saved = page.book.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
-    return {model_id: model["state"] for model_id, model in saved.items()}
-
-
-def _shown_widgets(page: Page) -> dict[str, str]:
-    """The model ids of the widgets that the notebook shows, with the id of the cell."""
-    return {
-        output.data[_WIDGET_VIEW]["model_id"]: cell.get("id", "")
-        for cell in page.cells("code")
-        for output in cell.outputs
-        if _WIDGET_VIEW in output.get("data", {})
-    }
 
 
 def _avoided_terms(root: Path) -> dict[str, str]:

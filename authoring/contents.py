@@ -11,7 +11,7 @@ from pathlib import Path
 from authoring import catalog as translations
 from authoring import course, layout, source, words
 from authoring.course import Course
-from authoring.layout import EXERCISES, SOURCE_LANGUAGE, full_name
+from authoring.layout import EXERCISES, full_name
 
 _HEADING = re.compile(r"(?m)^# (.+)$")
 # The line below the heading of a lesson: *{{number}} Padding · {{minutes}} minutes*
@@ -101,7 +101,6 @@ def _first_cell(root: Path, path: Path, language: str) -> str:
     )
     if first is None:
         return ""
-    po = layout.po_path(root, path, language)
-    catalog = None if language == SOURCE_LANGUAGE else translations.read(root, po, language)
+    catalog = translations.of_source(root, path, language)
     # What is not translated is named where the notebook itself is built.
     return translations.in_language(first, catalog, "", [])

@@ -92,12 +92,7 @@ def _content(path: Path, changed: int) -> str:
 def _messages(root: Path, language: str, path: Path, changed: int) -> dict[str, str]:
     """Each message's translation, by the short form of the message."""
     catalog = translations.read(root, path, language)
-    return {
-        # Of a message with a plural, the singular is looked up.
-        _short(message.id if isinstance(message.id, str) else message.id[0]): repr(message.string)
-        for message in catalog
-        if message.id
-    }
+    return {_short(entry.msgid): repr(translations.string(entry)) for entry in catalog}
 
 
 def _short(message: str) -> str:

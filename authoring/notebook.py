@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from babel.messages.catalog import Catalog
 from nbformat import NotebookNode
+from polib import POEntry
 
 from authoring import catalog as translations
 from authoring import contents, exercise, layout, lists, words
@@ -56,7 +56,7 @@ def translate(
     root: Path,
     source: Source,
     language: str,
-    catalog: Catalog | None,
+    catalog: Mapping[translations.Key, POEntry] | None,
     github: str | None,
     edition: str,
 ) -> tuple[NotebookNode, list[Fault]]:

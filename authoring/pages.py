@@ -29,8 +29,7 @@ def translate(root: Path, path: Path, language: str) -> tuple[str, list[Fault]]:
         AuthoringError: the PO file cannot be read.
     """
     po = po_path(root, path, language)
-    is_english = language == SOURCE_LANGUAGE
-    catalog = None if is_english else translations.read(root, po, language)
+    catalog = translations.of_source(root, path, language)
     faults: list[Fault] = []
     (cell,) = source.read(root, path).cells
     text = translations.in_language(cell, catalog, relative(root, po), faults)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_file
+from polib import POEntry
 
 from authoring import catalog as translations
 from authoring import course, layout
@@ -42,9 +42,9 @@ class Words:
 
     po: Path
     language: str
-    english: Catalog
+    english: list[POEntry]
     mo: Path
-    compiled: Catalog
+    compiled: list[POEntry]
 
     def machine_readable(self, root: Path) -> bytes:
         """What the compiled file holds.
@@ -53,7 +53,7 @@ class Words:
             AuthoringError: the PO file cannot be read.
         """
         catalog = translations.read(root, self.po, self.language)
-        return translations.compiled(catalog, self.language, self.compiled)
+        return translations.compiled(catalog, self.compiled)
 
 
 def every(root: Path) -> Iterator[Words]:
@@ -61,10 +61,10 @@ def every(root: Path) -> Iterator[Words]:
     library, classroom = of_library(root), _marked(_python(root / CLASSROOM))
     interface = of_interface(root)
     for code in course.translations(root):
-        if len(library):
+        if library:
             po = layout.library_po_path(root, code)
             yield Words(po, code, library, po.with_suffix(".mo"), library)
-        if len(interface):
+        if interface:
             mo = root / CLASSROOM / "locale" / code / "LC_MESSAGES" / "classroom.mo"
             yield Words(interface_path(root, code), code, interface, mo, classroom)
 
@@ -80,20 +80,19 @@ def compile_all(root: Path) -> None:
             layout.write(words.mo, words.machine_readable(root))
 
 
-def of_library(root: Path) -> Catalog:
+def of_library(root: Path) -> list[POEntry]:
     """The strings that the library shows, untranslated."""
     return _marked(path for package in PACKAGES for path in _python(root / package))
 
 
-def of_interface(root: Path) -> Catalog:
+def of_interface(root: Path) -> list[POEntry]:
     """What the site, the slides, the tools and the classroom say to learners, untranslated."""
     docs = root / "docs"
     pages = [*sorted(docs.rglob("*.html")), *sorted(docs.rglob("*.j2"))]
     code = [*_python(root / "authoring"), docs / "conf.py", *_python(root / CLASSROOM)]
     found = _marked([*(page for page in pages if "_build" not in page.parts), *code])
-    for message in _theme(root):
-        found.add(message.id, locations=message.locations, auto_comments=message.auto_comments)
-    return found
+    known = set(map(translations.key, found))
+    return found + [entry for entry in _theme(root) if translations.key(entry) not in known]
 
 
 def interface_path(root: Path, language: str) -> Path:
@@ -108,7 +107,7 @@ def speaker(root: Path, language: str) -> Callable[[str], str]:
         AuthoringError: the PO file cannot be read.
     """
     catalog = translations.read(root, interface_path(root, language), language)
-    return partial(translations.translated, catalog)
+    return partial(translations.translated, translations.by_key(catalog))
 
 
 def write_for_sphinx(root: Path, language: str, folder: Path) -> None:
@@ -124,40 +123,48 @@ def write_for_sphinx(root: Path, language: str, folder: Path) -> None:
     """
     catalog = translations.read(root, interface_path(root, language), language)
     place = folder / language / "LC_MESSAGES"
-    layout.write(place / "sphinx.mo", translations.compiled(catalog, language))
-    messages = {}
-    for english in _theme(root):
-        found = catalog.get(english.id)
-        said_by_script = any(file == _SCRIPTS for file, _line in english.locations)
-        if said_by_script and found is not None and not translations.state(found):
-            singular = english.id if isinstance(english.id, str) else english.id[0]
-            messages[singular] = found.string
+    layout.write(place / "sphinx.mo", translations.compiled(catalog))
+    known = translations.by_key(catalog)
+    said_by_scripts = (
+        known.get(translations.key(english))
+        for english in _theme(root)
+        if any(file == _SCRIPTS for file, _line in english.occurrences)
+    )
     spoken = {
         "locale": language,
-        "messages": messages,
+        "messages": {
+            entry.msgid: translations.string(entry)
+            for entry in said_by_scripts
+            if entry is not None and not translations.state(entry)
+        },
         # Of a comparison, a script makes the number of a form.
-        "plural_expr": f"Number({catalog.plural_expr})",
+        "plural_expr": f"Number({catalog.metadata['Plural-Forms'].split('plural=')[1].strip(';')})",
     }
     script = f"Documentation.addTranslations({json.dumps(spoken, ensure_ascii=False)});\n"
     layout.write(place / "sphinx.js", script.encode())
 
 
-def _theme(root: Path) -> list[Message]:
-    catalog = translations.read(root, root / _THEME, layout.SOURCE_LANGUAGE)
-    return [message for message in catalog if message.id]
+def _theme(root: Path) -> list[POEntry]:
+    return [
+        translations.untranslated(each.msgid, each.msgid_plural, occurrences=each.occurrences)
+        for each in translations.read(root, root / _THEME, layout.SOURCE_LANGUAGE)
+    ]
 
 
 def _python(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.py"))
 
 
-def _marked(paths: Iterable[Path]) -> Catalog:
-    """Every string that is marked with ``_()`` or ``ngettext()``."""
-    catalog = Catalog()
+def _marked(paths: Iterable[Path]) -> list[POEntry]:
+    """Every string that is marked with ``_()`` or ``ngettext()``, once."""
+    marked: dict[translations.Key, POEntry] = {}
     for path in filter(Path.exists, paths):
         method = "python" if path.suffix == ".py" else "jinja2"
         options = {"silent": "false"} if method == "jinja2" else None
         found = extract_from_file(method, path, keywords=_KEYWORDS, options=options)
         for _, text, comments, context in found:
-            catalog.add(text, auto_comments=comments, context=context)
-    return catalog
+            singular, plural = (text, "") if isinstance(text, str) else text
+            said = "\n".join(comments)
+            entry = translations.untranslated(singular, plural, msgctxt=context, comment=said)
+            marked.setdefault(translations.key(entry), entry)
+    return list(marked.values())

@@ -66,6 +66,18 @@ def explorer(*, saved: bool = True) -> Plant:
     return plant
 
 
+def reversed_cells(root: Path) -> None:
+    notebook = nbformat.read(root / KOREAN, as_version=4)
+    notebook.cells.reverse()
+    nbformat.write(notebook, root / KOREAN)
+
+
+def without_the_last_cell(root: Path) -> None:
+    notebook = nbformat.read(root / KOREAN, as_version=4)
+    del notebook.cells[-1]
+    nbformat.write(notebook, root / KOREAN)
+
+
 def prose(korean: str) -> Plant:
     """Replaces a Korean block in the PO file and in the notebook, as a build would."""
     block = "마스크는 유효한 타임스텝을 나타냅니다."
@@ -167,13 +179,21 @@ FAULTS = {
         added("content/ko/lessons/02_none.po", PO),
         "content/ko/lessons/02_none.po: no source has this name",
     ),
-    "code differs": (
+    "edited Korean code": (
         text(KOREAN, "[3, 4, 0, 0]", "[3, 4, 5, 0]"),
-        f"{KOREAN}: mask: the code differs from the en notebook's",
+        f"{KOREAN}: mask: the cell differs from its source",
     ),
-    "id differs": (
+    "edited id": (
         text(KOREAN, '"id": "mask"', '"id": "masks"'),
-        f"{KOREAN}: masks: the cell ids differ from the en notebook's",
+        f"{KOREAN}: masks: the cells are not those of the source, in its order",
+    ),
+    "another order": (
+        reversed_cells,
+        f"{KOREAN}: links: the cells are not those of the source, in its order",
+    ),
+    "a cell is gone": (
+        without_the_last_cell,
+        f"{KOREAN}: links: the cells are not those of the source, in its order",
     ),
     "link lost": (
         text(PO, "[가이드](https://keras.io)", "가이드"),

@@ -43,14 +43,14 @@ def translated(path: Path, language: str, into: str = "한국어입니다") -> N
     """Translates what is missing in a PO file, as one who keeps the marks."""
     root = next(parent for parent in path.parents if (parent / "course.toml").exists())
     entries = catalog.read(root, path, language)
-    for message in entries:
-        if message.id and catalog.state(message):
+    for entry in entries:
+        if catalog.state(entry):
             marks = re.compile(r"[A-Za-z][A-Za-z ,.]*[A-Za-z.,]|[A-Za-z]")
-            kept = re.split(r"(\{\{\w+\}\}|`[^`]*`|\]\([^)]*\))", str(message.id))
-            message.string = "".join(
+            kept = re.split(r"(\{\{\w+\}\}|`[^`]*`|\]\([^)]*\))", entry.msgid)
+            entry.msgstr = "".join(
                 part if number % 2 else marks.sub(into, part) for number, part in enumerate(kept)
             )
-    catalog.write(path, entries, language)
+    catalog.write(path, entries)
 
 
 # --- A lesson -------------------------------------------------------------------------------------
@@ -161,12 +161,11 @@ def translate_all(root: Path, language: str) -> None:
     """Translates every PO file of a language."""
     for path in [path for path in root.rglob("*.po") if language in path.parts]:
         entries = catalog.read(root, path, language)
-        for message in entries:
-            if isinstance(message.id, str):
-                message.string = in_other_letters(message.id)
-            elif message.id:
-                message.string = tuple(in_other_letters(message.id[1]) for _ in message.string)
-        catalog.write(path, entries, language)
+        for entry in entries:
+            entry.msgstr = in_other_letters(entry.msgid)
+            for form in entry.msgstr_plural:
+                entry.msgstr_plural[form] = in_other_letters(entry.msgid_plural)
+        catalog.write(path, entries)
 
 
 def test_a_translator_adds_a_language_by_po_files_alone(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import sphinx
-from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from conftest import po_text
+from polib import POEntry
 
 from authoring import catalog, words
 from authoring.__main__ import main
@@ -41,7 +41,7 @@ def test_what_the_scripts_of_sphinx_say_is_in_the_catalogue() -> None:
     for name in ("searchtools.js", "sphinx_highlight.js"):
         for _, text, _, _ in extract_from_file("javascript", static / name, keywords=keywords):
             said.add(text if isinstance(text, str) else text[0])
-    known = {m.id if isinstance(m.id, str) else m.id[0] for m in words.of_interface(ROOT)}
+    known = {entry.msgid for entry in words.of_interface(ROOT)}
     assert len(said) > 5
     assert said <= known
 
@@ -58,9 +58,9 @@ def test_the_script_for_sphinx_holds_what_its_scripts_say_and_no_more(tmp_path: 
 def test_the_classroom_has_its_own_words_and_no_others() -> None:
     with CLASSROOM.open("rb") as file:
         compiled = gettext.GNUTranslations(file)
-    known = catalog.read(ROOT, KOREAN, "ko")
+    known = catalog.by_key(catalog.read(ROOT, KOREAN, "ko"))
     sentence = "it took longer than {patience} seconds"
-    assert compiled.gettext(sentence) == str(known.get(sentence).string) != sentence
+    assert compiled.gettext(sentence) == known[sentence, None].msgstr != sentence
     assert compiled.gettext("Run in Colab") == "Run in Colab"
 
 
@@ -111,10 +111,8 @@ def test_a_word_without_a_translation_is_named_and_then_translated(
 def test_a_new_word_has_as_many_forms_as_its_language(
     language: str, forms: int, tmp_path: Path
 ) -> None:
-    english = Catalog()
-    english.add(("one page", "{n} pages"))
+    english = [POEntry(msgid="one page", msgid_plural="{n} pages")]
     po = tmp_path / "words.po"
-    new = catalog.update(Catalog(locale=language, header_comment=""), english)
-    catalog.write(po, new, language)
-    (message,) = (m for m in catalog.read(tmp_path, po, language) if m.id)
-    assert message.string == ("",) * forms
+    catalog.write(po, catalog.update(catalog.new(language), english))
+    (entry,) = catalog.read(tmp_path, po, language)
+    assert entry.msgstr_plural == dict.fromkeys(range(forms), "")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from babel.messages.catalog import Catalog
 from bs4 import BeautifulSoup
 from built_site import OTHER_PAGES, ROOT, copy_course
 from other_letters import in_other_letters
 from playwright.sync_api import Browser, expect
+from polib import POEntry
 from static_page import served
 
 from authoring import build, catalog, layout, site, source, words
@@ -28,15 +28,14 @@ locale = "mt_MT"
 NAMES = {"MaskLens", "Furo", "English", "한국어", "Malti", "GitHub", "Colab"}
 
 
-def translate(root: Path, po: Path, english: Catalog) -> None:
+def translate(po: Path, english: list[POEntry]) -> None:
     """Writes the PO file of a translator who knows the other letters."""
-    filled = catalog.update(Catalog(locale=CODE, header_comment=""), english)
-    for message in filled:
-        if isinstance(message.id, str):
-            message.string = in_other_letters(message.id)
-        elif message.id:
-            message.string = tuple(in_other_letters(message.id[1]) for _ in message.string)
-    catalog.write(po, filled, CODE)
+    filled = catalog.update(catalog.new(CODE), english)
+    for entry in filled:
+        entry.msgstr = in_other_letters(entry.msgid)
+        for form in entry.msgstr_plural:
+            entry.msgstr_plural[form] = in_other_letters(entry.msgid_plural)
+    catalog.write(po, filled)
 
 
 def as_if_executed(root: Path, path: Path, edition: str) -> None:
@@ -64,8 +63,8 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
         manifest.write(MANIFEST)
     for path in layout.every_source(root):
         english = catalog.template(source.read(root, path))
-        translate(root, layout.po_path(root, path, CODE), english)
-    translate(root, words.interface_path(root, CODE), words.of_interface(root))
+        translate(layout.po_path(root, path, CODE), english)
+    translate(words.interface_path(root, CODE), words.of_interface(root))
     for path in layout.source_paths(root):
         for edition in layout.editions(path):
             as_if_executed(root, path, edition)
@@ -77,7 +76,7 @@ def built(course: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("site") / "html"
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MASKLENS_SITE_URL", raising=False)
-        assert site.build(course, target, "someone/course", [CODE]) == []
+        assert site.build(course, target, site.repository(course, {}), [CODE]) == []
     return target
 
 
@@ -147,6 +146,22 @@ def test_a_page_leads_to_every_other_language(built: Path) -> None:
     assert {tag["hreflang"] for tag in page.select("a[hreflang]")} == {"en", "ko"}
     named = {tag["hreflang"] for tag in page.select("link[rel=alternate]")}
     assert named == {"en", "ko", CODE, "x-default"}
+
+
+def test_without_a_repository_and_an_address_the_download_remains(built: Path) -> None:
+    offered = []
+    for path in pages(built):
+        page = soup(path)
+        links = [str(tag["href"]) for tag in page.select("a[href]")]
+        assert not [link for link in links if re.search("colab|github.com//", link)], path
+        # Nor can it name addresses, where its own is not known.
+        assert not page.select("link[rel=canonical], meta[property='og:image']"), path
+        others = [str(tag["href"]) for tag in page.select("link[rel=alternate]")]
+        assert others and all(link.startswith("../") for link in others), path
+        for tag in page.select("a[download]"):
+            assert (path.parent / str(tag["href"])).resolve().is_file(), path
+            offered.append(path)
+    assert len(offered) == len(set(offered)) == len(list((ROOT).glob("[nes]*/en/*.ipynb")))
 
 
 def test_github_shows_the_pages_too_with_links_to_the_others(course: Path) -> None:
