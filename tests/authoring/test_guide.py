@@ -139,13 +139,7 @@ def test_an_example_has_its_recorded_result(example: Example, language: str) -> 
     cell = cell_of(language, example.lesson, example.cell)
     assert cell["execution_count"]
     assert example.recognised(printed(cell)), printed(cell)
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: f"{e.key}-{e.cell}")
-def test_executing_it_again_must_give_the_same(example: Example, language: str) -> None:
-    """nbval executes the cell again and compares, unless it is told to look away."""
-    cell = cell_of(language, example.lesson, example.cell)
+    # nbval executes the cell again and compares, unless it is told to look away.
     told = cell["source"] + " ".join(cell["metadata"].get("tags", []))
     assert not re.search("nbval|raises-exception", told, re.IGNORECASE)
 
@@ -159,14 +153,6 @@ def test_the_summary_has_six_points_each_with_its_lesson(language: str) -> None:
         linked = re.findall(r"\]\((\w+)\.ipynb\)", point)
         assert linked
         assert set(linked) <= set(LESSONS)
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("lesson", LESSONS)
-def test_every_lesson_links_its_other_languages(lesson: str, language: str) -> None:
-    source = cell_of(language, lesson, "links")["source"]
-    for other in LANGUAGES:
-        assert f"(../{other}/{lesson}.ipynb)" in source
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,6 @@ NOTEBOOKS = sorted(
     for folder in ("notebooks", "exercises", "solutions")
     for path in (ROOT / folder).glob("*/*.ipynb")
 )
-MACHINE_PATH = re.compile(r"(?<![\w.])/(root|tmp|home|Users|work|usr|opt|var)/|[A-Z]:\\+\w+\\")
-
 each_notebook = pytest.mark.parametrize(
     "path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem}"
 )
@@ -35,10 +32,6 @@ def read(path: Path) -> Any:
 
 def code_cells(path: Path) -> list[Any]:
     return [cell for cell in read(path)["cells"] if cell["cell_type"] == "code"]
-
-
-def outputs(path: Path) -> Iterator[Any]:
-    return (output for cell in code_cells(path) for output in cell["outputs"])
 
 
 def test_there_are_as_many_notebooks_in_each_language() -> None:
@@ -58,22 +51,6 @@ def test_the_format_is_valid_and_cells_have_ids(path: Path) -> None:
 def test_every_cell_was_executed_in_order(path: Path) -> None:
     counts = [cell["execution_count"] for cell in code_cells(path)]
     assert counts == list(range(1, len(counts) + 1))
-
-
-@each_notebook
-def test_no_output_is_an_error_or_a_warning(path: Path) -> None:
-    assert {output["output_type"] for output in outputs(path)} <= {
-        *("stream", "display_data", "execute_result")
-    }
-    assert {output.get("name", "stdout") for output in outputs(path)} <= {"stdout"}
-
-
-@each_notebook
-def test_no_output_names_a_path_of_one_machine(path: Path) -> None:
-    for output in outputs(path):
-        shown = {kind: data for kind, data in output.get("data", {}).items() if "image" not in kind}
-        text = "".join(output.get("text", [])) + json.dumps(shown)
-        assert not MACHINE_PATH.search(text.replace("\\n", "\n"))
 
 
 # What a check says of the answers in each of the folders that exercises are built to.
@@ -147,10 +124,6 @@ GUARDED = nbformat.v4.new_notebook(
 )
 
 
-def nothing(notebook: Any) -> None:
-    pass
-
-
 def other_result(notebook: Any) -> None:
     notebook.cells[0].outputs[0].text = "[True, True]\n"
 
@@ -167,17 +140,15 @@ def no_output(notebook: Any) -> None:
     notebook.cells[0].outputs = []
 
 
-@pytest.mark.parametrize(
-    ("change", "failed"),
-    [(nothing, 0), (other_result, 1), (other_picture, 1), (exception, 1), (no_output, 1)],
-)
-def test_nbval_goes_red_when_a_notebook_no_longer_tells_the_truth(
-    tmp_path: Path, change: Callable[[Any], None], failed: int
-) -> None:
-    notebook = nbformat.from_dict(GUARDED)
-    change(notebook)
-    nbformat.write(notebook, tmp_path / "guarded.ipynb")
-    command = [sys.executable, "-m", "pytest", "--nbval", "-p", "no:cacheprovider", "guarded.ipynb"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    counted = f"{failed} failed" if failed else "2 passed"
-    assert (result.returncode, counted in result.stdout) == (failed, True), result.stdout
+def test_nbval_goes_red_when_a_notebook_no_longer_tells_the_truth(tmp_path: Path) -> None:
+    nbformat.write(GUARDED, tmp_path / "good.ipynb")
+    for spoil in (other_result, other_picture, exception, no_output):
+        notebook = nbformat.from_dict(GUARDED)
+        spoil(notebook)
+        nbformat.write(notebook, tmp_path / f"{spoil.__name__}.ipynb")
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider", tmp_path]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    failed = re.findall(r"(?m)^FAILED (\w+)\.ipynb::", done.stdout)
+    assert sorted(failed) == ["exception", "no_output", "other_picture", "other_result"], (
+        done.stdout
+    )

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from markdown_it import MarkdownIt
 
 from authoring import course
 from masklens_course.checks import COMMON_MISTAKES
@@ -38,24 +37,6 @@ def tables(text: str) -> list[list[list[str]]]:
         [[cell.strip() for cell in row.strip("|").split("|")] for row in block.splitlines()[2:]]
         for block in blocks
     ]
-
-
-def anchor(heading: str) -> str:
-    """The anchor that GitHub gives a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
-def anchors(text: str) -> set[str]:
-    return {anchor(heading) for heading in re.findall(r"(?m)^#+ (.+)$", without_code(text))}
-
-
-def links(text: str) -> list[str]:
-    return re.findall(r"\]\(([^)\s]+)\)", without_code(text))
-
-
-def in_english(target: str) -> str:
-    """The counterpart of a Korean link, its anchor left out."""
-    return target.partition("#")[0].replace("/ko/", "/en/")
 
 
 def codes(question_name: str) -> set[str]:
@@ -157,36 +138,6 @@ def test_what_the_hub_says_when_it_does_not_start_is_what_it_says() -> None:
                 assert part in says
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_link_leads_somewhere(page: str) -> None:
-    for target in links(read(page)):
-        if "://" in target:
-            continue
-        path, _, place = target.partition("#")
-        here = ROOT / "pages" / page
-        file = (here.parent / path).resolve() if path else here
-        assert file.exists(), target
-        if place:
-            assert place in anchors(file.read_text(encoding="utf-8")), target
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_both_languages_say_the_same(name: str) -> None:
-    english, korean = read(f"en/{name}.md"), read(f"ko/{name}.md")
-    heads = [
-        [len(head) for head in re.findall(r"(?m)^(#+) ", without_code(text))]
-        for text in (english, korean)
-    ]
-    assert heads[0] == heads[1]
-    blocks = [re.findall(r"(?s)```sh\n(.*?)```", text) for text in (english, korean)]
-    assert blocks[0] == [re.sub("(solutions|exercises)/ko", r"\1/en", block) for block in blocks[1]]
-    assert [[len(row) for row in table] for table in tables(english)] == [
-        [len(row) for row in table] for table in tables(korean)
-    ]
-    led = [sorted(in_english(one) for one in links(text)) for text in (english, korean)]
-    assert led[0] == led[1]
-
-
 def test_both_languages_name_the_same_sections_and_codes() -> None:
     for name in ("teaching", "mistakes"):
         english, korean = tables(read(f"en/{name}.md")), tables(read(f"ko/{name}.md"))
@@ -199,20 +150,3 @@ def test_both_languages_name_the_same_sections_and_codes() -> None:
                 ]
                 assert named[0] == named[1]
     assert list(recognised("en/mistakes.md")) == list(recognised("ko/mistakes.md"))
-
-
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("ko/")])
-def test_korean_pages_ask_and_answer_in_korean(page: str) -> None:
-    for table in tables(read(page)):
-        for row in table:
-            assert re.search("[가-힣]", " ".join(row))
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_no_emphasis_is_left_as_a_star(page: str) -> None:
-    # A star behind a closing bracket or a full stop, and before Hangul, ends no emphasis.
-    blocks = MarkdownIt().enable("table").parse(read(page))
-    texts = [
-        part.content for block in blocks for part in block.children or () if part.type == "text"
-    ]
-    assert [text for text in texts if "*" in text] == []
