@@ -268,7 +268,7 @@ def bad_spacing(page: Page) -> Iterator[Fault]:
         ]
         if 1000 * len(found) > MAX_SPACING_FAULTS * syllables:
             for cell_id, fault in found:
-                remedy = "correct it; if it is right, add the word to TERMS in authoring/korean.py"
+                remedy = "correct it; if it is right, add the word to _TERMS in authoring/korean.py"
                 yield page.fault(cell_id, f"spacing, {fault.rule}: {fault.context!r}", remedy)
 
 

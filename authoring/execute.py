@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from nbformat import NotebookNode, from_dict
 
 # Set before the kernel starts: TensorFlow prints its machine's features to stderr otherwise, and
 # oneDNN and a graphics card round differently from one machine to the next.
@@ -32,6 +32,7 @@ __import__("sys").modules["kernel_watch"] = __import__("types").ModuleType("kern
 exec({source!r}, __import__("kernel_watch").__dict__)""".format(
     source=Path(__file__).with_name("kernel_watch.py").read_text(encoding="utf-8")
 )
+_TELL = 'print(__import__("kernel_watch").seen())'
 
 
 @dataclass
@@ -61,67 +62,45 @@ def execute(notebook: NotebookNode, folder: Path) -> dict[str, list[str]]:
     Raises:
         CellError: a cell raised, took longer than CELL_TIMEOUT, or ended the kernel.
     """
+    # A cell's own stderr is saved; what is dropped here is the start-up talk of the kernel and
+    # of TensorFlow's C++ code, which no setting silences.
+    quietly = {"env": {**os.environ, **QUIET_ENVIRONMENT}, "stderr": subprocess.DEVNULL}
+    # With room for one cell more, which is none of the notebook's own.
+    book = copy(notebook)
+    book.cells = [*notebook.cells, from_dict({"cell_type": "code", "metadata": {}})]
     for _attempt in range(_ATTEMPTS):
-        run = _Run(notebook, folder)
-        try:
-            return run.execute()
-        except CellExecutionError as error:
-            raise CellError(run.cell, " ".join(f"{error.ename}: {error.evalue}".split())) from error
-        except CellTimeoutError as error:
-            raise CellError(run.cell, f"took longer than {CELL_TIMEOUT} s") from error
-        except RuntimeError as error:
-            # Another kernel that starts at the same moment may have taken its port.
-            if run.cell:
-                raise CellError(run.cell, "the kernel died") from error
-    raise CellError("", "the kernel does not start")
-
-
-class _Run:
-    """One execution of a notebook.
-
-    Attributes:
-        cell: The id of the cell that was begun last; empty before the first.
-    """
-
-    def __init__(self, notebook: NotebookNode, folder: Path) -> None:
-        self.cell = ""
-        self._used: dict[str, list[str]] = {}
-        self._client = NotebookClient(
-            notebook,
+        client = NotebookClient(
+            book,
             timeout=CELL_TIMEOUT,
             kernel_name="python3",
             record_timing=False,
             coalesce_streams=True,
             resources={"metadata": {"path": str(folder)}},
-            on_cell_start=self._begin,
-            on_notebook_start=self._watch,
-            on_cell_executed=self._look,
         )
+        begun = ""
+        try:
+            with client.setup_kernel(**quietly):
+                _run_beside(client, _WATCH)
+                for index, cell in enumerate(notebook.cells):
+                    begun = cell.id
+                    client.execute_cell(cell, index)
+                client.set_widgets_metadata()
+                used: dict[str, list[str]] = json.loads(_run_beside(client, _TELL))
+                return used
+        except CellExecutionError as error:
+            raise CellError(begun, " ".join(f"{error.ename}: {error.evalue}".split())) from error
+        except CellTimeoutError as error:
+            raise CellError(begun, f"took longer than {CELL_TIMEOUT} s") from error
+        except RuntimeError as error:
+            # Another kernel that starts at the same moment may have taken its port.
+            if begun:
+                raise CellError(begun, "the kernel died") from error
+    raise CellError("", "the kernel does not start")
 
-    def execute(self) -> dict[str, list[str]]:
-        # A cell's own stderr is saved; what is dropped here is the start-up talk of the kernel and
-        # of TensorFlow's C++ code, which no setting silences.
-        environment = {**os.environ, **QUIET_ENVIRONMENT}
-        self._client.execute(env=environment, stderr=subprocess.DEVNULL)
-        return self._used
 
-    def _begin(self, cell: NotebookNode, cell_index: int) -> None:
-        self.cell = cell.id
-
-    async def _watch(self, notebook: NotebookNode) -> None:
-        await _ask(self._client, _WATCH)
-
-    async def _look(self, cell: NotebookNode, cell_index: int, execute_reply: object) -> None:
-        seen = await _ask(self._client, "", "__import__('kernel_watch').seen()")
-        self._used.update(json.loads(bytes.fromhex(seen)))
-
-
-async def _ask(client: NotebookClient, code: str, expression: str = "''") -> str:
-    """Runs code in the kernel, beside the notebook's own, and returns what an expression gives."""
-    assert client.kc is not None  # while cells are executed
-    request = client.kc.execute(code, silent=True, user_expressions={"asked": expression})
-    reply = await client.async_wait_for_reply(await ensure_async(request))
-    if reply is None:
-        raise DeadKernelError("no reply")
-    # The text of a string of letters and digits is itself in quotes.
-    return str(reply["content"]["user_expressions"]["asked"]["data"]["text/plain"]).strip("'")
+def _run_beside(client: NotebookClient, code: str) -> str:
+    """Runs code in the kernel that is no cell of the notebook, and returns what it printed last."""
+    cell = client.nb.cells[-1]
+    cell.update(source=code, outputs=[])
+    client.execute_cell(cell, len(client.nb.cells) - 1, store_history=False)
+    return "".join(output.get("text", "") for output in cell.outputs).rpartition("\n")[0]

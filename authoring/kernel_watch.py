@@ -26,7 +26,7 @@ def _note_messages(name: str) -> None:
 
 
 def seen() -> str:
-    """Tells, as JSON in hexadecimal, which modules, files and messages the notebook has used.
+    """Tells, as JSON, which modules, files and messages the notebook has used.
 
     Of the files, code and catalogues are left out: modules and messages stand for them.
     """
@@ -38,8 +38,7 @@ def seen() -> str:
         for path in map(Path, sorted(_opened))
         if root in path.parents and path.suffix not in (".py", ".pyc", ".mo")
     ]
-    used = {"modules": modules, "files": files, "messages": sorted(_translated)}
-    return json.dumps(used).encode().hex()
+    return json.dumps({"modules": modules, "files": files, "messages": sorted(_translated)})
 
 
 sys.addaudithook(_note_file)

@@ -2,7 +2,7 @@
 
 A rule looks at what Korean orthography fixes, and translation most often breaks: a particle or
 ending apart from its word, a word glued to the particle before it, a dependent noun glued to its
-modifier, stray punctuation. Where a flag is wrong, add the word that Kiwi does not know to TERMS.
+modifier, stray punctuation. Where a flag is wrong, add the word that Kiwi does not know to _TERMS.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 from kiwipiepy import Kiwi
 
 # The course's nouns, which Kiwi would otherwise cut into pieces.
-TERMS = (
+_TERMS = (
     *("텐서", "마스크", "마스킹", "패딩", "임베딩", "레이어", "타임스텝", "시퀀스"),
     *("케라스", "넘파이", "어텐션", "로짓", "노트북", "위젯"),
 )
@@ -143,7 +143,7 @@ def spacing_faults(markdown: str) -> Iterator[SpacingFault]:
 
 
 def _broken_rules(line: str) -> Iterator[SpacingFault]:
-    morphemes = _kiwi().tokenize(line)
+    morphemes = kiwi().tokenize(line)
     for left, right in itertools.pairwise(morphemes):
         end = left.start + left.len
         pair = Pair(left, right, line[end : right.start].isspace(), right.start == end)
@@ -155,8 +155,9 @@ def _broken_rules(line: str) -> Iterator[SpacingFault]:
 
 
 @functools.cache
-def _kiwi() -> Kiwi:
-    kiwi = Kiwi()
-    for term in TERMS:
-        kiwi.add_user_word(term, "NNP", 0)
-    return kiwi
+def kiwi() -> Kiwi:
+    """What cuts Korean into morphemes, and knows the course's nouns."""
+    analyzer = Kiwi()
+    for term in _TERMS:
+        analyzer.add_user_word(term, "NNP", 0)
+    return analyzer

@@ -16,14 +16,12 @@ Sphinx takes it from conf.py:
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
 
-from kiwipiepy import Kiwi
 from sphinx.search import SearchLanguage
 
-from authoring.korean import TERMS
+from authoring.korean import kiwi
 
 # What Kiwi calls the words that are looked for. Others are particles and endings.
 _NOUNS_AND_VERBS = frozenset({"NNG", "NNP", "NNB", "NP", "NR", "XR", "VV", "VA", "VX"})
@@ -192,7 +190,7 @@ class SearchKorean(SearchLanguage):
 
 def _korean_words(text: str) -> list[str]:
     words, begin, end = [], 0, -1
-    for morpheme in _kiwi().tokenize(text):
+    for morpheme in kiwi().tokenize(text):
         kind = morpheme.tag.partition("-")[0]  # VV-I is a verb that is conjugated irregularly
         if morpheme.start > end or kind not in _LINKS:
             begin = morpheme.start
@@ -204,11 +202,3 @@ def _korean_words(text: str) -> list[str]:
         if kind in _JOINED and begin < morpheme.start and morpheme.form not in _STOP_WORDS:
             words.append(text[begin : morpheme.start] + morpheme.form)
     return words
-
-
-@functools.cache
-def _kiwi() -> Kiwi:
-    kiwi = Kiwi()
-    for term in TERMS:
-        kiwi.add_user_word(term, "NNP", 0)
-    return kiwi

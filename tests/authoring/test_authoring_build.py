@@ -361,7 +361,7 @@ def test_a_cell_runs_in_its_notebooks_folder_and_its_prints_are_one_output(cours
 def test_a_kernel_that_does_not_start_is_tried_again_and_then_named(
     course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    start, failures = NotebookClient.execute, [2]
+    start, failures = NotebookClient.setup_kernel, [2]
 
     def fail_to_start(client: NotebookClient, **options: object) -> object:
         failures[0] -= 1
@@ -369,7 +369,7 @@ def test_a_kernel_that_does_not_start_is_tried_again_and_then_named(
             raise RuntimeError("Kernel died before replying to kernel_info")
         return start(client, **options)
 
-    monkeypatch.setattr(NotebookClient, "execute", fail_to_start)
+    monkeypatch.setattr(NotebookClient, "setup_kernel", fail_to_start)
     assert build(course, "--all", "--language", "en") == 0
     failures[0] = 3
     assert build(course, "--all", "--language", "en") == 1
