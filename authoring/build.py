@@ -31,10 +31,6 @@ class Order:
     draft: bool = False
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
 def chosen_sources(
     root: Path,
     names: Sequence[str],
@@ -71,7 +67,6 @@ def build(
     languages: Sequence[str],
     order: Order,
     jobs: int = 2,
-    report: Callable[[str], None] = _say,
 ) -> list[Fault]:
     """Builds the notebooks and pages of sources in languages; a faulty one is left as it was.
 
@@ -81,7 +76,6 @@ def build(
         languages: the codes of the languages.
         order: how to build.
         jobs: how many notebooks to build at a time.
-        report: takes a line for each notebook that was built.
 
     Returns:
         Every fault found, of every notebook.
@@ -91,7 +85,7 @@ def build(
         try:
             if task[0].suffix == ".md":
                 return build_page(root, *task[:2], order)
-            report(build_notebook(root, *task, order))
+            print(build_notebook(root, *task, order), flush=True)
         except AuthoringError as error:
             return list(error.faults)
         return []

@@ -21,23 +21,17 @@ SOURCE_NAME = re.compile(r"\d\d_[a-z][a-z0-9_]*")
 _LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?")
 
 
-@dataclass(frozen=True)
-class _Key:
-    """A key of a table: the type of its value, and whether it may be left out."""
-
-    type: type
-    optional: bool = False
-
-
+# The keys of each table with the types of their values, and those that may be left out.
 _COURSE_KEYS = {
-    "repository": _Key(str),
-    "address": _Key(str),
-    "need_all_lessons": _Key(list),
-    "languages": _Key(dict),
-    "lessons": _Key(dict),
+    "repository": str,
+    "address": str,
+    "need_all_lessons": list,
+    "languages": dict,
+    "lessons": dict,
 }
-_LANGUAGE_KEYS = {"name": _Key(str), "locale": _Key(str), "font": _Key(str, optional=True)}
-_LESSON_KEYS = {"minutes": _Key(int), "exercises": _Key(str, optional=True)}
+_LANGUAGE_KEYS = {"name": str, "locale": str, "font": str}
+_LESSON_KEYS = {"minutes": int, "exercises": str}
+_OPTIONAL = {"font", "exercises"}
 
 
 @dataclass(frozen=True)
@@ -205,18 +199,18 @@ def _wrong_tables(table: dict[str, Any]) -> Iterator[Fault]:
                 yield from _wrong_keys(f"{kind}.{name}", entries, keys)
 
 
-def _wrong_keys(name: str, table: object, keys: Mapping[str, _Key]) -> Iterator[Fault]:
+def _wrong_keys(name: str, table: object, keys: Mapping[str, type]) -> Iterator[Fault]:
     if not isinstance(table, dict):
         yield _fault(name, f"{table!r} is no table", f"begin it with [{name}]")
         return
     for key, value in table.items():
         if key not in keys:
             yield _fault(name, f"unknown key {key!r}", f"use: {', '.join(keys)}")
-        elif type(value) is not keys[key].type:
-            wrong = f"{key} = {value!r} is no {keys[key].type.__name__}"
+        elif type(value) is not keys[key]:
+            wrong = f"{key} = {value!r} is no {keys[key].__name__}"
             yield _fault(name, wrong, "correct the value")
-    for key, wanted in keys.items():
-        if key not in table and not wanted.optional:
+    for key in keys:
+        if key not in table and key not in _OPTIONAL:
             yield _fault(name, f"missing key {key!r}", "add it")
 
 
@@ -258,23 +252,19 @@ def _repeated(course: Course) -> Iterator[Fault]:
 
 
 def _wrong_files(root: Path, course: Course) -> Iterator[Fault]:
-    names = {"lessons": [lesson.name for lesson in course.lessons], EXERCISES: course.sets}
-    written = layout.source_names(root)
-    for kind, listed in names.items():
-        for name in listed:
-            if name not in written[kind]:
+    listed = {"lessons": [lesson.name for lesson in course.lessons], EXERCISES: course.sets}
+    entries = {"lessons": "[lessons.{}]", EXERCISES: 'exercises = "{}" at their lesson'}
+    for kind, names in listed.items():
+        written = [each.stem for each in layout.source_paths(root) if each.parent.name == kind]
+        for name in names:
+            if name not in written:
                 wrong = f"{name} has no source content/{kind}/{name}.py"
                 yield _fault(kind, wrong, "write it, or take the name out")
-    for name in written["lessons"]:
-        if name not in names["lessons"]:
-            wrong = f"no lesson of {MANIFEST} is called {name}"
-            remedy = f"add [lessons.{name}], or delete the file"
-            yield Fault(f"content/lessons/{name}.py", "", wrong, remedy)
-    for name in written[EXERCISES]:
-        if name not in names[EXERCISES]:
-            wrong = f"no lesson of {MANIFEST} has these exercises"
-            remedy = f'write exercises = "{name}" at their lesson, or delete the file'
-            yield Fault(f"content/{EXERCISES}/{name}.py", "", wrong, remedy)
+        for name in written:
+            if name not in names:
+                remedy = f"add {entries[kind].format(name)}, or delete the file"
+                place = f"content/{kind}/{name}.py"
+                yield Fault(place, "", f"{MANIFEST} does not list it", remedy)
 
 
 def _wrong_folders(root: Path, course: Course) -> Iterator[Fault]:

@@ -62,12 +62,6 @@ def source_paths(root: Path) -> list[Path]:
     return [path for kind in BUILT_TO for path in sorted((root / "content" / kind).glob("*.py"))]
 
 
-def source_names(root: Path) -> dict[str, list[str]]:
-    """The names of the sources, without their endings, by the folder of content/ they stand in."""
-    paths = source_paths(root)
-    return {kind: [path.stem for path in paths if path.parent.name == kind] for kind in BUILT_TO}
-
-
 def page_paths(root: Path) -> list[Path]:
     """The pages in English, in the order of their names."""
     return sorted((root / "content" / PAGES).glob("*.md"))

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import pytest
 from hypothesis import settings
 
@@ -132,6 +134,26 @@ def po_text(entries: dict[tuple[str, str], str]) -> str:
         f'\n{f"""msgctxt "{cell}"{chr(10)}""" if cell else ""}msgid "{english}"\nmsgstr "{ours}"\n'
         for cell, english, ours in quoted
     )
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replaces a text that stands once in a file."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+Plant = Callable[[Path], object]
+
+
+def text(name: str, old: str, new: str) -> Plant:
+    """What replaces a piece of a text file of a course."""
+    return lambda root: edit(root / name, old, new)
+
+
+def cells(path: Path) -> dict[str, nbformat.NotebookNode]:
+    """The cells of a notebook, by their ids."""
+    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
 
 
 def pytest_configure() -> None:

@@ -172,20 +172,14 @@ DOCUMENT = (
 
 
 @given(DOCUMENT)
-def test_markdown_is_cut_where_it_was_put_together(marked: str) -> None:
-    assert [b.text for b in markdown_blocks(unmarked(marked))] == expected_texts(marked)
-
-
-@given(DOCUMENT)
-def test_markdown_without_a_translation_stays_as_it_is(marked: str) -> None:
+def test_markdown_is_cut_where_it_was_put_together_and_nothing_else_is_replaced(
+    marked: str,
+) -> None:
     text = unmarked(marked)
-    assert splice(text, markdown_blocks(text), lambda block: block) == text
-
-
-@given(DOCUMENT)
-def test_replacing_every_block_changes_exactly_the_blocks(marked: str) -> None:
-    text = unmarked(marked)
-    spliced = splice(text, markdown_blocks(text), str.upper)
+    blocks = markdown_blocks(text)
+    assert [block.text for block in blocks] == expected_texts(marked)
+    assert splice(text, blocks, lambda block: block) == text
+    spliced = splice(text, blocks, str.upper)
     assert spliced == shouted(marked)
     assert elements(spliced) == elements(text)
 

@@ -1,11 +1,11 @@
 """Each fault that a course can have is planted in a good one, and named with its file and cell."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import Plant, text
 
 from authoring.__main__ import main
 
@@ -18,19 +18,6 @@ KOREAN = "notebooks/ko/01_mask.ipynb"
 LIBRARY = "helpers/masklens/__init__.py"
 STYLE = "helpers/masklens/label.css"
 STRINGS = "helpers/masklens/locale/ko/LC_MESSAGES/masklens"
-
-Plant = Callable[[Path], None]
-
-
-def text(name: str, old: str, new: str) -> Plant:
-    """Replaces a piece of a text file."""
-
-    def plant(root: Path) -> None:
-        before = (root / name).read_text(encoding="utf-8")
-        assert before.count(old) == 1
-        (root / name).write_text(before.replace(old, new), encoding="utf-8")
-
-    return plant
 
 
 def cell(name: str, cell_id: str, **values: object) -> Plant:

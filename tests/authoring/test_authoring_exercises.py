@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import build_course, po_text, write_course
+from conftest import build_course, cells, edit, po_text, write_course
 from hypothesis import given
 from hypothesis import strategies as st
 from nbgrader.preprocessors import (
@@ -124,16 +124,6 @@ def built_course(built_course: Path, tmp_path_factory: pytest.TempPathFactory) -
     edit(root / "course.toml", "minutes = 10", 'minutes = 10\nexercises = "01_mask"')
     build_course(root)
     return root
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def cells(path: Path) -> dict[str, nbformat.NotebookNode]:
-    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
 
 
 def printed(cell: nbformat.NotebookNode) -> str:

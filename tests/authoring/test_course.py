@@ -1,11 +1,11 @@
 """The manifest: what is wrong with it is said in one line, and what lists lessons follows it."""
 
 import json
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import nbformat
 import pytest
+from conftest import Plant, cells, text
 
 from authoring import contents, lists
 from authoring.__main__ import main
@@ -18,19 +18,7 @@ COURSE = read(ROOT)
 LESSON = "[lessons.01_mask]\nminutes = 10\n"
 KOREAN = '[languages.ko]\nname = "한국어"\nlocale = "ko_KR"\n'
 
-Plant = Callable[[Path], None]
-
-
-def manifest(old: str, new: str) -> Plant:
-    """Replaces a piece of the manifest."""
-
-    def plant(root: Path) -> None:
-        path = root / "course.toml"
-        text = path.read_text(encoding="utf-8")
-        assert text.count(old) == 1
-        path.write_text(text.replace(old, new), encoding="utf-8")
-
-    return plant
+manifest = partial(text, "course.toml")
 
 
 def moved(old: str, new: str) -> Plant:
@@ -105,11 +93,11 @@ FAULTS = {
 BESIDE = {
     "no lesson for a source": (
         moved("content/lessons/01_mask.py", "content/lessons/02_mask.py"),
-        "content/lessons/02_mask.py: no lesson of course.toml is called 02_mask: add",
+        "content/lessons/02_mask.py: course.toml does not list it: add [lessons.02_mask]",
     ),
     "no lesson for exercises": (
         lambda root: moved("content/glossary.csv", "content/exercises/01_mask.py")(root),
-        "content/exercises/01_mask.py: no lesson of course.toml has these exercises: write",
+        "content/exercises/01_mask.py: course.toml does not list it: add exercises = ",
     ),
     "no language for a folder": (
         manifest(KOREAN, ""),
@@ -162,14 +150,14 @@ def test_every_lesson_leads_to_its_languages_its_exercises_and_the_next(language
     names = [lesson.name for lesson in COURSE.lessons]
     for lesson, following in zip(COURSE.lessons, [*names[1:], names[0]], strict=True):
         path = ROOT / "notebooks" / language / f"{lesson.name}.ipynb"
-        cells = {cell.id: cell.source for cell in nbformat.read(path, as_version=4).cells}
-        assert [*cells][-2:] == [lists.NEXT, lists.LINKS]
+        found = {name: cell.source for name, cell in cells(path).items()}
+        assert [*found][-2:] == [lists.NEXT, lists.LINKS]
         for each in COURSE.languages:
-            assert f"[{each.name}](../{each.code}/{lesson.name}.ipynb)" in cells[lists.LINKS]
-        assert f"({following}.ipynb)" in cells[lists.NEXT]
+            assert f"[{each.name}](../{each.code}/{lesson.name}.ipynb)" in found[lists.LINKS]
+        assert f"({following}.ipynb)" in found[lists.NEXT]
         if lesson.exercises:
             practise = f"(../../exercises/{language}/{lesson.exercises}.ipynb)"
-            assert practise in cells[lists.NEXT]
+            assert practise in found[lists.NEXT]
 
 
 @pytest.mark.parametrize("language", COURSE.codes)
@@ -210,15 +198,6 @@ def test_a_readme_lists_languages_and_lessons_between_its_marks(course: Path) ->
         "<!-- /lessons -->\n\nMore.\n"
     )
     assert main(["check", "--root", str(course)]) == 0
-
-
-def text(name: str, old: str, new: str) -> Plant:
-    def plant(root: Path) -> None:
-        before = (root / name).read_text(encoding="utf-8")
-        assert before.count(old) == 1
-        (root / name).write_text(before.replace(old, new), encoding="utf-8")
-
-    return plant
 
 
 DRIFT = {

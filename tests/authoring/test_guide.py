@@ -153,15 +153,3 @@ def test_the_summary_has_six_points_each_with_its_lesson(language: str) -> None:
         linked = re.findall(r"\]\((\w+)\.ipynb\)", point)
         assert linked
         assert set(linked) <= set(LESSONS)
-
-
-@pytest.mark.parametrize(
-    ("output", "read"),
-    [
-        ("[[ 711  632]\n [  73    8]]", [[[711, 632], [73, 8]]]),
-        ("a [[True, False]] b\n[[1]]", [[[True, False]], [[1]]]),
-        ("no array", []),
-    ],
-)
-def test_printed_arrays_are_read_as_they_are(output: str, read: list[Any]) -> None:
-    assert arrays(output) == read

@@ -1,20 +1,17 @@
 """Links for teachers: taken apart, each leads to a notebook that is there; and one is followed."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
-import time
 import urllib.request
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlencode
 
 import nbformat
 import pytest
+from browser import PATIENCE, Lab
 from tornado.escape import parse_qs_bytes
 
 from authoring import links
@@ -24,9 +21,9 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 HUB = "https://hub.example.org"
+GITHUB = "https://github.com/owner/name"
 COURSE = links.Course("owner/name", "main", HUB)
 PATH = "notebooks/ko/01_padding.ipynb"
-PATIENCE = 60  # seconds
 
 
 def arguments(link: str) -> tuple[str, dict[str, str]]:
@@ -203,54 +200,6 @@ def test_without_a_repository_it_asks_for_one(
 # --- Followed -------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A student's server; for its git, the repository at GitHub is one on this disk."""
-    folder = tmp_path_factory.mktemp("server")
-    course, home = folder / "course", folder / "김 하늘"
-    shutil.copytree(ROOT / "notebooks", course / "notebooks")
-    git = ["git", "-C", course, "-c", "user.name=Teacher", "-c", "user.email=teacher@example.org"]
-    for command in ("init -qb main", "add --all", "commit -qm Course"):
-        subprocess.run([*git, *command.split()], check=True)
-    home.mkdir()
-    environment = os.environ | {
-        "HOME": str(home),
-        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{course.as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": "https://github.com/owner/name",
-    }
-    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"]
-    command += ["--port=0", "--IdentityProvider.token=masklens", f"--ServerApp.root_dir={home}"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        yield _address(folder, process), home
-    finally:
-        process.terminate()
-        process.wait(timeout=PATIENCE)
-
-
-def _address(folder: Path, process: subprocess.Popen[bytes]) -> str:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        for path in (folder / "runtime").glob("jpserver-*.json"):
-            try:
-                url = str(json.loads(path.read_text())["url"])
-                _get(f"{url}api")
-            except (OSError, ValueError):
-                continue  # still being written, or not yet listening
-            return url
-        time.sleep(0.1)
-    raise AssertionError((folder / "log").read_text())
-
-
-def _get(url: str) -> str:
-    request = urllib.request.Request(url, headers={"Authorization": "token masklens"})
-    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
-        return str(response.read().decode())
-
-
 class Told(HTMLParser):
     """What nbgitpuller's page tells its script: the attributes of its body."""
 
@@ -268,19 +217,28 @@ class Told(HTMLParser):
             }
 
 
-def test_nbgitpuller_follows_the_link(server: tuple[str, Path]) -> None:
-    url, home = server
+def test_nbgitpuller_follows_the_link(lab: Lab, tmp_path: Path) -> None:
+    course, folder = tmp_path / "course", "김 하늘의 강의"
+    shutil.copytree(ROOT / "notebooks", course / "notebooks")
+    git = ["git", "-C", course, "-c", "user.name=Teacher", "-c", "user.email=teacher@example.org"]
+    for command in ("init -qb main", "add --all", "commit -qm Course"):
+        subprocess.run([*git, *command.split()], check=True)
     # A hub leads from its own address to that of the student's server, with the same arguments.
-    link = COURSE.on_hub(PATH).replace(f"{HUB}/hub/user-redirect/", url)
-    told = Told(_get(link)).data
-    assert told["path"] == f"lab/tree/masklens/{PATH}"
-    names = ("repo", "branch", "targetpath")
-    query = urlencode({name: told[name] for name in names})
-    events = [
-        json.loads(line.removeprefix("data: "))
-        for line in _get(f"{url}git-pull/api?{query}").splitlines()
-        if line.startswith("data: ")
-    ]
+    link = links.Course("owner/name", "main", HUB, folder).on_hub(PATH)
+    told = Told(answer(lab, link.removeprefix(f"{HUB}/hub/user-redirect/"))).data
+    assert (told["path"], told["repo"]) == (f"lab/tree/{folder}/{PATH}", GITHUB)
+    # The repository at GitHub is one on this disk.
+    query = {"repo": course.as_uri(), "branch": told["branch"], "targetpath": told["targetpath"]}
+    pulled = answer(lab, f"git-pull/api?{urlencode(query)}")
+    events = [json.loads(line) for line in re.findall("(?m)^data: (.*)$", pulled)]
     assert events[-1]["phase"] == "finished", events
-    opened = home / told["path"].removeprefix("lab/tree/")
+    opened = lab.root / told["path"].removeprefix("lab/tree/")
     assert opened.read_bytes() == (ROOT / PATH).read_bytes()
+
+
+def answer(lab: Lab, address: str) -> str:
+    """What the student's server answers."""
+    token = {"Authorization": f"token {lab.token}"}
+    request = urllib.request.Request(f"{lab.url}{address}", headers=token)
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+        return str(response.read().decode())

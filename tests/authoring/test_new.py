@@ -4,11 +4,11 @@ import re
 import shutil
 from pathlib import Path
 
-import nbformat
 import pytest
+from conftest import cells, edit
 from other_letters import KEPT, in_other_letters
 
-from authoring import build, catalog, contents, layout, lists
+from authoring import catalog, contents, lists
 from authoring.__main__ import main
 from authoring.course import read
 
@@ -25,10 +25,6 @@ def snapshot(root: Path) -> dict[str, bytes]:
 
 def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
     return {name for name in before | after if before.get(name) != after.get(name)}
-
-
-def cells(path: Path) -> dict[str, str]:
-    return {cell.id: cell.source for cell in nbformat.read(path, as_version=4).cells}
 
 
 def filled_in(path: Path) -> None:
@@ -86,12 +82,6 @@ def test_an_author_adds_a_lesson_by_three_files(
     listed_everywhere(course)
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
 def edit_code(path: Path) -> None:
     """The library of the tiny course can do no more than say a word."""
     text = path.read_text(encoding="utf-8")
@@ -109,10 +99,10 @@ def listed_everywhere(root: Path) -> None:
         first, second = (
             cells(root / "notebooks" / code / f"{name}.ipynb") for name in ("01_mask", "15_demo")
         )
-        assert f"[15 {topic}](15_demo.ipynb)" in first[lists.NEXT]
-        assert "(01_mask.ipynb)" in second[lists.NEXT]
-        assert f"*15 {topic} · 35 " in second["title"]
-        assert "[한국어](../ko/15_demo.ipynb)" in second[lists.LINKS]
+        assert f"[15 {topic}](15_demo.ipynb)" in first[lists.NEXT].source
+        assert "(01_mask.ipynb)" in second[lists.NEXT].source
+        assert f"*15 {topic} · 35 " in second["title"].source
+        assert "[한국어](../ko/15_demo.ipynb)" in second[lists.LINKS].source
         values = lists.site_values(contents.read(root, code))
         assert f"- [15 {topic}](lessons/15_demo.ipynb)\n  {topic}\n  *35" in values["lessons"]
         assert values["lesson_pages"].splitlines()[-1] == f"15 {topic} <lessons/15_demo>"
@@ -149,9 +139,9 @@ def test_an_exercise_begins_a_set_and_joins_one(course: Path) -> None:
     assert main(["build", "--root", str(course)]) == 0
     assert main(["check", "--root", str(course)]) == 0
     for name in ("count-masks-answer", "hide-masks-answer"):
-        assert "..." in cells(course / "exercises/ko/01_mask.ipynb")[name]
+        assert "..." in cells(course / "exercises/ko/01_mask.ipynb")[name].source
     lesson = cells(course / "notebooks/en/01_mask.ipynb")
-    assert "(../../exercises/en/01_mask.ipynb)" in lesson[lists.NEXT]
+    assert "(../../exercises/en/01_mask.ipynb)" in lesson[lists.NEXT].source
 
 
 # --- A language -----------------------------------------------------------------------------------
@@ -186,32 +176,12 @@ def test_a_translator_adds_a_language_by_po_files_alone(
     assert touched and all("/el/" in name for name in touched)
     greek = cells(course / "notebooks/el/01_mask.ipynb")
     for code in ("en", "ko"):
-        assert (
-            "[Ελληνικά](../el/01_mask.ipynb)"
-            in cells(course / "notebooks" / code / "01_mask.ipynb")["links"]
-        )
-    assert greek["setup"].endswith('ml.set_language("el")')
+        links = cells(course / "notebooks" / code / "01_mask.ipynb")["links"].source
+        assert "[Ελληνικά](../el/01_mask.ipynb)" in links
+    assert greek["setup"].source.endswith('ml.set_language("el")')
     for name in ("title", "links"):
-        prose = "".join(KEPT.split(greek[name])).replace("English", "")
+        prose = "".join(KEPT.split(greek[name].source)).replace("English", "")
         assert not re.search("[A-Za-z]", prose), prose
-
-
-def test_a_third_language_of_the_whole_course_changes_no_source_and_no_translation(
-    tmp_path: Path,
-) -> None:
-    root = tmp_path / "course"
-    shutil.copytree(ROOT / "content", root / "content")
-    shutil.copy(ROOT / "course.toml", root)
-    before = snapshot(root)
-    assert main(["new", "language", "el", "--root", str(root)]) == 0
-    translate_all(root, "el")
-    others = {name for name in changed(before, snapshot(root)) if "/el/" not in name}
-    assert others == {"course.toml"}
-    for path in layout.source_paths(root):
-        for edition in layout.editions(path):
-            book, faults = build.unexecuted(root, path, "el", edition, None)
-            assert faults == []
-            assert f"[한국어](../ko/{path.stem}.ipynb) · [Ελληνικά](" in book.cells[-1].source
 
 
 # --- Refusals -------------------------------------------------------------------------------------

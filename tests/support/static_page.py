@@ -1,8 +1,6 @@
 """Web pages to test: notebooks executed as the build does, rendered by Sphinx and myst-nb."""
 
 import functools
-import html
-import html.parser
 import http.server
 import subprocess
 import sys
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 from browser import make_notebook
+from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
 from authoring.execute import execute
@@ -114,43 +113,11 @@ def text_outputs(book: NotebookNode) -> list[str]:
 _KEPT = {"aria-label", "alt", "colspan", "lang", "rowspan", "scope", "start", "title"}
 
 
-class _Purifier(html.parser.HTMLParser):
-    """Keeps of HTML what a strict host keeps: no style, no script, no class, no address."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
-        self.kept: list[str] = []
-        self._dropped = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("style", "script"):
-            self._dropped = tag
-        known = (f' {name}="{html.escape(value or "")}"' for name, value in attrs if name in _KEPT)
-        self._keep(f"<{tag}{''.join(known)}>")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._dropped:
-            self._dropped = ""
-        else:
-            self._keep(f"</{tag}>")
-
-    def handle_data(self, data: str) -> None:
-        self._keep(data)
-
-    def handle_entityref(self, name: str) -> None:
-        self._keep(f"&{name};")
-
-    def handle_charref(self, name: str) -> None:
-        self._keep(f"&#{name};")
-
-    def _keep(self, text: str) -> None:
-        if not self._dropped:
-            self.kept.append(text)
-
-
 def purified(picture: str) -> str:
-    """HTML as it remains on a host that shows notebooks without style sheets and scripts."""
-    purifier = _Purifier()
-    purifier.feed(picture)
-    purifier.close()
-    return "".join(purifier.kept)
+    """HTML as it remains on a strict host: no style, no script, no class and no address."""
+    soup = BeautifulSoup(picture, "html.parser")
+    for tag in soup.find_all(True):
+        if tag.name in ("style", "script"):
+            tag.extract()
+        tag.attrs = {name: value for name, value in tag.attrs.items() if name in _KEPT}
+    return str(soup)
