@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
@@ -18,6 +18,7 @@ import masklens as ml
 from masklens._keras import attached_mask
 
 Group = Literal["makes", "passes", "uses", "loses", "apart"]
+GROUPS: tuple[Group, ...] = get_args(Group)
 
 # Padding stands on the right in some rows and on the left in others, and is 0.
 IDS = np.array([[7, 3, 5, 0, 0], [4, 6, 9, 2, 0], [0, 8, 1, 9, 3]])

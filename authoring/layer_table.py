@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+from jinja2 import Template
 
 from authoring import keras_io
-from authoring.layer_rows import Group, Row, measure
+from authoring.layer_rows import GROUPS, Row, measure
 
 PAGE = Path(__file__).parent.parent / "content" / "pages" / "layers.md"
+_TEMPLATE = Path(__file__).parent / "templates" / "layers.md"
 _WIDTH = 110
 _NOTHING = "–"
-
-_TITLES: dict[Group, str] = {
-    "makes": "Layers that make a mask",
-    "passes": "Layers that pass it on",
-    "uses": "Layers that use it",
-    "loses": "Layers that lose it",
-    "apart": "Images, preprocessing and augmentation",
-}
-# What stands above the rows of a group, and the lesson that it leads to.
-_ABOUT: dict[Group, tuple[str, str]] = {
-    "makes": (
-        "A mask begins at one of these layers, or is made by hand. [Lesson 02]({lesson}) is about "
-        "them.",
-        "02_mask_generators",
-    ),
-    "passes": (
-        "The output carries a mask, and its values are the same with any mask. "
-        "[Lesson 03]({lesson}) follows a mask through such layers.",
-        "03_propagation",
-    ),
-    "uses": (
-        "With another mask, other values come out. Where the mask ends here, so does the time "
-        "axis. [Lesson 07]({lesson}) builds layers like these.",
-        "07_layers_that_use_masks",
-    ),
-    "loses": (
-        "The output carries no mask. Later layers read its padding like any other timestep, even "
-        "where this layer kept padding out. [Lesson 05]({lesson}) shows how to keep the mask.",
-        "05_layers_that_change_masks",
-    ),
-    "apart": (
-        "Layers for images and volumes, called with time as their first axis, and layers that "
-        "prepare data before it is padded. [Lesson 06]({lesson}) shows how a layer of your own "
-        "passes a mask on.",
-        "06_opting_in",
-    ),
-}
 
 # What is surprising about a row, by class and options; tests/test_layer_table.py tries each.
 NOTES: dict[tuple[str, str], str] = {
@@ -103,58 +67,21 @@ def page(rows: Sequence[Row], left_out: Sequence[str]) -> str:
     Args:
         rows: What was measured.
         left_out: The classes that take no sequence.
-
-    Returns:
-        The page.
     """
-    parts = [
-        "# What each Keras layer does to a mask",
-        _filled(_INTRODUCTION.format(version=keras.__version__)),
-        "\n".join(f"- {_filled(text, '  ')}" for text in _COLUMNS),
-    ]
-    for group in _TITLES:
-        parts += _section(group, [row for row in rows if row.group == group])
     names = ", ".join(f"`{name}`" for name in left_out)
-    parts += ["## How it was measured", *(_filled(text.format(names=names)) for text in _HOW)]
-    return "\n\n".join(parts) + "\n"
+    told = f"Not in the table, as they take no padded sequence: {names}."
+    template = Template(_TEMPLATE.read_text(encoding="utf-8"), keep_trailing_newline=True)
+    text: str = template.render(
+        version=keras.__version__,
+        tables={group: _table([row for row in rows if row.group == group]) for group in GROUPS},
+        left_out=textwrap.fill(told, _WIDTH, break_long_words=False, break_on_hyphens=False),
+    )
+    return text
 
 
-_INTRODUCTION = (
-    "Keras {version} with TensorFlow. All of this was [measured](#how-it-was-measured), none of it "
-    "looked up. A layer has one row for its defaults, and one more for each argument or input that "
-    "changes the answer."
-)
-_COLUMNS = (
-    "**mask**: what becomes of the mask that came in.",
-    "**uses it**: with another mask, other values come out at valid timesteps.",
-    "**padding gets in**: with something else in the padding, or with more of it, other values "
-    "come out at valid timesteps.",
-)
-_HOW = (
-    "An `Embedding(mask_zero=True)` turned three sequences, padded on the right or on the left, "
-    "into vectors, and the layer was called on these; a layer of two inputs, on two such tensors. "
-    "`masklens.trace(model, batch, probe=True)` then ran it again and compared the outputs at "
-    "valid timesteps: with other masks, with other vectors in the padding, and with more padding. "
-    "The weights were random.",
-    "Where a layer changes the number of timesteps and gives no mask, a timestep counts as valid "
-    "if it moves with a token. Layers that change images were called as in training. Layers that "
-    "prepare data were not asked whether padding gets in. A dash stands for what was not asked, or "
-    "could not be told.",
-    "Not in the table, as they take no padded sequence: {names}.",
-    "`python -m authoring.layer_table` writes this page, and a test measures it anew.",
-)
-
-
-def _section(group: Group, rows: Sequence[Row]) -> list[str]:
-    about, lesson = _ABOUT[group]
-    link = f"../../notebooks/en/{lesson}.ipynb"
+def _table(rows: Sequence[Row]) -> str:
     header = ["layer", "mask", "uses it", "padding gets in"]
-    lines = [_line(header), "|---|---|---|---|", *(_line(_cells(row)) for row in rows)]
-    parts = [f"## {_TITLES[group]}", _filled(about.format(lesson=link)), "\n".join(lines)]
-    if group == "apart":
-        summary = f"<summary>{len(rows)} layers</summary>"
-        parts[2:] = ["<details>", summary, *parts[2:], "</details>"]
-    return parts
+    return "\n".join([_line(header), "|---|---|---|---|", *(_line(_cells(row)) for row in rows)])
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -183,19 +110,6 @@ def _effect(row: Row) -> str:
         "ends": "lost",
         "drops": "lost",
     }[row.effect]
-
-
-def _filled(text: str, indent: str = "") -> str:
-    """Breaks lines, but in no link and no code."""
-    whole = re.sub(r"\[[^]]*\]\([^)]*\)|`[^`]*`", lambda span: span[0].replace(" ", "\0"), text)
-    lines = textwrap.fill(
-        whole,
-        _WIDTH,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return lines.replace("\0", " ")
 
 
 def main() -> None:
