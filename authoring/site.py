@@ -248,13 +248,10 @@ def _run_sphinx(
 
 def _offer_downloads(root: Path, carried: Path, folder: Path, language: str) -> None:
     """Puts each notebook where its page offers it: one that carries masklens, if there is one."""
-    for edition, page in PAGES.items():
-        own = carried / edition if edition == layout.EXERCISES else carried
-        for path in sorted((root / edition / language).glob("*.ipynb")):
-            self_contained = own / path.name
-            is_solution = edition == layout.SOLUTIONS
-            (folder / page).mkdir(parents=True, exist_ok=True)
-            shutil.copy(path if is_solution else self_contained, folder / page)
+    without = shutil.ignore_patterns(layout.EXERCISES)
+    shutil.copytree(carried, folder / PAGES["notebooks"], ignore=without)
+    shutil.copytree(carried / layout.EXERCISES, folder / layout.EXERCISES)
+    shutil.copytree(root / layout.SOLUTIONS / language, folder / layout.SOLUTIONS)
 
 
 def _write_bare_pages(root: Path, pages: Path) -> None:

@@ -1,11 +1,8 @@
 """Exercises are built with stubs and with solutions, as nbgrader would, and their faults named."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -191,39 +188,6 @@ def test_answers_and_checks_carry_what_nbgrader_reads(built_course: Path) -> Non
             "tags": ["counted"],
         }
         assert not found["setup"].metadata
-
-
-CONFIG = """\
-c = get_config()
-c.CourseDirectory.course_id = "masks"
-c.ClearSolutions.code_stub = {"python": "..."}
-"""
-
-
-def test_nbgrader_makes_the_same_stubs_of_our_solutions(built_course: Path, tmp_path: Path) -> None:
-    (tmp_path / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
-    (tmp_path / "source" / "week").mkdir(parents=True)
-    for language in ("en", "ko"):
-        solved = built_course / "solutions" / language / "01_mask.ipynb"
-        shutil.copy(solved, tmp_path / "source" / "week" / f"{language}.ipynb")
-    command = [sys.executable, "-m", "nbgrader", "generate_assignment", "week"]
-    # nbgrader runs alembic, which stands beside this Python.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    result = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result.returncode == 0, result.stderr
-    for language in ("en", "ko"):
-        released = cells(tmp_path / "release" / "week" / f"{language}.ipynb")
-        stubs = cells(built_course / "exercises" / language / "01_mask.ipynb")
-        assert {i: cell.source for i, cell in released.items()} == {
-            i: cell.source for i, cell in stubs.items()
-        }
 
 
 # Code of lines and regions, where nbgrader wants each region: one kind in a cell.
