@@ -84,8 +84,8 @@ def build(
     def build_one(task: tuple[Path, str, str]) -> list[Fault]:
         try:
             if task[0].suffix == ".md":
-                return build_page(root, *task[:2], order)
-            print(build_notebook(root, *task, order), flush=True)
+                return _build_page(root, *task[:2], order)
+            print(_build_notebook(root, *task, order), flush=True)
         except AuthoringError as error:
             return list(error.faults)
         return []
@@ -101,14 +101,10 @@ def build(
     return list(dict.fromkeys(found))  # a faulty source is met once per notebook
 
 
-def build_notebook(root: Path, path: Path, language: str, edition: str, order: Order) -> str:
+def _build_notebook(root: Path, path: Path, language: str, edition: str, order: Order) -> str:
     """Builds one notebook, executing it only if its code or what its outputs come from changed.
 
-    Returns:
-        A line that says which notebook it is, whether it was executed, and the seconds taken.
-
-    Raises:
-        AuthoringError: the source or its translation is faulty, or a cell raised.
+    Returns a line that says which notebook it is, whether it was executed, and the seconds taken.
     """
     began = time.monotonic()
     new, faults = unexecuted(root, path, language, edition, order.github)
@@ -129,15 +125,8 @@ def build_notebook(root: Path, path: Path, language: str, edition: str, order: O
     return f"{relative(root, target)}: {done} in {time.monotonic() - began:.1f} s{draft}"
 
 
-def build_page(root: Path, path: Path, language: str, order: Order) -> list[Fault]:
-    """Builds one page for GitHub; one that is for the site alone is only translated.
-
-    Returns:
-        What keeps it from being built.
-
-    Raises:
-        AuthoringError: its translation cannot be read.
-    """
+def _build_page(root: Path, path: Path, language: str, order: Order) -> list[Fault]:
+    """Builds one page for GitHub; one that is for the site alone is only translated."""
     text, faults = pages.translate(root, path, language)
     if faults and not order.draft:
         return faults

@@ -25,8 +25,8 @@ REMEDIES = {
     "fuzzy": "compare it with the new English, then remove the fuzzy flag",
     "obsolete": "use what is worth keeping of it, then delete the entry",
 }
-# polib reads on where a quotation is not closed.
-_OPEN_QUOTE = re.compile(r'(?m)^(?!#(?!~)).*".*[^"\s]\s*$')
+# A line with a quotation that does not end it; polib reads on there.
+_OPEN_QUOTE = re.compile(r'(?m)^(?!#(?!~))(?=.*")(?![^"]*"(?:[^"\\]|\\.)*"\s*$).+$')
 # How alike two English texts must be for one to be the other, changed: in one cell, and beyond.
 _ALIKE_IN_CELL, _ALIKE = 0.4, 0.7
 Key = tuple[str, str | None]
@@ -62,7 +62,7 @@ def by_key(catalog: POFile) -> dict[Key, POEntry]:
     return {key(entry): entry for entry in catalog if not entry.obsolete}
 
 
-def cell_blocks(cell: Cell) -> list[blocks.Block]:
+def _cell_blocks(cell: Cell) -> list[blocks.Block]:
     """The blocks of a cell that are to be translated."""
     return (
         blocks.markdown_blocks(cell.text)
@@ -73,7 +73,7 @@ def cell_blocks(cell: Cell) -> list[blocks.Block]:
 
 def template(source: Source) -> list[POEntry]:
     """Every block of a source, untranslated, with its cell's id as the context."""
-    keys = ((block.text, cell.id or None) for cell in source.cells for block in cell_blocks(cell))
+    keys = ((block.text, cell.id or None) for cell in source.cells for block in _cell_blocks(cell))
     return [untranslated(text, msgctxt=context) for text, context in dict.fromkeys(keys)]
 
 
@@ -98,7 +98,7 @@ def in_language(
         faults.append(Fault(place, cell.id, wrong, REMEDIES[missing or "missing"]))
         return text
 
-    return cell.text if catalog is None else blocks.splice(cell.text, cell_blocks(cell), look_up)
+    return cell.text if catalog is None else blocks.splice(cell.text, _cell_blocks(cell), look_up)
 
 
 def of_source(root: Path, path: Path, language: str) -> dict[Key, POEntry] | None:
@@ -136,7 +136,7 @@ def read(root: Path, path: Path, language: str) -> POFile:
         place, wrong = f"{place}:{line.partition(')')[0]}", f"not PO: {wrong}"
         raise AuthoringError([Fault(place, "", wrong, remedy)]) from error
     catalog.header = found.header
-    catalog.metadata |= {"Plural-Forms": found.metadata.get("Plural-Forms", _plurals(catalog))}
+    catalog.metadata["Plural-Forms"] = found.metadata.get("Plural-Forms", _plurals(catalog))
     catalog.extend(found)
     return catalog
 

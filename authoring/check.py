@@ -32,15 +32,17 @@ from authoring import catalog as translations
 from authoring.cells import Source
 from authoring.layout import SOURCE_LANGUAGE, AuthoringError, Fault, relative
 
-MAX_CODE_LINES = 12
-MAX_SPACING_FAULTS = 0.5  # per 1,000 Hangul syllables
+_MAX_CODE_LINES = 12
+_MAX_SPACING_FAULTS = 0.5  # per 1,000 Hangul syllables
 _KOREAN = "ko"
 _HANGUL = re.compile("[가-힣]")
 # A name may stay English (`Functional API`); two words with a small letter, or three, are prose.
 _ENGLISH = re.compile(
     r"\b(?:[A-Za-z]{2,} [a-z]{2,}|[a-z]{2,} [A-Za-z]{2,}|[A-Za-z]{2,}(?: [A-Za-z]{2,}){2})\b"
 )
-_MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|tmp|work|(?:home|Users)/[\w.-]+)/|[A-Z]:\\+Users\b")
+_MACHINE_PATH = re.compile(
+    r"(?<![\w.])/(?:root|tmp|work|usr|opt|var|(?:home|Users)/[\w.-]+)/|[A-Z]:\\+Users\b"
+)
 _EDITIONS = "|".join(edition for editions in layout.BUILT_TO.values() for edition in editions)
 _ENGLISH_NOTEBOOK = re.compile(rf"(\.\./(?:{_EDITIONS})/){SOURCE_LANGUAGE}(/[^/?#]+\.ipynb)")
 _VISIBLE_EMPHASIS = re.compile(r"\*\*|(?<=\S)\*(?=[가-힣])")
@@ -168,9 +170,9 @@ def _long_cells(root: Path, origin: Source) -> Iterator[Fault]:
     for cell in origin.cells:
         lines = [line.strip() for line in cell.text.split("\n")]
         count = sum(bool(line) and not line.startswith("#") for line in lines)
-        if cell.kind == "code" and count > MAX_CODE_LINES:
+        if cell.kind == "code" and count > _MAX_CODE_LINES:
             place = f"{relative(root, origin.path)}:{cell.line}"
-            wrong = f"{count} lines of code, more than {MAX_CODE_LINES}"
+            wrong = f"{count} lines of code, more than {_MAX_CODE_LINES}"
             yield Fault(place, cell.id, wrong, "split the cell")
 
 
@@ -266,7 +268,7 @@ def bad_spacing(page: Page) -> Iterator[Fault]:
             for cell in page.cells("markdown")
             for fault in korean.spacing_faults(cell.source)
         ]
-        if 1000 * len(found) > MAX_SPACING_FAULTS * syllables:
+        if 1000 * len(found) > _MAX_SPACING_FAULTS * syllables:
             for cell_id, fault in found:
                 remedy = "correct it; if it is right, add the word to _TERMS in authoring/korean.py"
                 yield page.fault(cell_id, f"spacing, {fault.rule}: {fault.context!r}", remedy)

@@ -21,8 +21,8 @@ Group = Literal["makes", "passes", "uses", "loses", "apart"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 
 # Padding stands on the right in some rows and on the left in others, and is 0.
-IDS = np.array([[7, 3, 5, 0, 0], [4, 6, 9, 2, 0], [0, 8, 1, 9, 3]])
-VALID = IDS != 0
+_IDS = np.array([[7, 3, 5, 0, 0], [4, 6, 9, 2, 0], [0, 8, 1, 9, 3]])
+_VALID = _IDS != 0
 
 # The axes behind (batch, time), by the number of all axes; images have three channels.
 _SHAPES = {2: (), 3: (8,), 4: (16, 3), 5: (4, 4, 3), 6: (4, 2, 2, 3)}
@@ -62,23 +62,18 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Feed:
-    """How a layer is called.
-
-    Attributes:
-        masked: For each tensor that it is called on, whether that has a mask.
-        call: Calls it.
-    """
+class _Feed:
+    """How a layer is called, and which of the tensors that it is called on have a mask."""
 
     masked: tuple[bool, ...]
     call: Callable[..., Any]
 
 
-_ONE = Feed((True,), lambda layer, tensor: layer(tensor))
-_LIST = Feed((True, True), lambda layer, *tensors: layer(list(tensors)))
-_MASKED_AND_UNMASKED = Feed((True, False), _LIST.call)
-_ARGUMENTS = Feed((True, True), lambda layer, *tensors: layer(*tensors))
-_CAUSAL = Feed((True, True), lambda layer, *tensors: layer(*tensors, use_causal_mask=True))
+_ONE = _Feed((True,), lambda layer, tensor: layer(tensor))
+_LIST = _Feed((True, True), lambda layer, *tensors: layer(list(tensors)))
+_MASKED_AND_UNMASKED = _Feed((True, False), _LIST.call)
+_ARGUMENTS = _Feed((True, True), lambda layer, *tensors: layer(*tensors))
+_CAUSAL = _Feed((True, True), lambda layer, *tensors: layer(*tensors, use_causal_mask=True))
 
 
 def _call_with_a_state(layer: Any, tensor: Any, **arguments: Any) -> Any:
@@ -86,14 +81,14 @@ def _call_with_a_state(layer: Any, tensor: Any, **arguments: Any) -> Any:
     return layer(tensor, initial_state=[state, state], **arguments)
 
 
-_WITH_A_STATE = Feed((True,), _call_with_a_state)
-_WITH_A_STATE_AND_A_MASK = Feed(
+_WITH_A_STATE = _Feed((True,), _call_with_a_state)
+_WITH_A_STATE_AND_A_MASK = _Feed(
     (True,), lambda layer, tensor: _call_with_a_state(layer, tensor, mask=attached_mask(tensor))
 )
 
 
 @dataclass(frozen=True)
-class Case:
+class _Case:
     """A layer to be measured, and how it is called.
 
     Attributes:
@@ -107,24 +102,24 @@ class Case:
     name: str
     options: str
     make: Callable[[], Any]
-    feed: Feed | None = None
+    feed: _Feed | None = None
     training: bool = False
 
 
 def _variant(
-    name: str, said: str = "", feed: Feed | None = None, training: bool = False, **arguments: Any
-) -> Case:
+    name: str, said: str = "", feed: _Feed | None = None, training: bool = False, **arguments: Any
+) -> _Case:
     """A layer with arguments; `said` is what its row says besides these."""
     given = (
         f'{key}="{value}"' if isinstance(value, str) else f"{key}={value}"
         for key, value in arguments.items()
     )
     options = ", ".join(filter(None, [said, *given]))
-    return Case(name, options, lambda: _made(getattr(layers, name), **arguments), feed, training)
+    return _Case(name, options, lambda: _made(getattr(layers, name), **arguments), feed, training)
 
 
-def _wrapped(name: str, inner: str, make: Callable[[], Any]) -> Case:
-    return Case(name, inner, lambda: getattr(layers, name)(make()))
+def _wrapped(name: str, inner: str, make: Callable[[], Any]) -> _Case:
+    return _Case(name, inner, lambda: getattr(layers, name)(make()))
 
 
 # Where an argument, or a second input, changes the row.
@@ -174,7 +169,7 @@ class Row:
 
     Attributes:
         name: The class, such as "LSTM".
-        options: As in `Case`.
+        options: As in `_Case`.
         group: Where it stands in the table.
         effect: As `masklens.LayerCall.effect`.
         uses_mask: Whether what comes out at valid timesteps depends on the mask; None if no mask
@@ -207,10 +202,10 @@ def measure() -> tuple[list[Row], list[str]]:
     return sorted(rows, key=lambda row: (row.name.lower(), row.options)), left_out
 
 
-def _cases() -> Iterator[Case]:
+def _cases() -> Iterator[_Case]:
     for name, layer_class in _classes():
         said = _ALWAYS_SAID.get(name, "")
-        yield Case(name, said, partial(_made, layer_class), training=_augments(name))
+        yield _Case(name, said, partial(_made, layer_class), training=_augments(name))
         yield from (case for case in _VARIANTS if case.name == name)
 
 
@@ -231,7 +226,7 @@ def _is_layer(value: Any) -> bool:
     return layer is not None and "states" not in inspect.signature(layer.call).parameters
 
 
-def _measured(case: Case) -> Row | None:
+def _measured(case: _Case) -> Row | None:
     """Measures a layer on the first kind of input that it takes; None if it takes none."""
     for model in _models(case):
         # Keras tells of masks that it takes for lost, and layers of inputs that they refuse.
@@ -274,8 +269,8 @@ def _has_other_timesteps(call: ml.LayerCall) -> bool:
 def _mixes_timesteps(layer: Any, axes: int) -> bool:
     """Whether a timestep that comes out moves with tokens and with padding."""
     random = np.random.default_rng(0)
-    values, others = random.normal(size=(2, *VALID.shape, *_SHAPES[axes])).astype("float32")
-    valid = VALID.reshape(*VALID.shape, *(1,) * len(_SHAPES[axes]))
+    values, others = random.normal(size=(2, *_VALID.shape, *_SHAPES[axes])).astype("float32")
+    valid = _VALID.reshape(*_VALID.shape, *(1,) * len(_SHAPES[axes]))
     batches = values, np.where(valid, values, others), np.where(valid, others, values)
     whole, padding, tokens = (keras.ops.convert_to_numpy(layer(batch)) for batch in batches)
     moves = [np.abs(whole - other) > 1e-5 for other in (padding, tokens)]
@@ -307,12 +302,7 @@ def _prepares_data(name: str) -> bool:
 
 
 class _Model(keras.Model):  # type: ignore[misc]  # Keras ships no types
-    """Calls a layer on a batch.
-
-    Args:
-        layer: The layer.
-        batch: The batch.
-    """
+    """Calls a layer on a batch."""
 
     def __init__(self, layer: Any, batch: Any) -> None:
         super().__init__()
@@ -328,14 +318,11 @@ class _Model(keras.Model):  # type: ignore[misc]  # Keras ships no types
 class _MaskedModel(_Model):
     """Makes vectors with a mask of ids, and calls a layer on them.
 
-    Args:
-        layer: The layer.
-        axes: How many axes there are; those behind (batch, time) stand for a timestep.
-        feed: How the layer is called.
+    Behind (batch, time) stand as many axes as make up `axes` with them.
     """
 
-    def __init__(self, layer: Any, axes: int, feed: Feed) -> None:
-        super().__init__(layer, IDS)
+    def __init__(self, layer: Any, axes: int, feed: _Feed) -> None:
+        super().__init__(layer, _IDS)
         self.axes, self.feed = axes, feed
         size = int(np.prod(_SHAPES[axes]))
         # Different ones: the larger of a tensor and itself says nothing of the mask.
@@ -360,17 +347,17 @@ class _Shaped(keras.Layer):  # type: ignore[misc]  # Keras ships no types
         return keras.ops.reshape(vectors, (*keras.ops.shape(vectors)[:2], *self.shape))
 
 
-def _models(case: Case) -> Iterator[_Model]:
+def _models(case: _Case) -> Iterator[_Model]:
     """Models in which a layer is called, each made anew: the first that runs is taken."""
     keras.utils.set_random_seed(0)
     if "Embedding" in case.name + case.options:
-        yield _Model(case.make(), IDS)
-        sentences = np.repeat(IDS[..., None], _WORDS_OF_A_SENTENCE, axis=-1)
+        yield _Model(case.make(), _IDS)
+        sentences = np.repeat(_IDS[..., None], _WORDS_OF_A_SENTENCE, axis=-1)
         yield _Model(case.make(), sentences)
     elif case.name == "Masking":
         random = np.random.default_rng(0)
-        vectors = random.normal(size=(*VALID.shape, *_SHAPES[3])).astype("float32")
-        yield _Model(case.make(), vectors * VALID[..., None])
+        vectors = random.normal(size=(*_VALID.shape, *_SHAPES[3])).astype("float32")
+        yield _Model(case.make(), vectors * _VALID[..., None])
     else:
         # A second argument might be taken for a mask, so it is tried last.
         for feed in (case.feed,) if case.feed else (_ONE, _LIST, _ARGUMENTS):

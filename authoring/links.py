@@ -113,11 +113,6 @@ def _about_colab(course: Course) -> str:
 
 
 def _course(root: Path, options: argparse.Namespace) -> Course:
-    """The course that the command line describes.
-
-    Raises:
-        AuthoringError: an option has another form, or no repository is known.
-    """
     faults = [
         Fault(f"--{name}", "", f"not {what}: {given!r}", remedy)
         for name, (fits, what, remedy) in _FORMS.items()

@@ -212,11 +212,7 @@ def _make(
 ) -> list[str]:
     """Writes files, and makes the PO files of sources; where that fails, all is as it was.
 
-    Args:
-        root: the repository.
-        texts: the files.
-        sources: the sources.
-        only: a language that gets its PO files, those of words, too; without, each gets these.
+    With `only`, that language alone gets its PO files, those of words, too.
     """
     with _all_or_nothing(root):
         for path, text in texts.items():

@@ -23,9 +23,9 @@ from authoring.source import with_language
 BRANCH = "main"
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _nbformat: Any = nbformat  # typed as a package, but its functions carry no hints
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 # What ipykernel reports, without the version number of the Python that happened to run.
-LANGUAGE_INFO = {
+_LANGUAGE_INFO = {
     "codemirror_mode": {"name": "ipython", "version": 3},
     "file_extension": ".py",
     "mimetype": "text/x-python",
@@ -182,8 +182,8 @@ def metadata(notebook: NotebookNode, language: str) -> dict[str, object]:
     )
     title = next((heading[1] for heading in headings if heading), "")
     return {
-        "kernelspec": dict(KERNEL),
-        "language_info": dict(LANGUAGE_INFO),
+        "kernelspec": dict(_KERNEL),
+        "language_info": dict(_LANGUAGE_INFO),
         "masklens": {"language": language},
         "title": title,
     }

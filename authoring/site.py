@@ -91,7 +91,7 @@ def build(
         colab.write(root, github, target=carried)
         for code in codes:
             sources = Path(folder) / code
-            assemble(root, sources, code, github)
+            _assemble(root, sources, code, github)
             doctrees = Path(folder) / "doctrees" / code
             _run_sphinx(root, sources, html / code, doctrees, code, github)
             # What MyST-NB leaves for programs that execute notebooks.
@@ -106,15 +106,8 @@ def build(
     return []
 
 
-def assemble(root: Path, folder: Path, language: str, github: str | None) -> None:
-    """Writes what Sphinx reads for one language: settings, notebooks and pages.
-
-    Args:
-        root: the repository.
-        folder: where to write it.
-        language: the code of the language.
-        github: ``owner/name`` of the repository to link to, or None.
-    """
+def _assemble(root: Path, folder: Path, language: str, github: str | None) -> None:
+    """Writes what Sphinx reads for one language: settings, notebooks and pages."""
     shutil.copytree(root / _DOCS, folder, ignore=shutil.ignore_patterns("_build"))
     shutil.copy(FRONT_END / "page.js", folder / "static")
     words.write_for_sphinx(root, language, folder / "locale")

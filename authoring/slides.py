@@ -20,7 +20,7 @@ from masklens.explorers.explorer import FRONT_END
 
 TARGET = Path("docs/_build/slides")
 # A template of nbconvert, and the page that lists the decks.
-TEMPLATE = Path("docs/slides")
+_TEMPLATE = Path("docs/slides")
 _REVEAL = ("reveal.js", "reveal.css")
 _INSTALL = "run `make slides`, or `npm install --prefix {} reveal.js@6.0.2`"
 _LINK = re.compile(r'href="(\d\d_\w+)\.ipynb"')
@@ -53,7 +53,7 @@ def build(root: Path, target: Path, reveal: Path, names: Sequence[str] = ()) -> 
             book = notebook.require(root, root / "notebooks" / language / f"{name}.ipynb")
             titles[language][name] = book.metadata.title
             pages[f"{language}/{name}.html"] = _deck(root, name, language, book, chosen)
-    decks = Template((root / TEMPLATE / "decks.html.j2").read_text("utf-8"), autoescape=True)
+    decks = Template((root / _TEMPLATE / "decks.html.j2").read_text("utf-8"), autoescape=True)
     speakers = {language: words.speaker(root, language) for language in titles}
     pages["index.html"] = decks.render(titles=titles, speakers=speakers) + "\n"
     shutil.rmtree(target, ignore_errors=True)
@@ -81,8 +81,8 @@ def _deck(root: Path, name: str, language: str, book: NotebookNode, names: Colle
         raise AuthoringError([Fault(source, "", "no cell is a slide", remedy)])
     exporter = SlidesExporter(
         config=Config({"NbConvertBase": {"display_data_priority": _SHOWN}}),
-        extra_template_basedirs=[str(root / TEMPLATE.parent)],
-        template_name=TEMPLATE.name,
+        extra_template_basedirs=[str(root / _TEMPLATE.parent)],
+        template_name=_TEMPLATE.name,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
         exclude_anchor_links=True,
@@ -103,7 +103,7 @@ def _write_assets(root: Path, reveal: Path, folder: Path) -> None:
         shutil.copy(reveal / "dist" / file, folder)
     shutil.copy(reveal / "LICENSE", folder / "reveal-LICENSE")
     shutil.copy(FRONT_END / "page.js", folder)
-    shutil.copy(root / TEMPLATE / "slides.css", folder)
+    shutil.copy(root / _TEMPLATE / "slides.css", folder)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -303,11 +303,11 @@ def test_a_cell_runs_in_its_notebooks_folder_and_in_a_quiet_environment_of_its_o
     course: Path,
 ) -> None:
     before = dict(os.environ)
-    code = """import os; print(os.getcwd(), flush=True); print(os.environ["PYTHONHASHSEED"])"""
+    code = """import os; print(os.getcwd(), flush=True); print(os.environ["MASKLENS_PROGRESS"])"""
     edit(course / SOURCE, "print(ml.label(), mask)", code)
     assert build(course, "--language", "ko") == 0
     printed, _ = cells(course / KOREAN)["mask"].outputs  # what it prints is one output
-    assert printed.text == f"{(course / KOREAN).parent}\n0\n"
+    assert printed.text == f"{(course / KOREAN).parent}\noff\n"
     assert dict(os.environ) == before
 
 

@@ -136,11 +136,12 @@ def test_what_is_written_is_read_again(
     ("damage", "line"),
     [
         (lambda text: text.replace('msgstr "하나."', 'msgstr "하나.'), 6),
+        (lambda text: text.replace('msgstr "하나."', 'msgstr "하나.\\"'), 6),
         (lambda text: text.replace('msgid "One."', "<<<<<<< HEAD"), 5),
         (lambda text: text.replace('msgid "One."', 'msgjd "One."'), 5),
         (lambda text: text.replace('msgid "One."\n', ""), 5),
     ],
-    ids=["open quote", "merge conflict", "unknown keyword", "no msgid"],
+    ids=["open quote", "escaped quote", "merge conflict", "unknown keyword", "no msgid"],
 )
 def test_a_broken_file_is_named_with_its_line_and_left_alone(course: Path, damage, line) -> None:
     path = course / PO

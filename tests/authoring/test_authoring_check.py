@@ -234,6 +234,10 @@ FAULTS = {
         output(output_type="stream", name="stdout", text="in\n/tmp/kernel_1/2.py\n"),
         f"{KOREAN}: mask: a path of one machine in the output: /tmp/",
     ),
+    "a Python's path": (
+        output(output_type="stream", name="stdout", text="in /usr/lib/python3.11/ast.py"),
+        f"{KOREAN}: mask: a path of one machine in the output: /usr/",
+    ),
     "home path in HTML": (
         output(
             output_type="display_data", metadata={}, data={"text/html": "<p>'/home/ada/x.py'</p>"}

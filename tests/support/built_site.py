@@ -24,26 +24,6 @@ OTHER_PAGES = [path.stem for path in sorted((ROOT / "content" / "pages").glob("*
 
 # Under this address a project's pages are served: links must not lead above it.
 HOME = "https://site.invalid/course/"
-_LOADED = {
-    "audio": ("src",),
-    "embed": ("src",),
-    "iframe": ("src",),
-    "image": ("href", "xlink:href"),
-    "img": ("src", "srcset"),
-    "input": ("src",),
-    "object": ("data",),
-    "script": ("src",),
-    "source": ("src", "srcset"),
-    "track": ("src",),
-    "use": ("href", "xlink:href"),
-    "video": ("src", "poster"),
-}
-# What a <link> may say about other pages; any other kind makes the browser fetch something.
-_RELATIONS = {
-    *("alternate", "author", "canonical", "copyright", "help", "index", "license", "next"),
-    *("prev", "search", "top", "up"),
-}
-_STYLE_ADDRESS = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 
 # Python runs this first, in every process of a build: no address is looked up or called.
 _OFFLINE = """\
@@ -197,25 +177,11 @@ class Page:
         return {str(tag["hreflang"]): Link(str(tag["href"]), self.name) for tag in tags}
 
     def named(self) -> Iterator[Link]:
-        """Pages that its head or its forms name."""
-        for tag in self.soup.find_all("link", href=True):
-            if set(tag.get_attribute_list("rel")) <= _RELATIONS:
-                yield Link(str(tag["href"]), self.name)
-        for tag in self.soup.find_all("form", action=True):
-            yield Link(str(tag["action"]), self.name)
-
-    def loaded(self) -> Iterator[Link]:
-        """What a browser fetches to show it, its style sheets' own files left aside."""
-        for tag in self.soup.find_all(True):
-            for name in _LOADED.get(tag.name, ()):
-                if tag.has_attr(name):
-                    yield Link(str(tag[name]).split()[0], self.name)
-            if tag.name == "link" and not set(tag.get_attribute_list("rel")) <= _RELATIONS:
-                yield Link(str(tag["href"]), self.name)
-            if tag.has_attr("style"):
-                yield from style_links(str(tag["style"]), self.name)
-        for tag in self.soup.find_all("style"):
-            yield from style_links(tag.get_text(), self.name)
+        """What its head, its forms and its pictures name."""
+        for tag in self.soup.select("link[href], form[action], script[src], img[src]"):
+            written = str(tag.get("href") or tag.get("action") or tag.get("src"))
+            if not written.startswith("data:"):
+                yield Link(written, self.name)
 
     def meta(self, name: str) -> str:
         """What a <meta> of its head says, or nothing."""
@@ -242,14 +208,6 @@ class Page:
         for tag in article.select(unwanted):
             tag.extract()
         return article.get_text()
-
-
-def style_links(sheet: str, page: str) -> Iterator[Link]:
-    """What a style sheet that stands at an address loads; fragments and data left out."""
-    for found in _STYLE_ADDRESS.finditer(sheet):
-        written = (found[1] or found[2]).strip()
-        if not written.startswith(("data:", "#")):
-            yield Link(written, page)
 
 
 def read_pages(built: Built) -> dict[str, Page]:
