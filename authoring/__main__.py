@@ -16,10 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     root: Path = options.root.resolve()
     try:
-        command = {"build": _build, "check": _check, "update": _update, "new": _new}[
-            options.command
-        ]
-        faults = command(root, options)
+        faults: list[layout.Fault] = options.run(root, options)
     except AuthoringError as error:
         faults = list(error.faults)
     for fault in faults:

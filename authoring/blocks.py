@@ -290,7 +290,7 @@ def _toctree(text: str) -> list[Block]:
     ]
 
 
-def _comments_of_sketch(code: str) -> list[Block]:
+def comments_of_sketch(code: str) -> list[Block]:
     """The comments of code that need not be whole, as a page may show a part of it."""
     try:
         return comment_blocks(code)
@@ -306,7 +306,7 @@ def _whole(text: str) -> list[Block]:
 _CUTS: dict[str, Callable[[str], list[Block]]] = {
     "{container}": markdown_blocks,
     "{toctree}": _toctree,
-    "python": _comments_of_sketch,
+    "python": comments_of_sketch,
     "text": _whole,
 }
 

@@ -430,7 +430,10 @@ def _prose(page: Page) -> Iterator[tuple[str, str]]:
     if page.language == _KOREAN:
         for cell in page.book.cells:
             if cell.cell_type == "code":
-                texts = [block.text.replace("\n", " ") for block in _comments(cell)]
+                texts = [
+                    block.text.replace("\n", " ")
+                    for block in blocks.comments_of_sketch(cell.source)
+                ]
             else:
                 texts = [inline.prose for inline in blocks.inlines(cell.source)]
             yield from ((cell.get("id", ""), text) for text in texts)
@@ -447,13 +450,6 @@ def _in_language(page: Page, link: str) -> str:
 def _without_place(link: str) -> str:
     """A link without what depends on its language: headings within our own pages, and Google's."""
     return re.sub(r"\?hl=\w+$", "", link) if urlsplit(link).scheme else link.partition("#")[0]
-
-
-def _comments(cell: NotebookNode) -> list[blocks.Block]:
-    try:
-        return blocks.comment_blocks(cell.source)
-    except SyntaxError:
-        return []  # edited by hand; differs_from_source names it
 
 
 def _avoided_terms(root: Path) -> dict[str, str]:

@@ -41,8 +41,6 @@ PAGES = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutio
 _REMOTE = re.compile(
     r"(?:https://(?:[^@/]+@)?github\.com/|(?:ssh://)?git@github\.com[:/])([\w-]+/[\w.-]+?)(?:\.git)?/?"
 )
-_LANDING = "index"
-_EXPLORER = "{{explorer}}"
 _LANDING_EXPLORER = ("01_padding", "PaddingExplorer")
 
 
@@ -117,7 +115,7 @@ def _assemble(root: Path, folder: Path, language: str, github: str | None) -> No
             book = _as_page(notebook.require(root, path), path.parent, place)
             notebook.write(folder / page / path.name, book)
     for path in layout.page_paths(root):
-        if path.stem != _LANDING:
+        if path.stem != "index":
             text = notebook.move_links(pages.translate(root, path, language)[0], path.parent, place)
             text = text.replace("{{names}}", _reference())
             (folder / path.name).write_text(text, encoding="utf-8")
@@ -187,15 +185,11 @@ def _is_class(name: str) -> bool:
     return name.rpartition(".")[2][0].isupper()
 
 
-def _landing_text(root: Path, language: str) -> str:
-    return pages.translate(root, root / "content" / layout.PAGES / f"{_LANDING}.md", language)[0]
-
-
 def _landing(root: Path, language: str) -> NotebookNode:
     """The landing page as a notebook, with an explorer from a lesson in it."""
-    values = lists.site_values(contents.read(root, language)) | {"explorer": _EXPLORER}
-    text = lists.filled(_landing_text(root, language), values)
-    before, _mark, after = text.partition(_EXPLORER)
+    text, _faults = pages.translate(root, root / "content" / layout.PAGES / "index.md", language)
+    text = lists.filled(text, lists.site_values(contents.read(root, language)))
+    before, _mark, after = text.partition("{{explorer}}")
     lesson, explorer = _LANDING_EXPLORER
     path = root / "notebooks" / language / f"{lesson}.ipynb"
     book = notebook.require(root, path)

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -588,21 +587,24 @@ def disturbed(draw: st.DrawFn) -> str:
 
 
 @given(disturbed())
-def test_what_is_read_is_what_nbgrader_makes_of_it(text: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        write_course(Path(folder))
-        edit(Path(folder) / "course.toml", "= []", '= ["01_mask"]')
-        path = Path(folder) / SOURCE
+def test_what_is_read_is_what_nbgrader_makes_of_it(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    root = tmp_path_factory.getbasetemp() / "disturbed"
+    path = root / SOURCE
+    if not root.exists():
+        write_course(root)
+        edit(root / "course.toml", "= []", '= ["01_mask"]')
         path.parent.mkdir(parents=True)
-        path.write_text(text, encoding="utf-8")
-        try:
-            read = source.read(Path(folder), path)
-        except AuthoringError:
-            return
-        stubs, solved = (
-            notebook.translate(Path(folder), read, "en", None, None, edition)[0]
-            for edition in ("exercises", "solutions")
-        )
+    path.write_text(text, encoding="utf-8")
+    try:
+        read = source.read(root, path)
+    except AuthoringError:
+        return
+    stubs, solved = (
+        notebook.translate(root, read, "en", None, None, edition)[0]
+        for edition in ("exercises", "solutions")
+    )
     resources: dict[str, object] = {}
     for step in (
         ClearSolutions(code_stub={"python": "..."}),
