@@ -99,8 +99,9 @@ def execute(notebook: NotebookNode, folder: Path) -> dict[str, list[str]]:
 
 
 def _run_beside(client: NotebookClient, code: str) -> str:
-    """Runs code in the kernel that is no cell of the notebook, and returns what it printed last."""
+    """Runs code that is no cell of the notebook, and returns the last line that it printed."""
     cell = client.nb.cells[-1]
     cell.update(source=code, outputs=[])
     client.execute_cell(cell, len(client.nb.cells) - 1, store_history=False)
-    return "".join(output.get("text", "") for output in cell.outputs).rpartition("\n")[0]
+    printed = [output.text for output in cell.outputs if output.get("name") == "stdout"]
+    return "".join(printed).strip().rpartition("\n")[2]

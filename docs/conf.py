@@ -64,6 +64,7 @@ html_sidebars = {
         "sidebar/language.html",
     ]
 }
+# What templates are told besides.
 languages = json.loads(os.environ["MASKLENS_SITE_LANGUAGES"])
 base_url = os.environ["MASKLENS_SITE_URL"]
 html_context = {
