@@ -39,7 +39,7 @@ def _check(root: Path, options: argparse.Namespace) -> list[layout.Fault]:
     faults = check.check(root, paths, course.repository(root, os.environ), whole=not options.names)
     if not faults:
         languages = course.codes(root)
-        count = sum(len(layout.editions(path)) for path in paths) * len(languages)
+        count = len(layout.built_paths(root, paths, languages))
         built = f"{count} notebooks and pages of {len(paths)} sources"
         print(f"{built} in {', '.join(languages)}: no fault")
     return faults

@@ -59,26 +59,19 @@ class Page:
 
     Args:
         root: the repository.
-        source: what it was built from.
+        path: where the notebook stands.
         language: the code of its language.
-        edition: the folder it was built to.
         book: the notebook as it stands.
         fresh: the notebook as the source says, without outputs.
         english: the English notebook as it stands, or None if there is none.
     """
 
     root: Path
-    source: Source
+    path: Path
     language: str
-    edition: str
     book: NotebookNode
     fresh: NotebookNode
     english: NotebookNode | None
-
-    @property
-    def path(self) -> Path:
-        """Where the notebook stands."""
-        return layout.notebook_path(self.root, self.source.path, self.language, self.edition)
 
     def fault(self, cell: str, wrong: str, remedy: str) -> Fault:
         """A fault of this notebook."""
@@ -130,13 +123,14 @@ def _markdown_faults(root: Path, path: Path, language: str) -> Iterator[Fault]:
         notebook.of_markdown(each)
         for each in (text, pages.translate(root, path, SOURCE_LANGUAGE)[0])
     )
-    page = Page(root, source.read(root, path), language, layout.PAGES, fresh, fresh, english)
+    target = layout.notebook_path(root, path, language, layout.PAGES)
+    page = Page(root, target, language, fresh, fresh, english)
     for find in _PROSE_CHECKS:
         yield from find(page)
     if pages.is_on_github(path):
         yield from dead_links(page)
         wanted = pages.with_languages(root, path, language, text)
-        if not page.path.exists() or page.path.read_text(encoding="utf-8") != wanted:
+        if not target.exists() or target.read_text(encoding="utf-8") != wanted:
             yield page.fault("", "not built from the page as it is", _BUILD)
 
 
@@ -161,7 +155,7 @@ def _page_faults(
         yield Fault(relative(root, target), "", "not built", _BUILD)
         return
     english = notebook.read(root, layout.notebook_path(root, path, SOURCE_LANGUAGE, edition))
-    page = Page(root, origin, language, edition, book, fresh, english)
+    page = Page(root, target, language, book, fresh, english)
     for find in _NOTEBOOK_CHECKS:
         yield from find(page)
 
@@ -331,12 +325,7 @@ def dead_links(page: Page) -> Iterator[Fault]:
 def stray_files(root: Path) -> Iterator[Fault]:
     """A notebook, a page or a PO file that belongs to no source."""
     sources, languages = layout.every_source(root), course.codes(root)
-    books = {
-        layout.notebook_path(root, path, code, edition)
-        for path in sources
-        for code in languages
-        for edition in layout.editions(path)
-    }
+    books = layout.built_paths(root, sources, languages)
     pos = {layout.po_path(root, path, code) for path in sources for code in languages}
     pos |= {words.interface_path(root, code) for code in languages}
     for code in languages:
@@ -443,7 +432,7 @@ def _in_language(page: Page, link: str) -> str:
     """An English link as this page must have it: to a notebook in the page's own language."""
     if not urlsplit(link).scheme:
         return _ENGLISH_NOTEBOOK.sub(rf"\g<1>{page.language}\g<2>", link)
-    english = layout.notebook_path(page.root, page.source.path, SOURCE_LANGUAGE, page.edition)
+    english = page.path.parents[1] / SOURCE_LANGUAGE / page.path.name
     return link.replace(f"/{relative(page.root, english)}", f"/{relative(page.root, page.path)}")
 
 

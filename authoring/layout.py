@@ -97,6 +97,16 @@ def notebook_path(root: Path, source: Path, language: str, edition: str) -> Path
     return root / edition / language / source.with_suffix(_BUILT[source.suffix]).name
 
 
+def built_paths(root: Path, sources: Sequence[Path], languages: Sequence[str]) -> list[Path]:
+    """Where sources are built to in languages, in each of their editions."""
+    return [
+        notebook_path(root, source, language, edition)
+        for source in sources
+        for language in languages
+        for edition in editions(source)
+    ]
+
+
 def notebook_paths(root: Path) -> list[Path]:
     """Every notebook that stands where notebooks are built to."""
     folders = [root / edition for editions in BUILT_TO.values() for edition in editions]

@@ -93,13 +93,11 @@ def tables(root: Path, course: Course) -> Iterator[str]:
     for language in codes(root):
         _ = words.speaker(root, language)
         rows = [[_("Notebook"), *ways], ["---"] * (1 + len(ways))]
-        for source in layout.source_paths(root):
-            for edition in layout.editions(source):
-                if edition != SOLUTIONS:
-                    file = layout.notebook_path(root, source, language, edition)
-                    title = notebook.require(root, file).metadata.title.replace("|", r"\|")
-                    path = relative(root, file)
-                    rows.append([title, *(f"[{name}]({way(path)})" for name, way in ways.items())])
+        for file in layout.built_paths(root, layout.source_paths(root), [language]):
+            path = relative(root, file)
+            if not path.startswith(SOLUTIONS):
+                title = notebook.require(root, file).metadata.title.replace("|", r"\|")
+                rows.append([title, *(f"[{name}]({way(path)})" for name, way in ways.items())])
         yield from (f"| {' | '.join(cells)} |" for cells in rows)
         yield ""
 

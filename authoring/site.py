@@ -28,7 +28,6 @@ from authoring import (
     lists,
     notebook,
     pages,
-    source,
     words,
 )
 from authoring.layout import AuthoringError, Fault, relative
@@ -124,19 +123,14 @@ def _assemble(root: Path, folder: Path, language: str, github: str | None) -> No
 
 def _unfit(root: Path) -> Iterator[Fault]:
     """What keeps a notebook from being shown."""
-    for path in layout.source_paths(root):
-        origin = source.read(root, path)
-        for language in course.codes(root):
-            for edition in layout.editions(path):
-                target = layout.notebook_path(root, path, language, edition)
-                book = notebook.read(root, target)
-                if book is None:
-                    remedy = "run `make build`"
-                    yield Fault(relative(root, target), "", "not built: no counterpart", remedy)
-                    continue
-                page = check.Page(root, origin, language, edition, book, book, None)
-                yield from check.faulty_outputs(page)
-                yield from check.unsaved_widgets(page)
+    for target in layout.built_paths(root, layout.source_paths(root), course.codes(root)):
+        book = notebook.read(root, target)
+        if book is None:
+            yield Fault(relative(root, target), "", "not built: no counterpart", "run `make build`")
+        else:
+            page = check.Page(root, target, target.parent.name, book, book, None)
+            yield from check.faulty_outputs(page)
+            yield from check.unsaved_widgets(page)
 
 
 def _untranslated(root: Path, codes: Sequence[str]) -> Iterator[Fault]:
