@@ -15,7 +15,7 @@ from authoring.layout import EXERCISES, LIBRARY, SOURCE_LANGUAGE, AuthoringError
 
 MANIFEST = "course.toml"
 FONTS = LIBRARY / "plots" / "fonts"
-REPOSITORY_SETTING = "MASKLENS_REPOSITORY"
+_REPOSITORY_SETTING = "MASKLENS_REPOSITORY"
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 SOURCE_NAME = re.compile(r"\d\d_[a-z][a-z0-9_]*")
 _LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?")
@@ -110,18 +110,14 @@ def read(root: Path) -> Course:
             exercises; a source has no lesson, or a lesson or set no source; a language has no PO
             file, or a folder of PO files no language; or a font is missing.
     """
-    course = parsed(root)
+    course = _parsed(root)
     if faults := [*_wrong_files(root, course), *_wrong_folders(root, course)]:
         raise AuthoringError(faults)
     return course
 
 
-def parsed(root: Path) -> Course:
-    """Reads the manifest by itself, before the files that it names are made.
-
-    Raises:
-        AuthoringError: as `read`, but for files.
-    """
+def _parsed(root: Path) -> Course:
+    """Reads the manifest by itself, before the files that it names are made."""
     table = _table(root)
     if faults := [*_wrong_tables(table)]:
         raise AuthoringError(faults)
@@ -150,9 +146,9 @@ def translations(root: Path) -> list[str]:
     """The codes of the languages that English is translated to, with or without a PO file yet.
 
     Raises:
-        AuthoringError: as `parsed`.
+        AuthoringError: as `read`, but for files.
     """
-    return parsed(root).codes[1:]
+    return _parsed(root).codes[1:]
 
 
 def repository(root: Path, environment: Mapping[str, str]) -> str | None:
@@ -163,12 +159,12 @@ def repository(root: Path, environment: Mapping[str, str]) -> str | None:
     Raises:
         AuthoringError: the setting has another form, or the manifest is at fault.
     """
-    named = environment.get(REPOSITORY_SETTING, "")
+    named = environment.get(_REPOSITORY_SETTING, "")
     if named and not is_repository(named):
         remedy = "write it as owner/name, or leave it out"
         wrong = f"not a repository: {named!r}"
-        raise AuthoringError([Fault(REPOSITORY_SETTING, "", wrong, remedy)])
-    return named or parsed(root).repository or None
+        raise AuthoringError([Fault(_REPOSITORY_SETTING, "", wrong, remedy)])
+    return named or _parsed(root).repository or None
 
 
 def is_repository(text: str) -> bool:

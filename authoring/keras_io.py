@@ -36,14 +36,10 @@ _PAGES = {
     "merging_layers": "Concatenate Average Maximum Minimum Add Subtract Multiply Dot",
     "activation_layers": "ReLU Softmax LeakyReLU PReLU ELU",
 }
-_FOLDERS = {name: folder for folder, names in _PAGES.items() for name in names.split()}
+# The folder of each layer that keras.io has a page of.
+FOLDERS = {name: folder for folder, names in _PAGES.items() for name in names.split()}
 # What keras.io calls them in addresses.
 _CALLED = (("ReLU", "Relu"), (r"Conv(?=\dD)", "Convolution"), ("AutoContrast", "AutoConstrast"))
-
-
-def names() -> list[str]:
-    """Lists the layers that keras.io has a page of."""
-    return sorted(_FOLDERS)
 
 
 def page(name: str) -> str | None:
@@ -61,10 +57,10 @@ def page(name: str) -> str | None:
         >>> page("Conv1DTranspose")
         'https://keras.io/api/layers/convolution_layers/convolution1d_transpose/'
     """
-    if name not in _FOLDERS:
+    if name not in FOLDERS:
         return None
     called = name
     for pattern, instead in _CALLED:
         called = re.sub(pattern, instead, called)
     words = re.sub("(?<=[a-zD])(?=[A-Z])", "_", called).lower()
-    return f"{_API}/{_FOLDERS[name]}/{words}/"
+    return f"{_API}/{FOLDERS[name]}/{words}/"

@@ -15,9 +15,9 @@ from authoring import exercise
 from authoring.cells import Cell, Source
 from authoring.layout import EXERCISES, AuthoringError, Fault, relative
 
-LANGUAGE_LINE = 'ml.set_language("en")'
+_LANGUAGE_LINE = 'ml.set_language("en")'
 # The cells that the build adds to every notebook.
-ADDED = ("masklens", "next", "links")
+_ADDED = ("masklens", "next", "links")
 _CELL_ID = re.compile(r"[a-z0-9_-]{1,64}")
 _MARKER = re.compile(r"# ?%%")
 # A word in a cell's header says what the cell is on the slides, as nbconvert knows it. A cell
@@ -69,7 +69,7 @@ def _markers(text: str) -> list[int]:
 
 def with_language(text: str, language: str) -> str:
     """A text whose code sets the language, such as ``ko``, where it set English."""
-    return re.sub(rf"(?m)^{re.escape(LANGUAGE_LINE)}", f'ml.set_language("{language}")', text)
+    return re.sub(rf"(?m)^{re.escape(_LANGUAGE_LINE)}", f'ml.set_language("{language}")', text)
 
 
 def _cell(raw: Any, line: int) -> Cell:
@@ -94,7 +94,7 @@ def _faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
         elif not _CELL_ID.fullmatch(cell.id):
             remedy = "use 1 to 64 of a-z, 0-9, '-' and '_'"
             yield Fault(here, cell.id, f"the id {cell.id!r} is malformed", remedy)
-        elif cell.id in ADDED:
+        elif cell.id in _ADDED:
             wrong = "the id is that of a cell which the build adds"
             yield Fault(here, cell.id, wrong, "delete this cell, or give it an id of its own")
         elif cell.id in first_lines:
@@ -109,11 +109,11 @@ def _faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
         for cell in cells
         if cell.kind == "code"
         for line in cell.text.split("\n")
-        if line == LANGUAGE_LINE
+        if line == _LANGUAGE_LINE
     ]
     if len(settings) != 1:
         wrong = f"{len(settings)} lines set the language"
-        yield Fault(place, "", wrong, f"write the line {LANGUAGE_LINE} exactly once")
+        yield Fault(place, "", wrong, f"write the line {_LANGUAGE_LINE} exactly once")
 
 
 def _strange_words(cell: Cell) -> str:

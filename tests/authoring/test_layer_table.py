@@ -124,8 +124,8 @@ def test_each_layer_is_in_the_table_or_named_below_it() -> None:
 
 
 def test_links_lead_to_pages_of_layers() -> None:
-    assert {name for name in keras_io.names() if not hasattr(layers, name)} == set()
-    assert len({keras_io.page(name) for name in keras_io.names()}) == len(keras_io.names())
+    assert {name for name in keras_io.FOLDERS if not hasattr(layers, name)} == set()
+    assert len({keras_io.page(name) for name in keras_io.FOLDERS}) == len(keras_io.FOLDERS)
     assert keras_io.page("RMSNormalization") is None
 
 
