@@ -403,29 +403,7 @@ def test_every_page_fits_a_phone_and_asks_nothing_of_others(
 
 
 @each_language
-def test_explorers_work_on_the_page_of_a_lesson(
-    browser: Browser, address: str, language: str
-) -> None:
-    with opened(browser, address, f"{language}/{LESSON}") as page:
-        shown = explorer(page)
-        for side, padded in (("post", [-1]), ("pre", [0])):
-            shown.choose(padding=side)
-            first = [box.is_a("p") for box in shown.tables()[0][1] if box.is_a("p", "t")]
-            assert [place for place in padded if first[place]] == padded
-            assert not all(first)
-        before = shown.said()
-        shown.choose(mask=not shown.chosen("mask"))
-        assert shown.said() != before
-
-
-def explorer(page: BrowserPage) -> Shown:
-    live = page.locator(".masklens-live").first
-    live.wait_for()
-    return Shown(live)
-
-
-@each_language
-def test_the_first_page_shows_an_explorer_at_once(
+def test_explorers_work_on_the_first_page_and_on_that_of_a_lesson(
     browser: Browser, address: str, language: str
 ) -> None:
     with opened(browser, address, f"{language}/index.html", viewport=DESKTOP) as page:
@@ -435,6 +413,22 @@ def test_the_first_page_shows_an_explorer_at_once(
         assert shown.tables() != before
         lessons = page.locator("article a[href*='lessons/']")
         assert lessons.count() >= len(list((ROOT / "notebooks" / language).glob("*.ipynb")))
+        page.goto(f"{address}/{language}/{LESSON}")
+        shown = explorer(page)
+        for side, padded in (("post", [-1]), ("pre", [0])):
+            shown.choose(padding=side)
+            first = [box.is_a("p") for box in shown.tables()[0][1] if box.is_a("p", "t")]
+            assert [place for place in padded if first[place]] == padded
+            assert not all(first)
+        said = shown.said()
+        shown.choose(mask=not shown.chosen("mask"))
+        assert shown.said() != said
+
+
+def explorer(page: BrowserPage) -> Shown:
+    live = page.locator(".masklens-live").first
+    live.wait_for()
+    return Shown(live)
 
 
 def test_the_language_switch_keeps_the_page_and_is_remembered(

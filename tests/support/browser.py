@@ -394,6 +394,7 @@ def make_notebook(*cells: str) -> Any:
     """A notebook of code cells, not yet executed."""
     notebook = nbformat.v4.new_notebook()
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "name": "python3"}
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     notebook.cells = [
         nbformat.v4.new_code_cell(source, id=f"cell-{place}") for place, source in enumerate(cells)
     ]
