@@ -24,7 +24,14 @@ CLASSROOM = Path("classroom")
 _THEME = Path("docs/theme.pot")
 # In which entries of it the words of Sphinx's scripts stand.
 _SCRIPTS = "searchtools.js"
-_KEYWORDS = {"_": None, "mark": None, "ngettext": (1, 2)}
+_KEYWORDS = {
+    "_": None,
+    "mark": None,
+    "ngettext": (1, 2),
+    # What a check says stands behind its code.
+    "Condition": (2,),
+    "Mistake": (2,),
+}
 _INTERFACE = "interface.po"
 
 

@@ -64,7 +64,7 @@ class Mistake:
 
     Attributes:
         code: Its name, unique within the question, such as `"counts-padding"`.
-        sentence: The explanation for the learner, marked for translation.
+        sentence: The explanation for the learner; it is a message of the catalogue.
         recognise: Takes the observation, and returns whether the learner made this mistake.
         picture: Takes the observation, and returns a picture for the sentence, or None.
     """
@@ -74,34 +74,43 @@ class Mistake:
     recognise: Callable[[Any], bool]
     picture: Callable[[Any], Picture | None] | None = None
 
+    def of(self, part: str) -> "Mistake":
+        """Returns the same mistake, recognised in an attribute of the observation."""
+        return replace(self, recognise=lambda seen: self.recognise(getattr(seen, part)))
 
-@dataclass(frozen=True)
+
 class Condition:
     """A property of the behaviour of a right answer.
 
-    Attributes:
+    Args:
         code: The name of the fault if the property does not hold and no mistake is recognised.
-        sentence: The explanation for the learner in that case, marked for translation.
+        sentence: The explanation for the learner in that case; it is a message of the catalogue.
         holds: Takes the observation, and returns whether the property holds.
         mistakes: Possible reasons why it does not hold; the first recognised names the fault.
         picture: As in `Mistake`; also used for mistakes without a picture.
     """
 
-    code: str
-    sentence: str
-    holds: Callable[[Any], bool]
-    mistakes: tuple[Mistake, ...] = ()
-    picture: Callable[[Any], Picture | None] | None = None
+    def __init__(
+        self,
+        code: str,
+        sentence: str,
+        holds: Callable[[Any], bool],
+        *mistakes: Mistake,
+        picture: Callable[[Any], Picture | None] | None = None,
+    ) -> None:
+        """Keeps what is given."""
+        self.code, self.sentence, self.holds = code, sentence, holds
+        self.mistakes, self.picture = mistakes, picture
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """A question of an exercise, which checks answers, gives hints, and shows its solution.
 
     Attributes:
         name: The name for `masklens.question`.
         title: The title, marked for translation.
-        lesson: The lesson that it belongs to, such as `"01_padding"`.
+        lesson: The lesson that it belongs to, such as `"01_padding"`; its set fills it in.
         minutes: The approximate time that it takes.
         kind: The kind of answer: a value, a function or a class of layers.
         observe: Runs the learner's answer, and returns the observation for the conditions.
@@ -112,7 +121,7 @@ class Question:
 
     name: str
     title: str
-    lesson: str
+    lesson: str = ""
     minutes: int
     kind: Literal["value", "function", "class"]
     observe: Callable[[Any], Any]

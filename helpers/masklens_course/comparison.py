@@ -1,5 +1,6 @@
-"""Showing a learner's mask or ids side by side with the right ones, with differences marked."""
+"""A learner's result beside the right one: whether they agree, and both shown with differences."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,41 @@ from numpy.typing import NDArray
 from masklens._language import translate as _
 from masklens.drawing.picture import Picture, picture_of
 from masklens.drawing.table import Cell, Kind, Table, numbered, table_element
+from masklens_course.answer import same
 
 _MOST_ROWS, _MOST_STEPS = 8, 16
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A learner's result, and the right one.
+
+    Attributes:
+        yours: The learner's array; or None, such as for a mask that is missing.
+        right: The right array; or None where nothing should be.
+    """
+
+    yours: Any
+    right: Any
+
+    def is_right(self) -> bool:
+        """Returns whether the result is the right one: a mask must hold booleans, not numbers."""
+        if self.yours is None or self.right is None:
+            return self.yours is self.right
+        is_mask = np.asarray(self.right).dtype == bool
+        return self.is_like(self.right) and (not is_mask or np.asarray(self.yours).dtype == bool)
+
+    def is_like(self, other: Any) -> bool:
+        """Returns whether the result has the values of another array, such as a usual mistake."""
+        return same(self.yours, other)
+
+    def picture(self) -> Picture | None:
+        """Shows both side by side, as `side_by_side` does."""
+        return side_by_side(self.yours, self.right)
+
+    def own_picture(self) -> Picture | None:
+        """Shows the learner's result alone, where the right one is the answer to the question."""
+        return side_by_side(self.yours, self.right, reveal=False)
 
 
 def side_by_side(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
@@ -54,11 +88,12 @@ def _drawable(array: NDArray[Any]) -> bool:
 
 
 def _table(array: NDArray[Any], wrong: NDArray[np.bool_], caption: str) -> Table:
-    rows = [list(map(_cell, row, marks)) for row, marks in zip(array, wrong, strict=True)]
+    rows = [list(map(cell_of, row, marks)) for row, marks in zip(array, wrong, strict=True)]
     return Table(caption, ("", *map(str, range(array.shape[1]))), numbered(rows))
 
 
-def _cell(value: Any, wrong: bool) -> Cell:
+def cell_of(value: Any, wrong: bool) -> Cell:
+    """Makes the cell of a boolean or a number, marked if it is wrong."""
     if isinstance(value, np.bool_):
         kinds: tuple[Kind, Kind] = ("true-wrong", "false-wrong") if wrong else ("true", "false")
         return Cell(kinds[0] if value else kinds[1])

@@ -1,7 +1,7 @@
 """Running layers that learners write: on arrays, without a mask, and in a Functional model."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masklens._keras import attach_mask, attached_mask
-from masklens._language import mark
 from masklens.drawing.elements import element
 from masklens.drawing.picture import Picture
 from masklens_course.answer import (
@@ -22,7 +21,7 @@ from masklens_course.answer import (
     trying,
 )
 from masklens_course.checks import Condition, Mistake
-from masklens_course.comparison import side_by_side
+from masklens_course.comparison import Compared
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,35 @@ class LayerRuns:
     bare: tuple[Masked, ...] | Raised
     in_model: tuple[Masked, ...] | Raised
 
+    @property
+    def values(self) -> Compared:
+        """The values of the first output on arrays."""
+        return Compared(self.outputs[0].values, self.right[0].values)
+
+    @property
+    def mask(self) -> Compared:
+        """The mask of the first output on arrays."""
+        return Compared(self.outputs[0].mask, self.right[0].mask)
+
+    @property
+    def right_in_model(self) -> tuple[Masked, ...] | Raised:
+        """What the model should give: what the layer gives on arrays."""
+        return self.outputs
+
+    def values_agree(self) -> bool:
+        """Returns whether the outputs on arrays have the right number and the right values."""
+        pairs = zip(self.outputs, self.right, strict=False)
+        all_same = all(same(ours.values, right.values) for ours, right in pairs)
+        return len(self.outputs) == len(self.right) and all_same
+
+    def masks_agree(self) -> bool:
+        """Returns whether the outputs on arrays carry the right masks."""
+        return masks_agree(self.outputs, self.right)
+
     def wrong_mask_picture(self) -> Picture | None:
         """Shows the first wrong mask side by side with the right one."""
-        pairs = zip(self.outputs, self.right, strict=False)
-        wrong = [(ours.mask, theirs.mask) for ours, theirs in pairs if not _agree(ours, theirs)]
-        return side_by_side(*wrong[0]) if wrong else None
+        wrong = (one for one in _masks(self.outputs, self.right) if not one.is_right())
+        return next((one.picture() for one in wrong), None)
 
 
 def run(layer: Any, right: tuple[Masked, ...], *inputs: Masked) -> LayerRuns:
@@ -162,116 +185,69 @@ def in_model(layer: Any, *inputs: Masked) -> tuple[Masked, ...]:
     )
 
 
-def first_values(seen: LayerRuns) -> NDArray[Any]:
-    """Returns the values of the first output on arrays."""
-    return seen.outputs[0].values
-
-
-def first_mask(seen: LayerRuns) -> NDArray[Any] | None:
-    """Returns the mask of the first output on arrays, or None."""
-    return seen.outputs[0].mask
-
-
-def values_agree(seen: LayerRuns) -> bool:
-    """Returns whether the outputs on arrays have the right number and the right values."""
-    pairs = list(zip(seen.outputs, seen.right, strict=False))
-    return len(seen.outputs) == len(seen.right) and all(same(o.values, r.values) for o, r in pairs)
-
-
 def masks_agree(outputs: Any, right: Any) -> bool:
     """Returns whether all outputs carry the right masks: booleans, or None where that is right.
 
     Args:
         outputs: The outputs of a layer, or `Raised`.
-        right: The right outputs.
+        right: The right outputs, or `Raised`.
     """
     if isinstance(outputs, Raised) or isinstance(right, Raised):
         return False
-    return all(map(_agree, outputs, right))
-
-
-def mask_lost(look: Callable[[Any], NDArray[Any] | None]) -> Mistake:
-    """Makes the mistake of an output without a mask, for an input with one.
-
-    Args:
-        look: Returns the learner's mask.
-
-    Returns:
-        The mistake, `loses-the-mask`.
-    """
-    sentence = mark(
-        "No mask comes out. Keras drops it unless the layer says, in `compute_mask`, what becomes "
-        "of it. Is the method there, and does it return something?"
-    )
-    return Mistake("loses-the-mask", sentence, lambda seen: look(seen) is None)
+    masks = list(_masks(outputs, right))
+    booleans = all(one.yours is None or one.yours.dtype == bool for one in masks)
+    return booleans and all(one.is_right() for one in masks)
 
 
 WITHOUT_A_MASK = Condition(
     "invents-a-mask",
-    mark(
-        "No mask comes in, but one goes out. Without a mask all timesteps are read: hand on None."
+    "No mask comes in, but one goes out. Without a mask all timesteps are read: hand on None.",
+    lambda seen: masks_agree(seen.bare, [Masked(right.values) for right in seen.right]),
+    Mistake(
+        "fails-without-a-mask",
+        "It fails where its input carries no mask: `compute_mask` gets None then.",
+        lambda seen: isinstance(seen.bare, Raised),
+        lambda seen: error_picture(seen.bare),
     ),
-    lambda seen: masks_agree(seen.bare, tuple(Masked(r.values) for r in seen.right)),
-    (
-        Mistake(
-            "fails-without-a-mask",
-            mark("It fails where its input carries no mask: `compute_mask` gets None then."),
-            lambda seen: isinstance(seen.bare, Raised),
-            lambda seen: error_picture(seen.bare),
-        ),
+)
+
+IN_A_MODEL = Condition(
+    "lost-in-a-model",
+    "On arrays all is right. In a Functional model the next layer gets another mask, or none. "
+    "What does `compute_mask` return for symbolic tensors?",
+    lambda seen: masks_agree(seen.in_model, seen.right_in_model),
+    Mistake(
+        "fails-in-a-model",
+        "On arrays all is right, but no Functional model can be built with it. There are no data "
+        "yet: tensors are symbolic, and the batch size is open. Which functions can do with that?",
+        lambda seen: isinstance(seen.in_model, Raised),
+        lambda seen: error_picture(seen.in_model),
     ),
 )
 
 
-def in_a_model(look: Callable[[Any], Any]) -> Condition:
-    """Makes the condition that masks in a Functional model equal those on arrays.
-
-    Args:
-        look: Returns the outputs on arrays, for the inputs that the model gets.
-
-    Returns:
-        The condition, `lost-in-a-model`, with the mistake `fails-in-a-model`.
-    """
-    return Condition(
-        "lost-in-a-model",
-        mark(
-            "On arrays all is right. In a Functional model the next layer gets another mask, or "
-            "none. What does `compute_mask` return for symbolic tensors?"
-        ),
-        lambda seen: masks_agree(seen.in_model, look(seen)),
-        (
-            Mistake(
-                "fails-in-a-model",
-                mark(
-                    "On arrays all is right, but no Functional model can be built with it. There "
-                    "are no data yet: tensors are symbolic, and the batch size is open. Which "
-                    "functions can do with that?"
-                ),
-                lambda seen: isinstance(seen.in_model, Raised),
-                lambda seen: error_picture(seen.in_model),
-            ),
-        ),
-    )
-
-
-IN_A_MODEL = in_a_model(lambda seen: seen.outputs)
-
-
-def error_picture(raised: Raised) -> Picture:
+def error_picture(result: Any) -> Picture | None:
     """Shows the exception that a verdict mentions: the learner's lines and the message.
 
     Args:
-        raised: The exception.
+        result: The exception as `Raised`, or a result.
 
     Returns:
-        The lines as a picture.
+        The lines as a picture; None for a result.
 
     Example:
         >>> error_picture(Raised(ValueError("no mask")))
         ValueError: no mask
     """
-    lines = "\n".join([*learner_lines(raised.error), short_message(raised.error)])
+    if not isinstance(result, Raised):
+        return None
+    lines = "\n".join([*learner_lines(result.error), short_message(result.error)])
     return Picture((element("pre", lines, tabindex=0),))
+
+
+def _masks(outputs: tuple[Masked, ...], right: tuple[Masked, ...]) -> Iterator[Compared]:
+    for ours, theirs in zip(outputs, right, strict=False):
+        yield Compared(ours.mask, theirs.mask)
 
 
 def _tensor(given: Masked) -> Any:
@@ -281,12 +257,6 @@ def _tensor(given: Masked) -> Any:
     if given.mask is not None:
         attach_mask(tensor, keras.ops.convert_to_tensor(given.mask))
     return tensor
-
-
-def _agree(ours: Masked, right: Masked) -> bool:
-    if ours.mask is None or right.mask is None:
-        return ours.mask is right.mask
-    return ours.mask.dtype == bool and same(ours.mask, right.mask)
 
 
 def _listed(result: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """The questions of the exercises, one module per set; found by their names."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -39,7 +39,7 @@ class ExerciseSet:
     def load(self) -> tuple[Question, ...]:
         """Imports its questions."""
         module = import_module(f"{__name__}.{self.topic}")
-        return tuple(module.QUESTIONS)
+        return tuple(replace(question, lesson=self.name) for question in module.QUESTIONS)
 
 
 @cache
@@ -58,29 +58,6 @@ def exercise_sets() -> tuple[ExerciseSet, ...]:
         ExerciseSet(name, tuple(one["questions"]), one["needs_all_lessons"])
         for name, one in listed.items()
     )
-
-
-def set_of(module: str) -> str:
-    """Finds the set that a module of questions belongs to: it has the same name, but no number.
-
-    Args:
-        module: The module's `__name__`.
-
-    Returns:
-        The set's name.
-
-    Raises:
-        LookupError: If there is no such set.
-
-    Example:
-        >>> set_of("masklens_course.questions.padding")
-        '01_padding'
-    """
-    topic = module.rpartition(".")[2]
-    for one in exercise_sets():
-        if one.topic == topic:
-            return one.name
-    raise LookupError(f"no set of exercises is called {topic!r}: run `make build`")
 
 
 @cache

@@ -6,29 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from masklens._keras import mask_of
 from masklens._language import mark
-from masklens.drawing.picture import Picture
-from masklens.drawing.trace_picture import draw
-from masklens.lens.trace import Trace, trace_until_error
+from masklens.lens.trace import Trace
 from masklens.tracing.calls import Array
 from masklens_course.answer import (
-    DiagnosedError,
     Raised,
-    call,
     learner_lines,
     numbers,
     same,
     trying,
 )
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import side_by_side
-from masklens_course.large_weights import large_weights
-from masklens_course.mistakes import wrong_shape
+from masklens_course.comparison import Compared, side_by_side
+from masklens_course.mistakes import WRONG_SHAPE
 from masklens_course.own_layers import error_picture
-from masklens_course.questions import set_of
-
-_LESSON = set_of(__name__)
+from masklens_course.own_models import built, large_weights, mask_on, trace_picture, traced
 
 # The first two reviews hold the same words in another order.
 _REVIEWS = np.array([[4, 7, 9, 2], [2, 9, 7, 4], [15, 3, 8, 1]])
@@ -43,23 +35,17 @@ class _Answers:
     """What a classifier says of the reviews alone, with padding behind or in front, and of none."""
 
     alone: Any
-    behind: Any
-    in_front: Any
-    empty: Any
+    behind: Any = None
+    in_front: Any = None
+    empty: Any = None
+    raised: Raised | None = None
     trace: Trace | None = None
-
-    @property
-    def raised(self) -> Raised | None:
-        """What stopped the model, if something did."""
-        found = (r for r in (self.alone, self.behind) if isinstance(r, Raised))
-        return next(found, None)
 
     @property
     def are_probabilities(self) -> bool:
         return bool(
             self.raised is None
-            and self.alone.shape == (len(_REVIEWS), 1)
-            and self.behind.shape == (len(_BEHIND), 1)
+            and self.alone.shape == self.behind.shape == (len(_REVIEWS), 1)
             and (self.alone >= 0).all()
             and (self.alone <= 1).all()
         )
@@ -68,148 +54,104 @@ class _Answers:
     def stays_behind(self) -> bool:
         return same(self.behind, self.alone)
 
-    @property
-    def stays_in_front(self) -> bool:
-        return same(self.in_front, self.alone)
-
     def has_call(self, effect: str) -> bool:
         return any(call.effect == effect for call in self.trace or ())
 
-    def error(self) -> Picture | None:
-        return error_picture(self.raised) if self.raised else None
 
-    def picture(self) -> Picture | None:
-        return draw(self.trace) if self.trace else None
-
-
-def _built(answer: Any, *parts: Any) -> Any:
-    """The model that a learner's function builds."""
+def _built_model(answer: Any, *parts: Any) -> Any:
+    """The model that a learner's function builds; `Raised` if it builds something else."""
     import keras
 
-    model = call(answer, *parts)
-    if model is None:
-        raise DiagnosedError("returns-nothing")
+    model = built(answer, *parts)
     if not isinstance(model, keras.Model):
         return Raised(TypeError(f"{type(model).__name__} is not a keras.Model"))
     return model
 
 
-def _trace(model: Any, inputs: Array, measure: bool = True) -> Trace | None:
-    found = trying(lambda: trace_until_error(model, inputs, measure=measure)[0])
-    return None if isinstance(found, Raised) else found
-
-
 def _answers(answer: Callable[[], Any]) -> _Answers:
-    model = _built(answer)
-    if isinstance(model, Raised):
-        return _Answers(model, model, model, model)
-    first = trying(lambda: numbers(model(_REVIEWS)))
+    model = _built_model(answer)
+    first = model if isinstance(model, Raised) else trying(lambda: numbers(model(_REVIEWS)))
     if isinstance(first, Raised):
         if learner_lines(first.error):
             raise first.error
-        return _Answers(first, first, first, first)
+        return _Answers(first, raised=first)
     with large_weights(model):
         padded = np.concatenate([_BEHIND, _IN_FRONT, _NO_WORD])
         alone = numbers(model(_REVIEWS))
         all_at_once = trying(lambda: numbers(model(padded)))
         if isinstance(all_at_once, Raised):
-            return _Answers(alone, all_at_once, all_at_once, all_at_once)
-        parts = all_at_once[:3], all_at_once[3:6], all_at_once[6:]
-        seen = _Answers(alone, *parts)
+            return _Answers(alone, raised=all_at_once)
+        seen = _Answers(alone, all_at_once[:3], all_at_once[3:6], all_at_once[6:])
         if seen.are_probabilities and seen.stays_behind:
             return seen
-        return replace(seen, trace=_trace(model, _BEHIND))
+        return replace(seen, trace=traced(model, _BEHIND))
 
 
 _ANSWERS_ONCE = Question(
     name="answers-once",
     title=mark("One review, one answer"),
-    lesson=_LESSON,
     minutes=20,
     kind="function",
     observe=_answers,
     conditions=(
         Condition(
             "not-a-probability",
-            mark(
-                "The model should give one number from 0 to 1 for each review: the shape "
-                "`(batch, 1)`."
-            ),
+            "The model should give one number from 0 to 1 for each review: the shape `(batch, 1)`.",
             lambda seen: seen.are_probabilities,
-            (
-                Mistake(
-                    "does-not-run",
-                    mark(
-                        "This is not a `keras.Model` that takes ids from 0 to 49 in the shape "
-                        "`(batch, time)`, with 4 timesteps as well as with 9."
-                    ),
-                    lambda seen: seen.raised is not None,
-                    _Answers.error,
-                ),
-                Mistake(
-                    "one-per-timestep",
-                    mark(
-                        "The model answers once for each timestep, not once for each review. Which "
-                        "layer makes one vector of the timesteps?"
-                    ),
-                    lambda seen: seen.alone.shape[:2] == _REVIEWS.shape,
-                ),
+            Mistake(
+                "does-not-run",
+                "This is not a `keras.Model` that takes ids from 0 to 49 in the shape `(batch, "
+                "time)`, with 4 timesteps as well as with 9.",
+                lambda seen: seen.raised is not None,
+                lambda seen: error_picture(seen.raised),
+            ),
+            Mistake(
+                "one-per-timestep",
+                "The model answers once for each timestep, not once for each review. Which layer "
+                "makes one vector of the timesteps?",
+                lambda seen: seen.alone.shape[:2] == _REVIEWS.shape,
             ),
         ),
         Condition(
             "padding-moves-it",
-            mark(
-                "The answer changes with padding behind the review. A layer reads padding as if it "
-                "were words."
-            ),
+            "The answer changes with padding behind the review. A layer reads padding as if it "
+            "were words.",
             lambda seen: seen.stays_behind,
-            (
-                Mistake(
-                    "makes-no-mask",
-                    mark("The answer changes with padding behind the review. Who makes a mask?"),
-                    lambda seen: not seen.has_call("creates"),
-                ),
-                Mistake(
-                    "loses-the-mask",
-                    mark(
-                        "The answer changes with padding behind the review: the mask is lost on "
-                        "the way. The drop shows where padding gets in."
-                    ),
-                    lambda seen: seen.has_call("drops"),
-                ),
+            Mistake(
+                "makes-no-mask",
+                "The answer changes with padding behind the review. Who makes a mask?",
+                lambda seen: not seen.has_call("creates"),
             ),
-            _Answers.picture,
+            Mistake(
+                "loses-the-mask",
+                "The answer changes with padding behind the review: the mask is lost on the way. "
+                "The drop shows where padding gets in.",
+                lambda seen: seen.has_call("drops"),
+            ),
+            picture=trace_picture,
         ),
         Condition(
             "padding-in-front-moves-it",
-            mark(
-                "With padding behind the review the answer stays, but with padding in front of it "
-                "the answer changes. Something counts the timesteps from the left, or reads "
-                "padding before the words."
-            ),
-            lambda seen: seen.stays_in_front,
+            "With padding behind the review the answer stays, but with padding in front of it the "
+            "answer changes. Something counts the timesteps from the left, or reads padding "
+            "before the words.",
+            lambda seen: same(seen.in_front, seen.alone),
         ),
         Condition(
             "ignores-order",
-            mark(
-                "The same words in another order get the same answer. But `not good, just cheap` "
-                "is not `good, not just cheap`: which layer knows the order?"
-            ),
+            "The same words in another order get the same answer. But `not good, just cheap` is "
+            "not `good, not just cheap`: which layer knows the order?",
             lambda seen: not same(seen.alone[0], seen.alone[1]),
-            (
-                Mistake(
-                    "reads-nothing",
-                    mark("Every review gets the same answer: the model does not read the words."),
-                    lambda seen: same(seen.alone[2], seen.alone[0]),
-                ),
+            Mistake(
+                "reads-nothing",
+                "Every review gets the same answer: the model does not read the words.",
+                lambda seen: same(seen.alone[2], seen.alone[0]),
             ),
         ),
         Condition(
             "empty-review",
-            mark(
-                "A review without any word gets no answer from 0 to 1, but `nan`. Which layer "
-                "divides by the number of words?"
-            ),
+            "A review without any word gets no answer from 0 to 1, but `nan`. Which layer divides "
+            "by the number of words?",
             lambda seen: bool(((seen.empty >= 0) & (seen.empty <= 1)).all()),
         ),
     ),
@@ -240,16 +182,14 @@ def _parts() -> tuple[Any, Any, Any]:
 
 
 @dataclass(frozen=True)
-class _Block:
+class _Block(Compared):
     """The vectors and the mask that a block gives, and what its formula says of each row alone."""
 
-    yours: Array
     mask: Array | None
-    right: Array
     without_residual: Array
     norm_first: Array
     without_mask: Array
-    raised: Raised | None = None
+    raised: Raised | None
     trace: Trace | None = None
 
     def at_words(self, vectors: Array) -> bool:
@@ -257,22 +197,13 @@ class _Block:
         fits = self.yours.shape == vectors.shape
         return fits and same(self.yours[_WORDS], vectors[_WORDS])
 
-    def error(self) -> Picture | None:
-        return error_picture(self.raised) if self.raised else None
-
-    def mask_picture(self) -> Picture | None:
-        return side_by_side(self.mask, _WORDS)
-
-    def picture(self) -> Picture | None:
-        return draw(self.trace) if self.trace else None
-
 
 def _block(answer: Any) -> _Block:
     parts = _parts()
     embedding, attention, norm = parts
-    model = _built(answer, *parts)
-    output = model if isinstance(model, Raised) else model(_IDS)
-    raised = output if isinstance(output, Raised) else None
+    model = _built_model(answer, *parts)
+    raised = model if isinstance(model, Raised) else None
+    output = None if raised else model(_IDS)
     x = np.asarray(embedding(_IDS))
 
     # No mask here: a sentence alone has no padding.
@@ -285,11 +216,10 @@ def _block(answer: Any) -> _Block:
             row[words] = np.asarray(formula(vectors[words][None]))[0]
         return result
 
-    mask = None if raised else trying(mask_of, output)
     seen = _Block(
         yours=np.zeros(0) if raised else numbers(output),
-        mask=None if mask is None or isinstance(mask, Raised) else np.asarray(mask),
         right=alone(lambda v: norm(v + attend(v))),
+        mask=mask_on(output),
         without_residual=alone(lambda v: norm(attend(v))),
         norm_first=alone(lambda v: v + attend(np.asarray(norm(v)))),
         without_mask=np.asarray(norm(x + attend(x))),
@@ -299,66 +229,57 @@ def _block(answer: Any) -> _Block:
     if raised or (right and seen.mask is not None):
         return seen
     # Right vectors read no padding: what is left to see is where the mask goes.
-    return replace(seen, trace=_trace(model, _IDS, measure=not right))
+    return replace(seen, trace=traced(model, _IDS, measure=not right))
 
 
 _KEEP_THE_MASK = Question(
     name="block-with-a-mask",
     title=mark("A block that keeps its mask"),
-    lesson=_LESSON,
     minutes=20,
     kind="function",
     observe=_block,
     conditions=(
         Condition(
             "wrong-vectors",
-            mark("At the words the vectors are not those of `norm(x + attention(x, x))`."),
+            "At the words the vectors are not those of `norm(x + attention(x, x))`.",
             lambda seen: seen.at_words(seen.right),
-            (
-                Mistake(
-                    "no-model",
-                    mark("It should return a `keras.Model` that takes ids."),
-                    lambda seen: seen.raised is not None,
-                    _Block.error,
-                ),
-                wrong_shape(lambda seen: seen.yours, lambda seen: seen.right),
-                Mistake(
-                    "no-residual",
-                    mark("`x` itself is missing: it is to be added to what attention gives."),
-                    lambda seen: seen.at_words(seen.without_residual),
-                ),
-                Mistake(
-                    "norm-first",
-                    mark(
-                        "You normalize before attention. That keeps the mask, but it is another "
-                        "block: the weights of this one were trained with the norm at the end."
-                    ),
-                    lambda seen: seen.at_words(seen.norm_first),
-                ),
-                Mistake(
-                    "reads-padding",
-                    mark("Attention sees no mask any more, and looks at padding as well."),
-                    lambda seen: seen.at_words(seen.without_mask),
-                    _Block.picture,
-                ),
+            Mistake(
+                "no-model",
+                "It should return a `keras.Model` that takes ids.",
+                lambda seen: seen.raised is not None,
+                lambda seen: error_picture(seen.raised),
+            ),
+            WRONG_SHAPE,
+            Mistake(
+                "no-residual",
+                "`x` itself is missing: it is to be added to what attention gives.",
+                lambda seen: seen.at_words(seen.without_residual),
+            ),
+            Mistake(
+                "norm-first",
+                "You normalize before attention. That keeps the mask, but it is another block: "
+                "the weights of this one were trained with the norm at the end.",
+                lambda seen: seen.at_words(seen.norm_first),
+            ),
+            Mistake(
+                "reads-padding",
+                "Attention sees no mask any more, and looks at padding as well.",
+                lambda seen: seen.at_words(seen.without_mask),
+                trace_picture,
             ),
         ),
         Condition(
             "mask-lost",
-            mark(
-                "The vectors are right, but the output carries no mask. The loss would count "
-                "padding. Look for the crosses: what does attention do to its own input?"
-            ),
+            "The vectors are right, but the output carries no mask. The loss would count padding. "
+            "Look for the crosses: what does attention do to its own input?",
             lambda seen: same(seen.mask, _WORDS),
-            (
-                Mistake(
-                    "another-mask",
-                    mark("The output carries a mask, but it is not the one of the words."),
-                    lambda seen: seen.mask is not None,
-                    _Block.mask_picture,
-                ),
+            Mistake(
+                "another-mask",
+                "The output carries a mask, but it is not the one of the words.",
+                lambda seen: seen.mask is not None,
+                lambda seen: side_by_side(seen.mask, _WORDS),
             ),
-            _Block.picture,
+            picture=trace_picture,
         ),
     ),
     hints=(

@@ -11,27 +11,19 @@ from masklens.drawing.picture import Picture
 from masklens_course.answer import Raised, same, trying
 from masklens_course.checks import Condition, Mistake, Question
 from masklens_course.comparison import side_by_side
-from masklens_course.mistakes import mask_of_floats, mask_with_features, wrong_shape
+from masklens_course.mistakes import MASK_LOST, NOT_BOOLEAN, THIRD_AXIS, WRONG_SHAPE
 from masklens_course.own_layers import (
     IN_A_MODEL,
     WITHOUT_A_MASK,
     LayerRuns,
     Masked,
     error_picture,
-    first_mask,
-    first_values,
-    in_a_model,
     in_model,
     make,
-    mask_lost,
     masks_agree,
     on_arrays,
     run,
-    values_agree,
 )
-from masklens_course.questions import set_of
-
-_LESSON = set_of(__name__)
 
 
 def _sequences(rows: list[str], first: float = 0.1) -> Masked:
@@ -39,10 +31,6 @@ def _sequences(rows: list[str], first: float = 0.1) -> Masked:
     mask = np.array([[step == "1" for step in row] for row in rows])
     values = first + np.arange(2 * mask.size, dtype="float32") / 10
     return Masked(values.reshape(*mask.shape, 2), mask)
-
-
-def _right(seen: LayerRuns) -> Masked:
-    return seen.right[0]
 
 
 _TITLE_STEPS = 2
@@ -65,7 +53,6 @@ def _any_is_whole(seen: LayerRuns) -> bool:
 _SPLIT_AT = Question(
     name="split-at",
     title=mark("Cut off the title"),
-    lesson=_LESSON,
     minutes=10,
     kind="class",
     observe=lambda answer: run(
@@ -74,60 +61,48 @@ _SPLIT_AT = Question(
     conditions=(
         Condition(
             "wrong-values",
-            mark("The two tensors are not the first `steps` timesteps and all that follow."),
-            values_agree,
-            (
-                Mistake(
-                    "not-two-tensors",
-                    mark("Two tensors should come out: the title, and the text."),
-                    lambda seen: len(seen.outputs) != 2,
-                ),
-                Mistake(
-                    "cuts-in-the-middle",
-                    mark(
-                        "It cuts in the middle of the time axis, wherever the title ends. "
-                        "Cut behind the first `steps` timesteps."
-                    ),
-                    lambda seen: seen.outputs[0].values.shape == (3, 3, 2),
-                ),
+            "The two tensors are not the first `steps` timesteps and all that follow.",
+            LayerRuns.values_agree,
+            Mistake(
+                "not-two-tensors",
+                "Two tensors should come out: the title, and the text.",
+                lambda seen: len(seen.outputs) != 2,
+            ),
+            Mistake(
+                "cuts-in-the-middle",
+                "It cuts in the middle of the time axis, wherever the title ends. Cut behind the "
+                "first `steps` timesteps.",
+                lambda seen: seen.values.yours.shape == (3, 3, 2),
             ),
         ),
         Condition(
             "wrong-masks",
-            mark("A mask is not the part of the mask that belongs to its timesteps."),
-            lambda seen: masks_agree(seen.outputs, seen.right),
-            (
-                Mistake(
-                    "loses-the-masks",
-                    mark(
-                        "Neither tensor carries a mask. Keras drops it unless the layer says, in "
-                        "`compute_mask`, what becomes of it. Is the method there, with a `return`?"
-                    ),
-                    lambda seen: _masks_lost(seen) == 2,
-                ),
-                Mistake(
-                    "hands-on-the-whole-mask",
-                    mark(
-                        "A tensor carries the mask of all timesteps, though it holds only some of "
-                        "them. The mask has to be cut where the timesteps are cut."
-                    ),
-                    _any_is_whole,
-                ),
-                Mistake(
-                    "one-mask-for-two",
-                    mark(
-                        "Only one of the two tensors carries a mask. Two outputs need two masks: "
-                        "`compute_mask` returns both, in the order of the outputs."
-                    ),
-                    lambda seen: _masks_lost(seen) == 1,
-                ),
-                Mistake(
-                    "swaps-the-masks",
-                    mark("The masks are swapped: the title carries that of the text."),
-                    lambda seen: same(seen.outputs[0].mask, seen.right[1].mask),
-                ),
+            "A mask is not the part of the mask that belongs to its timesteps.",
+            LayerRuns.masks_agree,
+            Mistake(
+                "loses-the-masks",
+                "Neither tensor carries a mask. Keras drops it unless the layer says, in "
+                "`compute_mask`, what becomes of it. Is the method there, with a `return`?",
+                lambda seen: _masks_lost(seen) == 2,
             ),
-            LayerRuns.wrong_mask_picture,
+            Mistake(
+                "hands-on-the-whole-mask",
+                "A tensor carries the mask of all timesteps, though it holds only some of them. "
+                "The mask has to be cut where the timesteps are cut.",
+                _any_is_whole,
+            ),
+            Mistake(
+                "one-mask-for-two",
+                "Only one of the two tensors carries a mask. Two outputs need two masks: "
+                "`compute_mask` returns both, in the order of the outputs.",
+                lambda seen: _masks_lost(seen) == 1,
+            ),
+            Mistake(
+                "swaps-the-masks",
+                "The masks are swapped: the title carries that of the text.",
+                lambda seen: seen.mask.is_like(seen.right[1].mask),
+            ),
+            picture=LayerRuns.wrong_mask_picture,
         ),
         WITHOUT_A_MASK,
         IN_A_MODEL,
@@ -154,19 +129,31 @@ class _Joined(LayerRuns):
     """What the layer gave, also where one of the sequences carries no mask.
 
     Attributes:
-        first_bare: The first sequence carries no mask, and is shorter.
-        second_bare: The second one carries none.
+        one_bare: What it gave where the first carries none and is shorter, and where the second
+            does, each with what is right.
     """
 
-    first_bare: tuple[Masked, ...] | Raised
-    second_bare: tuple[Masked, ...] | Raised
+    one_bare: tuple[tuple[Any, Masked], ...]
 
-    def one_bare(self) -> list[tuple[tuple[Masked, ...] | Raised, Masked]]:
-        """What the layer gave where one mask is missing, each with what is right."""
-        return [
-            (self.first_bare, _joined(_PREFIX, _WORDS)),
-            (self.second_bare, _joined(_PROMPT, _UNMASKED)),
-        ]
+    @property
+    def right_in_model(self) -> Any:
+        return self.one_bare[0][0]
+
+    def failed_with_one(self) -> list[Raised]:
+        return [outputs for outputs, _right in self.one_bare if isinstance(outputs, Raised)]
+
+    def one_bare_picture(self) -> Picture | None:
+        wrong = (pair for pair in self.one_bare if not masks_agree(pair[0], (pair[1],)))
+        for outputs, right in wrong:
+            return (
+                None if isinstance(outputs, Raised) else side_by_side(outputs[0].mask, right.mask)
+            )
+        return None
+
+    def all_read(self) -> bool:
+        if isinstance(self.bare, Raised):
+            return False
+        return all(output.mask is None or bool(np.all(output.mask)) for output in self.bare)
 
 
 def _joined(*given: Masked, missing: bool = True) -> Masked:
@@ -177,20 +164,12 @@ def _joined(*given: Masked, missing: bool = True) -> Masked:
 def _join(answer: Any) -> _Joined:
     layer = make(answer)
     ran = run(layer, (_joined(_PROMPT, _WORDS),), _PROMPT, _WORDS)
-    return _Joined(
-        outputs=ran.outputs,
-        right=ran.right,
-        bare=ran.bare,
-        in_model=trying(in_model, layer, _PREFIX, _WORDS),
-        first_bare=trying(on_arrays, layer, _PREFIX, _WORDS),
-        second_bare=trying(on_arrays, layer, _PROMPT, _UNMASKED),
+    one_bare = tuple(
+        (trying(on_arrays, layer, *given), _joined(*given))
+        for given in ((_PREFIX, _WORDS), (_PROMPT, _UNMASKED))
     )
-
-
-def _all_read(seen: LayerRuns) -> bool:
-    if isinstance(seen.bare, Raised):
-        return False
-    return all(output.mask is None or bool(np.all(output.mask)) for output in seen.bare)
+    in_model_too = trying(in_model, layer, _PREFIX, _WORDS)
+    return _Joined(ran.outputs, ran.right, ran.bare, in_model_too, one_bare)
 
 
 def _combinations() -> list[NDArray[np.bool_]]:
@@ -198,129 +177,90 @@ def _combinations() -> list[NDArray[np.bool_]]:
     return [first | second, first & second]
 
 
-def _failed_with_one(seen: _Joined) -> list[Raised]:
-    return [outputs for outputs, _right in seen.one_bare() if isinstance(outputs, Raised)]
-
-
-def _bare_mask_beside(seen: _Joined) -> Picture | None:
-    for outputs, right in seen.one_bare():
-        if not masks_agree(outputs, (right,)):
-            return (
-                None if isinstance(outputs, Raised) else side_by_side(outputs[0].mask, right.mask)
-            )
-    return None
-
-
 def _missing_is_padding(seen: _Joined) -> bool:
-    padded = (_joined(_PREFIX, _WORDS, missing=False),)
-    return masks_agree(seen.first_bare, padded)
+    return masks_agree(seen.one_bare[0][0], [_joined(_PREFIX, _WORDS, missing=False)])
 
 
 _TEMPORAL_CONCAT = Question(
     name="temporal-concat",
     title=mark("Put a prompt before the words"),
-    lesson=_LESSON,
     minutes=15,
     kind="class",
     observe=_join,
     conditions=(
         Condition(
             "wrong-values",
-            mark("The values are not those of the first sequence and, behind them, the second."),
-            values_agree,
-            (
-                Mistake(
-                    "wrong-axis",
-                    mark("The sequences are not joined along time. Which axis is time?"),
-                    lambda seen: first_values(seen).shape in ((6, 4, 2), (3, 4, 4)),
-                ),
-                Mistake(
-                    "wrong-order",
-                    mark("The second sequence stands in front of the first."),
-                    lambda seen: same(first_values(seen), _joined(_WORDS, _PROMPT).values),
-                ),
+            "The values are not those of the first sequence and, behind them, the second.",
+            LayerRuns.values_agree,
+            Mistake(
+                "wrong-axis",
+                "The sequences are not joined along time. Which axis is time?",
+                lambda seen: seen.values.yours.shape in ((6, 4, 2), (3, 4, 4)),
+            ),
+            Mistake(
+                "wrong-order",
+                "The second sequence stands in front of the first.",
+                lambda seen: seen.values.is_like(_joined(_WORDS, _PROMPT).values),
             ),
         ),
         Condition(
             "wrong-mask",
-            mark("The mask is not that of the first sequence and, behind it, that of the second."),
-            lambda seen: masks_agree(seen.outputs, seen.right),
-            (
-                mask_lost(first_mask),
-                Mistake(
-                    "mask-of-one",
-                    mark(
-                        "The output carries the mask of one of the sequences. It has to cover the "
-                        "timesteps of both. Keras hands `compute_mask` a list of two masks."
-                    ),
-                    lambda seen: any(same(first_mask(seen), g.mask) for g in (_PROMPT, _WORDS)),
-                ),
-                Mistake(
-                    "combines-the-masks",
-                    mark(
-                        "The masks are combined step by step, as if both sequences stood at the "
-                        "same timesteps. They stand one behind the other."
-                    ),
-                    lambda seen: any(same(first_mask(seen), both) for both in _combinations()),
-                ),
+            "The mask is not that of the first sequence and, behind it, that of the second.",
+            LayerRuns.masks_agree,
+            MASK_LOST.of("mask"),
+            Mistake(
+                "mask-of-one",
+                "The output carries the mask of one of the sequences. It has to cover the "
+                "timesteps of both. Keras hands `compute_mask` a list of two masks.",
+                lambda seen: any(seen.mask.is_like(g.mask) for g in (_PROMPT, _WORDS)),
             ),
-            LayerRuns.wrong_mask_picture,
+            Mistake(
+                "combines-the-masks",
+                "The masks are combined step by step, as if both sequences stood at the same "
+                "timesteps. They stand one behind the other.",
+                lambda seen: any(seen.mask.is_like(both) for both in _combinations()),
+            ),
+            picture=LayerRuns.wrong_mask_picture,
         ),
         Condition(
             "wrong-where-one-is-missing",
-            mark(
-                "If only one sequence carries a mask, what comes out is wrong. The other one is to "
-                "be read throughout."
+            "If only one sequence carries a mask, what comes out is wrong. The other one is to be "
+            "read throughout.",
+            lambda seen: all(masks_agree(outputs, (right,)) for outputs, right in seen.one_bare),
+            Mistake(
+                "fails-where-one-is-missing",
+                "It fails if only one sequence has a mask: the other's is None.",
+                lambda seen: bool(seen.failed_with_one()),
+                lambda seen: error_picture(seen.failed_with_one()[0]),
             ),
-            lambda seen: all(masks_agree(outputs, (right,)) for outputs, right in seen.one_bare()),
-            (
-                Mistake(
-                    "fails-where-one-is-missing",
-                    mark("It fails if only one sequence has a mask: the other's is None."),
-                    lambda seen: bool(_failed_with_one(seen)),
-                    lambda seen: error_picture(_failed_with_one(seen)[0]),
-                ),
-                Mistake(
-                    "gives-up-where-one-is-missing",
-                    mark(
-                        "If one sequence has no mask, no mask comes out, and the padding of the "
-                        "other one would be read."
-                    ),
-                    lambda seen: any(
-                        outputs[0].mask is None for outputs, _right in seen.one_bare()
-                    ),
-                ),
-                Mistake(
-                    "takes-missing-for-padding",
-                    mark(
-                        "A sequence without a mask becomes False throughout: it would be skipped. "
-                        "Without a mask every timestep is read."
-                    ),
-                    _missing_is_padding,
-                ),
-                Mistake(
-                    "not-boolean",
-                    mark(
-                        "Where one mask is missing, the joined one holds numbers. Which dtype has "
-                        "what you put in its place?"
-                    ),
-                    lambda seen: any(o[0].mask.dtype != bool for o, _right in seen.one_bare()),
-                ),
+            Mistake(
+                "gives-up-where-one-is-missing",
+                "If one sequence has no mask, no mask comes out, and the padding of the other one "
+                "would be read.",
+                lambda seen: any(outputs[0].mask is None for outputs, _right in seen.one_bare),
             ),
-            _bare_mask_beside,
+            Mistake(
+                "takes-missing-for-padding",
+                "A sequence without a mask becomes False throughout: it would be skipped. Without "
+                "a mask every timestep is read.",
+                _missing_is_padding,
+            ),
+            Mistake(
+                "not-boolean",
+                "Where one mask is missing, the joined one holds numbers. Which dtype has what "
+                "you put in its place?",
+                lambda seen: any(o[0].mask.dtype != bool for o, _right in seen.one_bare),
+            ),
+            picture=_Joined.one_bare_picture,
         ),
         Condition(
             "wrong-without-masks",
-            mark(
-                "If neither sequence carries a mask, it fails or skips something. Keras hands "
-                "`compute_mask` a list of two Nones then."
-            ),
-            _all_read,
-            picture=lambda seen: (
-                error_picture(seen.bare) if isinstance(seen.bare, Raised) else None
-            ),
+            "If neither sequence carries a mask, it fails or skips something. Keras hands "
+            "`compute_mask` a list of two Nones then.",
+            _Joined.all_read,
+            picture=lambda seen: error_picture(seen.bare),
         ),
-        in_a_model(lambda seen: seen.first_bare),
+        IN_A_MODEL,
     ),
     hints=(
         mark("`inputs` and `mask` are lists of two. What do they hold if a sequence has no mask?"),
@@ -350,61 +290,46 @@ def _frames_masks(start: int) -> NDArray[np.bool_]:
 _STACK_PAIRS = Question(
     name="stack-pairs",
     title=mark("Stack pairs of frames"),
-    lesson=_LESSON,
     minutes=15,
     kind="class",
     observe=lambda answer: run(make(answer), (_stacked(_FRAMES),), _FRAMES),
     conditions=(
         Condition(
             "wrong-values",
-            mark("The values of each pair do not stand side by side, the first frame's in front."),
-            values_agree,
-            (
-                wrong_shape(first_values, lambda seen: _right(seen).values),
-                Mistake(
-                    "stacks-the-halves",
-                    mark(
-                        "You stack the first half of the sequence and the second. Neighbours "
-                        "belong together: frames 0 and 1, 2 and 3, and so on."
-                    ),
-                    lambda seen: same(
-                        first_values(seen), np.concatenate(np.split(_FRAMES.values, 2, 1), axis=2)
-                    ),
-                ),
+            "The values of each pair do not stand side by side, the first frame's in front.",
+            LayerRuns.values_agree,
+            WRONG_SHAPE.of("values"),
+            Mistake(
+                "stacks-the-halves",
+                "You stack the first half of the sequence and the second. Neighbours belong "
+                "together: frames 0 and 1, 2 and 3, and so on.",
+                lambda seen: seen.values.is_like(np.concatenate(np.split(_FRAMES.values, 2, 1), 2)),
             ),
         ),
         Condition(
             "wrong-mask",
-            mark("The mask does not say True just where a pair holds a frame to read."),
-            lambda seen: masks_agree(seen.outputs, seen.right),
-            (
-                mask_lost(first_mask),
-                mask_with_features(first_mask),
-                mask_of_floats(first_mask),
-                Mistake(
-                    "hands-on-the-whole-mask",
-                    mark("The mask has one True or False per frame. It needs one per pair."),
-                    lambda seen: same(first_mask(seen), _FRAMES.mask),
-                ),
-                Mistake(
-                    "asks-one-frame",
-                    mark(
-                        "Your mask asks only one frame of each pair. That fits as long as all "
-                        "padding stands on one side; this time it does not."
-                    ),
-                    lambda seen: any(
-                        same(first_mask(seen), _frames_masks(start)) for start in (0, 1)
-                    ),
-                ),
-                Mistake(
-                    "drops-half-a-pair",
-                    mark(
-                        "A pair of a real frame and a padded one is skipped, and a frame is lost."
-                    ),
-                    lambda seen: same(first_mask(seen), _frames_masks(0) & _frames_masks(1)),
-                ),
+            "The mask does not say True just where a pair holds a frame to read.",
+            LayerRuns.masks_agree,
+            MASK_LOST.of("mask"),
+            THIRD_AXIS.of("mask"),
+            NOT_BOOLEAN.of("mask"),
+            Mistake(
+                "hands-on-the-whole-mask",
+                "The mask has one True or False per frame. It needs one per pair.",
+                lambda seen: seen.mask.is_like(_FRAMES.mask),
             ),
-            LayerRuns.wrong_mask_picture,
+            Mistake(
+                "asks-one-frame",
+                "Your mask asks only one frame of each pair. That fits as long as all padding "
+                "stands on one side; this time it does not.",
+                lambda seen: any(seen.mask.is_like(_frames_masks(start)) for start in (0, 1)),
+            ),
+            Mistake(
+                "drops-half-a-pair",
+                "A pair of a real frame and a padded one is skipped, and a frame is lost.",
+                lambda seen: seen.mask.is_like(_frames_masks(0) & _frames_masks(1)),
+            ),
+            picture=LayerRuns.wrong_mask_picture,
         ),
         WITHOUT_A_MASK,
         IN_A_MODEL,

@@ -12,11 +12,8 @@ from masklens.drawing.picture import Picture, show
 from masklens.tracing.calls import Array
 from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import side_by_side
-from masklens_course.mistakes import wrong_shape
-from masklens_course.questions import set_of
-
-_LESSON = set_of(__name__)
+from masklens_course.comparison import Compared, side_by_side
+from masklens_course.mistakes import WRONG_SHAPE
 
 
 def _with_gradient(answer: Any, inputs: tuple[Array, ...], about: int) -> tuple[Array, Any]:
@@ -59,74 +56,52 @@ def _over_time(reduce: Callable[..., Any]) -> Array:
 
 
 @dataclass(frozen=True)
-class _Pooled:
+class _Pooled(Compared):
     """The vectors that the learner made of the timesteps, the right ones, and a gradient."""
 
-    yours: Array
-    right: Array
     gradient: Any = None
-
-    def row_is_right(self, row: int) -> bool:
-        return same(self.yours[row], self.right[row])
-
-    @property
-    def has_shape(self) -> bool:
-        return self.yours.shape == self.right.shape
-
-    @property
-    def full_rows_are_right(self) -> bool:
-        return self.has_shape and all(map(self.row_is_right, _FULL))
-
-    @property
-    def empty_row(self) -> Array:
-        return np.asarray(self.yours[_EMPTY])
 
     def gives(self, vectors: Array) -> bool:
         """Whether the rows with valid steps are these."""
-        return self.has_shape and same(self.yours[_FULL], vectors[_FULL])
+        has_shape = self.yours.shape == self.right.shape
+        return has_shape and same(self.yours[_FULL], vectors[_FULL])
 
-    def picture(self) -> Picture | None:
-        return side_by_side(self.yours, self.right)
+    @property
+    def empty_row(self) -> Compared:
+        return Compared(self.yours[_EMPTY], self.right[_EMPTY])
 
 
 _MAX_OVER_TIME = Question(
     name="max-over-time",
     title=mark("The largest value of a series"),
-    lesson=_LESSON,
     minutes=5,
     kind="function",
     observe=lambda answer: _Pooled(numbers(call(answer, _VECTORS, _VALID)), _over_time(np.max)),
     conditions=(
         Condition(
             "wrong-maximum",
-            mark("These are not the largest values of the valid steps."),
-            lambda seen: seen.full_rows_are_right,
-            (
-                wrong_shape(lambda seen: seen.yours, lambda seen: seen.right),
-                Mistake(
-                    "reads-padding",
-                    mark("Masked steps are read: the 9 that stands there beats every reading."),
-                    lambda seen: seen.gives(_VECTORS.max(axis=1)),
-                ),
-                Mistake(
-                    "zero-beats-negatives",
-                    mark(
-                        "Masked steps have become 0, and 0 is larger than a negative reading. "
-                        "Which number never wins?"
-                    ),
-                    lambda seen: seen.gives((_VECTORS * _VALID[..., None]).max(axis=1)),
-                ),
+            "These are not the largest values of the valid steps.",
+            lambda seen: seen.gives(seen.right),
+            WRONG_SHAPE,
+            Mistake(
+                "reads-padding",
+                "Masked steps are read: the 9 that stands there beats every reading.",
+                lambda seen: seen.gives(_VECTORS.max(axis=1)),
             ),
-            _Pooled.picture,
+            Mistake(
+                "zero-beats-negatives",
+                "Masked steps have become 0, and 0 is larger than a negative reading. Which "
+                "number never wins?",
+                lambda seen: seen.gives((_VECTORS * _VALID[..., None]).max(axis=1)),
+            ),
+            picture=Compared.picture,
         ),
         Condition(
             "empty-row",
-            mark(
-                "In row 2 no step is valid. The task asks for 0 there, and what comes out is the "
-                "number that stands at masked steps."
-            ),
-            lambda seen: seen.row_is_right(_EMPTY),
-            picture=_Pooled.picture,
+            "In row 2 no step is valid. The task asks for 0 there, and what comes out is the "
+            "number that stands at masked steps.",
+            lambda seen: seen.empty_row.is_right(),
+            picture=Compared.picture,
         ),
     ),
     hints=(
@@ -149,66 +124,51 @@ def _mean_over_time(answer: Any) -> _Pooled:
 _MEAN_OVER_TIME = Question(
     name="mean-over-time",
     title=mark("A mean that survives an empty row"),
-    lesson=_LESSON,
     minutes=10,
     kind="function",
     observe=_mean_over_time,
     conditions=(
         Condition(
             "wrong-mean",
-            mark("These are not the means of the valid steps. Compute one of them by hand."),
-            lambda seen: seen.full_rows_are_right,
-            (
-                wrong_shape(lambda seen: seen.yours, lambda seen: seen.right),
-                Mistake(
-                    "reads-padding",
-                    mark("The mask is not used: the vectors at masked steps count, too."),
-                    lambda seen: seen.gives(_VECTORS.mean(axis=1)),
-                ),
-                Mistake(
-                    "divides-by-all-steps",
-                    mark(
-                        "The sum leaves padding out, but it is divided by the number of all steps. "
-                        "A short text would get a short vector."
-                    ),
-                    lambda seen: seen.gives((_VECTORS * _VALID[..., None]).mean(axis=1)),
-                ),
+            "These are not the means of the valid steps. Compute one of them by hand.",
+            lambda seen: seen.gives(seen.right),
+            WRONG_SHAPE,
+            Mistake(
+                "reads-padding",
+                "The mask is not used: the vectors at masked steps count, too.",
+                lambda seen: seen.gives(_VECTORS.mean(axis=1)),
             ),
-            _Pooled.picture,
+            Mistake(
+                "divides-by-all-steps",
+                "The sum leaves padding out, but it is divided by the number of all steps. A "
+                "short text would get a short vector.",
+                lambda seen: seen.gives((_VECTORS * _VALID[..., None]).mean(axis=1)),
+            ),
+            picture=Compared.picture,
         ),
         Condition(
             "empty-row",
-            mark("In row 2 no step is valid. The task asks for zeros there."),
-            lambda seen: seen.row_is_right(_EMPTY),
-            (
-                Mistake(
-                    "nan-in-empty-row",
-                    mark(
-                        "In row 2 no step is valid: 0 / 0 is `nan`, and one such row spoils the "
-                        "loss of the whole batch."
-                    ),
-                    lambda seen: bool(np.isnan(seen.empty_row).any()),
-                ),
+            "In row 2 no step is valid. The task asks for zeros there.",
+            lambda seen: seen.empty_row.is_right(),
+            Mistake(
+                "nan-in-empty-row",
+                "In row 2 no step is valid: 0 / 0 is `nan`, and one such row spoils the loss of "
+                "the whole batch.",
+                lambda seen: bool(np.isnan(seen.empty_row.yours).any()),
             ),
-            _Pooled.picture,
+            picture=Compared.picture,
         ),
         Condition(
             "nan-gradient",
-            mark(
-                "The means are right, but the gradient is `nan`, and after one step of training so "
-                "are all weights. You divide 0 by 0 and hide the result; on the way back, `nan` "
-                "times 0 is `nan`. Do not divide by 0 at all."
-            ),
+            "The means are right, but the gradient is `nan`, and after one step of training so "
+            "are all weights. You divide 0 by 0 and hide the result; on the way back, `nan` times "
+            "0 is `nan`. Do not divide by 0 at all.",
             lambda seen: seen.gradient is not None and _finite(seen.gradient),
-            (
-                Mistake(
-                    "no-gradient",
-                    mark(
-                        "The means are right, but no gradient gets back to `x`, so nothing before "
-                        "it can be trained. NumPy knows no gradients: use `keras.ops`."
-                    ),
-                    lambda seen: seen.gradient is None,
-                ),
+            Mistake(
+                "no-gradient",
+                "The means are right, but no gradient gets back to `x`, so nothing before it can "
+                "be trained. NumPy knows no gradients: use `keras.ops`.",
+                lambda seen: seen.gradient is None,
             ),
         ),
     ),
@@ -249,15 +209,13 @@ def _right_weights() -> Array:
 
 
 @dataclass(frozen=True)
-class _Weights:
+class _Weights(Compared):
     """The weights that the learner made of scores, also of very large and very small ones."""
 
-    yours: Array
     higher: Array
     lower: Array
     loud_padding: Array
-    empty: Array
-    right: Array
+    empty: Compared
 
     @property
     def at_padding(self) -> Array:
@@ -269,118 +227,92 @@ class _Weights:
         """Whether a padded word looks at nothing, and a valid one at padding as well."""
         return same(self.yours[_KEYS], _softmax(_SCORES)[_KEYS])
 
-    def picture(self) -> Picture | None:
+    def first_picture(self) -> Picture | None:
         """The weights of the first sentence."""
         drawable = self.yours.ndim == 3 and self.yours.size
         return side_by_side(self.yours[0], self.right[0]) if drawable else None
 
     def empty_picture(self) -> Picture | None:
-        zeros = np.zeros_like(self.right[0])
-        return side_by_side(self.empty[0], zeros) if self.empty.shape == self.right.shape else None
+        yours, zeros = self.empty.yours, self.empty.right
+        return side_by_side(yours[0], zeros[0]) if yours.shape == zeros.shape else None
 
 
 def _weights(answer: Any) -> _Weights:
     def ask(scores: Array, mask: Array = _KEYS) -> Array:
         return numbers(call(answer, scores, mask))
 
-    keep = _KEYS[:, None, :]
     return _Weights(
         yours=ask(_SCORES),
+        right=_right_weights(),
         higher=ask(_SCORES + 1000),
         lower=ask(_SCORES - 1000),
-        loud_padding=ask(np.where(keep, _SCORES, np.float32(1000))),
-        empty=ask(_SCORES, np.zeros_like(_KEYS)),
-        right=_right_weights(),
+        loud_padding=ask(np.where(_KEYS[:, None, :], _SCORES, np.float32(1000))),
+        empty=Compared(ask(_SCORES, np.zeros_like(_KEYS)), np.zeros_like(_SCORES)),
     )
 
 
 _MASKED_SOFTMAX = Question(
     name="masked-softmax",
     title=mark("A softmax for attention"),
-    lesson=_LESSON,
     minutes=15,
     kind="function",
     observe=_weights,
     conditions=(
         Condition(
             "wrong-weights",
-            mark(
-                "These are not the weights that the valid scores have alone. Write each sentence "
-                "without its padding, and compute one row by hand."
+            "These are not the weights that the valid scores have alone. Write each sentence "
+            "without its padding, and compute one row by hand.",
+            Compared.is_right,
+            WRONG_SHAPE,
+            Mistake(
+                "masks-queries",
+                "The mask lies along the wrong axis: the words `i`, which look, are masked, and "
+                "not the words `j`, at which they look.",
+                lambda seen: seen.masks_queries,
             ),
-            lambda seen: same(seen.yours, seen.right),
-            (
-                wrong_shape(lambda seen: seen.yours, lambda seen: seen.right),
-                Mistake(
-                    "masks-queries",
-                    mark(
-                        "The mask lies along the wrong axis: the words `i`, which look, are "
-                        "masked, and not the words `j`, at which they look."
-                    ),
-                    lambda seen: seen.masks_queries,
-                ),
-                Mistake(
-                    "sums-over-queries",
-                    mark(
-                        "The weights are shared out along the wrong axis: the columns sum to 1, "
-                        "not the rows."
-                    ),
-                    lambda seen: same(seen.yours.sum(axis=1)[_KEYS], np.ones(_KEYS.sum())),
-                ),
-                Mistake(
-                    "weight-on-padding",
-                    mark(
-                        "Padded words have weights above 0. A score of 0 does not make a weight of "
-                        "0: `exp(0)` is 1."
-                    ),
-                    lambda seen: bool((seen.at_padding > 1e-4).any()),
-                ),
-                Mistake(
-                    "sums-below-one",
-                    mark(
-                        "Padded words have the weight 0, but the rest does not sum to 1: padding "
-                        "took its share before it was removed."
-                    ),
-                    lambda seen: bool((seen.yours.sum(axis=-1) < 1 - 1e-4).all()),
-                ),
+            Mistake(
+                "sums-over-queries",
+                "The weights are shared out along the wrong axis: the columns sum to 1, not the "
+                "rows.",
+                lambda seen: same(seen.yours.sum(axis=1)[_KEYS], np.ones(_KEYS.sum())),
             ),
-            _Weights.picture,
+            Mistake(
+                "weight-on-padding",
+                "Padded words have weights above 0. A score of 0 does not make a weight of 0: "
+                "`exp(0)` is 1.",
+                lambda seen: bool((seen.at_padding > 1e-4).any()),
+            ),
+            Mistake(
+                "sums-below-one",
+                "Padded words have the weight 0, but the rest does not sum to 1: padding took its "
+                "share before it was removed.",
+                lambda seen: bool((seen.yours.sum(axis=-1) < 1 - 1e-4).all()),
+            ),
+            picture=_Weights.first_picture,
         ),
         Condition(
             "large-scores",
-            mark(
-                "With all scores larger or smaller by 1000 the weights should be the same, but "
-                "they are not. `exp(1000)` is infinite, and `exp(-1000)` is 0."
-            ),
-            lambda seen: all(
-                same(w, seen.yours) for w in (seen.higher, seen.lower, seen.loud_padding)
-            ),
-            (
-                Mistake(
-                    "maximum-of-padding",
-                    mark(
-                        "A score of 1000 at a padded word changes the weights of the others. You "
-                        "subtract the maximum: is padding left out when it is looked for?"
-                    ),
-                    lambda seen: same(seen.higher, seen.yours) and same(seen.lower, seen.yours),
-                ),
+            "With all scores larger or smaller by 1000 the weights should be the same, but they "
+            "are not. `exp(1000)` is infinite, and `exp(-1000)` is 0.",
+            lambda seen: all(map(seen.is_like, (seen.higher, seen.lower, seen.loud_padding))),
+            Mistake(
+                "maximum-of-padding",
+                "A score of 1000 at a padded word changes the weights of the others. You subtract "
+                "the maximum: is padding left out when it is looked for?",
+                lambda seen: seen.is_like(seen.higher) and seen.is_like(seen.lower),
             ),
         ),
         Condition(
             "empty-row",
-            mark(
-                "In a sentence without any valid word all weights should be 0. Yours are shared "
-                "out among the padding."
+            "In a sentence without any valid word all weights should be 0. Yours are shared out "
+            "among the padding.",
+            lambda seen: seen.empty.is_right(),
+            Mistake(
+                "nan-in-empty-row",
+                "In a sentence without any valid word the weights are `nan`, not 0.",
+                lambda seen: bool(np.isnan(seen.empty.yours).any()),
             ),
-            lambda seen: same(seen.empty, np.zeros_like(seen.right)),
-            (
-                Mistake(
-                    "nan-in-empty-row",
-                    mark("In a sentence without any valid word the weights are `nan`, not 0."),
-                    lambda seen: bool(np.isnan(seen.empty).any()),
-                ),
-            ),
-            _Weights.empty_picture,
+            picture=_Weights.empty_picture,
         ),
     ),
     hints=(
@@ -405,128 +337,104 @@ _RIGHT_LOSS = ((_FORECAST - _TRUE)[_READ] ** 2).mean()
 
 
 @dataclass(frozen=True)
-class _Loss:
-    """A loss and its gradient: with 0 for a missing reading, with NaN, and without a reading."""
+class _Loss(Compared):
+    """A loss: with 0 for a missing reading, with NaN, and without a reading; and its gradients."""
 
-    zeros: tuple[Array, Any]
-    missing: tuple[Array, Any]
-    nothing: tuple[Array, Any]
-
-    @property
-    def yours(self) -> Array:
-        return self.zeros[0]
+    missing: Array
+    nothing: Compared
+    gradients: tuple[Any, ...]
 
     @property
     def squares(self) -> Array:
         return np.asarray((_FORECAST - _TRUE) ** 2)
 
-    def picture(self) -> Picture | None:
+    def squares_picture(self) -> Picture | None:
         """The squared errors, from which the loss can be computed by hand."""
         if self.yours.size > 8:
             return None
         caption = _("squared errors in the check: your loss is {yours}, the right one {right}")
         yours = ", ".join(f"{number:.4g}" for number in self.yours.flat)
-        text = caption.format(yours=yours, right=f"{_RIGHT_LOSS:.4g}")
+        text = caption.format(yours=yours, right=f"{self.right:.4g}")
         return show(_READ, tokens=self.squares.astype(int).tolist(), caption=text)
 
     @property
     def gradients_are_numbers(self) -> bool:
         """Whether the gradient is a number wherever the loss is; a constant needs none."""
-        pairs = (self.zeros, self.missing, self.nothing)
+        losses = (self.yours, self.missing, self.nothing.yours)
+        pairs = zip(losses, self.gradients, strict=True)
         found = [gradient for loss, gradient in pairs if _finite(loss)]
-        return self.zeros[1] is not None and all(_finite(g) for g in found if g is not None)
+        return self.gradients[0] is not None and all(_finite(g) for g in found if g is not None)
 
 
 def _loss(answer: Any) -> _Loss:
-    def ask(true: Array, mask: Array) -> tuple[Array, Any]:
-        return _with_gradient(answer, (true, _FORECAST, mask), about=1)
-
-    return _Loss(
-        zeros=ask(_TRUE, _READ),
-        missing=ask(_MISSING, _READ),
-        nothing=ask(_TRUE, np.zeros_like(_READ)),
-    )
+    batches = ((_TRUE, _READ), (_MISSING, _READ), (_TRUE, np.zeros_like(_READ)))
+    given = [_with_gradient(answer, (true, _FORECAST, mask), about=1) for true, mask in batches]
+    (yours, missing, nothing), gradients = zip(*given, strict=True)
+    return _Loss(yours, _RIGHT_LOSS, missing, Compared(nothing, 0), gradients)
 
 
 _MASKED_LOSS = Question(
     name="masked-loss",
     title=mark("A loss that leaves out what is missing"),
-    lesson=_LESSON,
     minutes=20,
     kind="function",
     observe=_loss,
     conditions=(
         Condition(
             "wrong-loss",
-            mark("This is not the mean of the squared errors over all valid steps."),
-            lambda seen: same(seen.yours, _RIGHT_LOSS),
-            (
-                Mistake(
-                    "not-one-number",
-                    mark("A loss is one number for the whole batch. Yours has more."),
-                    lambda seen: seen.yours.shape != (),
-                ),
-                Mistake(
-                    "reads-padding",
-                    mark("The mask is not used: errors at steps without a reading count, too."),
-                    lambda seen: same(seen.yours, seen.squares.mean()),
-                ),
-                Mistake(
-                    "divides-by-all-steps",
-                    mark(
-                        "The sum leaves masked steps out, but it is divided by the number of all "
-                        "steps. With more padding the loss would shrink."
-                    ),
-                    lambda seen: same(seen.yours, (seen.squares * _READ).mean()),
-                ),
-                Mistake(
-                    "does-not-divide",
-                    mark("This is the sum of the squared errors. Divide it by the valid steps."),
-                    lambda seen: same(seen.yours, (seen.squares * _READ).sum()),
-                ),
-                Mistake(
-                    "mean-of-rows",
-                    mark(
-                        "You take the mean of each row, and then the mean of these. So a step of a "
-                        "short series counts more than one of a long series."
-                    ),
-                    lambda seen: same(
-                        seen.yours, ((seen.squares * _READ).sum(1) / _READ.sum(1)).mean()
-                    ),
-                ),
+            "This is not the mean of the squared errors over all valid steps.",
+            Compared.is_right,
+            Mistake(
+                "not-one-number",
+                "A loss is one number for the whole batch. Yours has more.",
+                lambda seen: seen.yours.shape != (),
             ),
-            _Loss.picture,
+            Mistake(
+                "reads-padding",
+                "The mask is not used: errors at steps without a reading count, too.",
+                lambda seen: seen.is_like(seen.squares.mean()),
+            ),
+            Mistake(
+                "divides-by-all-steps",
+                "The sum leaves masked steps out, but it is divided by the number of all steps. "
+                "With more padding the loss would shrink.",
+                lambda seen: seen.is_like((seen.squares * _READ).mean()),
+            ),
+            Mistake(
+                "does-not-divide",
+                "This is the sum of the squared errors. Divide it by the valid steps.",
+                lambda seen: seen.is_like((seen.squares * _READ).sum()),
+            ),
+            Mistake(
+                "mean-of-rows",
+                "You take the mean of each row, and then the mean of these. So a step of a short "
+                "series counts more than one of a long series.",
+                lambda seen: seen.is_like(((seen.squares * _READ).sum(1) / _READ.sum(1)).mean()),
+            ),
+            picture=_Loss.squares_picture,
         ),
         Condition(
             "missing-readings",
-            mark(
-                "With `nan` for the missing readings the loss is `nan`. Multiplying does not "
-                "remove it: `nan` times 0 is `nan`."
-            ),
-            lambda seen: _finite(seen.missing[0]),
+            "With `nan` for the missing readings the loss is `nan`. Multiplying does not remove "
+            "it: `nan` times 0 is `nan`.",
+            lambda seen: _finite(seen.missing),
         ),
         Condition(
             "nothing-valid",
-            mark("With no valid step in the whole batch the loss should be 0. Yours is not."),
-            lambda seen: same(seen.nothing[0], 0),
+            "With no valid step in the whole batch the loss should be 0. Yours is not.",
+            lambda seen: seen.nothing.is_right(),
         ),
         Condition(
             "nan-gradient",
-            mark(
-                "The loss is right, but its gradient is `nan`. `where` hides the `nan` of a step; "
-                "on the way back, it still comes through the error. Put a number in place of the "
-                "missing reading before you compute the error."
-            ),
+            "The loss is right, but its gradient is `nan`. `where` hides the `nan` of a step; on "
+            "the way back, it still comes through the error. Put a number in place of the missing "
+            "reading before you compute the error.",
             lambda seen: seen.gradients_are_numbers,
-            (
-                Mistake(
-                    "no-gradient",
-                    mark(
-                        "The loss is right, but no gradient gets back to `y_pred`, so no model can "
-                        "be trained with it. NumPy knows no gradients: use `keras.ops`."
-                    ),
-                    lambda seen: seen.zeros[1] is None,
-                ),
+            Mistake(
+                "no-gradient",
+                "The loss is right, but no gradient gets back to `y_pred`, so no model can be "
+                "trained with it. NumPy knows no gradients: use `keras.ops`.",
+                lambda seen: seen.gradients[0] is None,
             ),
         ),
     ),

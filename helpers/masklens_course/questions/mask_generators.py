@@ -12,33 +12,17 @@ from masklens.drawing.picture import Picture, picture_of
 from masklens.drawing.table import Cell, Table, numbered, table_element
 from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import side_by_side
-from masklens_course.mistakes import (
-    inverted_mask,
-    mask_of_floats,
-    mask_with_features,
-    wrong_shape,
-)
-from masklens_course.questions import set_of
-
-_LESSON = set_of(__name__)
-
-
-def _is_mask(mask: Any, right: NDArray[np.bool_]) -> bool:
-    return np.asarray(mask).dtype == bool and same(mask, right)
-
+from masklens_course.comparison import Compared, cell_of
+from masklens_course.mistakes import INVERTED, NOT_BOOLEAN, THIRD_AXIS, WRONG_SHAPE
 
 _IDS = np.array([[4, 8, 0, 0], [0, 0, 7, 3], [5, 0, 9, 2], [0, 0, 0, 0]])
 
 
 @dataclass(frozen=True)
-class _Predicted:
+class _Predicted(Compared):
     """The mask that the learner has written down, and the one that the layer makes."""
 
-    yours: NDArray[Any]
-    right: NDArray[np.bool_]
-
-    def row(self, number: int) -> NDArray[Any]:
+    def row(self, number: int) -> Any:
         return self.yours[number] if self.yours.shape == self.right.shape else self.yours
 
 
@@ -46,62 +30,51 @@ def _embedding(features: int) -> Any:
     import keras
 
     seeded = keras.initializers.RandomUniform(-1, 1, seed=1)
-    return keras.layers.Embedding(20, features, mask_zero=True, embeddings_initializer=seeded)
-
-
-def _made_mask(ids: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.asarray(_embedding(2).compute_mask(ids))
+    layer = keras.layers.Embedding(20, features, mask_zero=True, embeddings_initializer=seeded)
+    layer.build()
+    return layer
 
 
 _PREDICT_MASK = Question(
     name="predict-mask",
     title=mark("Predict a mask"),
-    lesson=_LESSON,
     minutes=5,
     kind="value",
-    observe=lambda answer: _Predicted(numbers(answer), _made_mask(_IDS)),
+    observe=lambda answer: _Predicted(
+        numbers(answer), np.asarray(_embedding(2).compute_mask(_IDS))
+    ),
     conditions=(
         Condition(
             "wrong-mask",
-            mark("This is not the mask of the layer. Compare each id with 0, one by one."),
-            lambda seen: _is_mask(seen.yours, seen.right),
-            (
-                wrong_shape(lambda seen: seen.yours, lambda seen: seen.right),
-                mask_of_floats(lambda seen: seen.yours),
-                inverted_mask(lambda seen: seen.yours, lambda seen: seen.right),
-                Mistake(
-                    "counts-the-ids",
-                    mark(
-                        "You have counted the ids of each row and put as many True in front. A "
-                        "mask is no number of tokens: it says of each place whether it is read."
-                    ),
-                    lambda seen: same(seen.yours, -np.sort(-(_IDS != 0).astype(int)) == 1),
-                ),
-                Mistake(
-                    "ends-at-the-first-zero",
-                    mark(
-                        "Your row stops at the first 0, but tokens follow it. Does the layer look "
-                        "at an id's neighbours?"
-                    ),
-                    lambda seen: same(seen.row(2), [True, False, False, False]),
-                ),
-                Mistake(
-                    "reads-the-gap",
-                    mark(
-                        "You read the 0 between two tokens. The layer cannot know that somebody "
-                        "meant a word by it."
-                    ),
-                    lambda seen: same(seen.row(2), [True, True, True, True]),
-                ),
-                Mistake(
-                    "reads-the-empty-row",
-                    mark(
-                        "There is a True in the row that has no token. Nothing there can be read."
-                    ),
-                    lambda seen: bool(seen.row(3).any()),
-                ),
+            "This is not the mask of the layer. Compare each id with 0, one by one.",
+            Compared.is_right,
+            WRONG_SHAPE,
+            NOT_BOOLEAN,
+            INVERTED,
+            Mistake(
+                "counts-the-ids",
+                "You have counted the ids of each row and put as many True in front. A mask is no "
+                "number of tokens: it says of each place whether it is read.",
+                lambda seen: seen.is_like(-np.sort(-(_IDS != 0).astype(int)) == 1),
             ),
-            lambda seen: side_by_side(seen.yours, seen.right, reveal=False),
+            Mistake(
+                "ends-at-the-first-zero",
+                "Your row stops at the first 0, but tokens follow it. Does the layer look at an "
+                "id's neighbours?",
+                lambda seen: same(seen.row(2), [True, False, False, False]),
+            ),
+            Mistake(
+                "reads-the-gap",
+                "You read the 0 between two tokens. The layer cannot know that somebody meant a "
+                "word by it.",
+                lambda seen: same(seen.row(2), [True, True, True, True]),
+            ),
+            Mistake(
+                "reads-the-empty-row",
+                "There is a True in the row that has no token. Nothing there can be read.",
+                lambda seen: bool(seen.row(3).any()),
+            ),
+            picture=Compared.own_picture,
         ),
     ),
     hints=(
@@ -121,32 +94,26 @@ _SCALE = 3.0
 
 @dataclass(frozen=True)
 class _Prepared:
-    """The vectors and the mask that the learner has prepared, and what they were made of."""
+    """The vectors and the mask that the learner has prepared; no mask if it is no pair."""
 
     pair: bool
-    vectors: NDArray[Any]
-    mask: NDArray[Any] | None
-    embedded: NDArray[Any]
-
-    @property
-    def right_mask(self) -> NDArray[np.bool_]:
-        return np.asarray(_TEXTS[:, 1:] != 0)
+    vectors: Compared
+    mask: Compared
 
     def mask_like(self, mask: NDArray[np.bool_]) -> bool:
-        return self.mask is not None and _is_mask(self.mask, mask)
+        return Compared(self.mask.yours, mask).is_right()
 
-    def picture(self) -> Picture | None:
-        return None if self.mask is None else side_by_side(self.mask, self.right_mask)
+
+def _embedded() -> NDArray[Any]:
+    return np.asarray(_embedding(4)(_TEXTS)) * _SCALE
 
 
 def _observe_prepared(answer: Any) -> _Prepared:
-    embedding = _embedding(4)
-    embedded = np.asarray(embedding(_TEXTS)) * _SCALE
-    result = call(answer, _TEXTS, embedding, _SCALE)
-    if not _is_pair(result):
-        return _Prepared(False, numbers(result), None, embedded)
-    vectors, mask = result
-    return _Prepared(True, numbers(vectors), None if mask is None else numbers(mask), embedded)
+    result = call(answer, _TEXTS, _embedding(4), _SCALE)
+    vectors, mask = result if _is_pair(result) else (result, None)
+    yours = numbers(vectors), None if mask is None else numbers(mask)
+    right = _embedded()[:, 1:], _TEXTS[:, 1:] != 0
+    return _Prepared(_is_pair(result), *map(Compared, yours, right))
 
 
 def _is_pair(result: Any) -> bool:
@@ -156,78 +123,63 @@ def _is_pair(result: Any) -> bool:
 _KEEP_THE_MASK = Question(
     name="keep-the-mask",
     title=mark("Keep the mask"),
-    lesson=_LESSON,
     minutes=10,
     kind="function",
     observe=_observe_prepared,
     conditions=(
         Condition(
             "wrong-vectors",
-            mark(
-                "The vectors are not the ones of the `Embedding` without the first timestep, times "
-                "`scale`."
+            "The vectors are not the ones of the `Embedding` without the first timestep, times "
+            "`scale`.",
+            lambda seen: seen.pair and seen.vectors.is_right(),
+            Mistake(
+                "not-a-pair",
+                "It does not give two things. End it with `return vectors, mask`.",
+                lambda seen: not seen.pair,
             ),
-            lambda seen: seen.pair and same(seen.vectors, seen.embedded[:, 1:]),
-            (
-                Mistake(
-                    "not-a-pair",
-                    mark("It does not give two things. End it with `return vectors, mask`."),
-                    lambda seen: not seen.pair,
-                ),
-                Mistake(
-                    "keeps-the-first",
-                    mark("All timesteps are still there. Leave out the first."),
-                    lambda seen: same(seen.vectors, seen.embedded),
-                ),
-                Mistake(
-                    "drops-the-last",
-                    mark("You leave out the last timestep instead of the first."),
-                    lambda seen: same(seen.vectors, seen.embedded[:, :-1]),
-                ),
+            Mistake(
+                "keeps-the-first",
+                "All timesteps are still there. Leave out the first.",
+                lambda seen: seen.vectors.is_like(_embedded()),
+            ),
+            Mistake(
+                "drops-the-last",
+                "You leave out the last timestep instead of the first.",
+                lambda seen: seen.vectors.is_like(_embedded()[:, :-1]),
             ),
         ),
         Condition(
             "wrong-mask",
-            mark("The vectors are right, but the mask does not belong to them."),
-            lambda seen: seen.mask_like(seen.right_mask),
-            (
-                Mistake(
-                    "mask-left-behind",
-                    mark(
-                        "The mask is None. Slicing and `*` made new tensors, and nobody tied a "
-                        "mask to them. Where was there still one?"
-                    ),
-                    lambda seen: seen.mask is None,
-                ),
-                Mistake(
-                    "mask-not-sliced",
-                    mark(
-                        "The mask is right for all timesteps, but the vectors have one less. What "
-                        "you do to the time axis of a tensor, do to its mask."
-                    ),
-                    lambda seen: seen.mask_like(_TEXTS != 0),
-                ),
-                Mistake(
-                    "sliced-at-the-end",
-                    mark(
-                        "The mask has the right length, but lacks the last timestep instead of the "
-                        "first. Now it is one timestep late."
-                    ),
-                    lambda seen: seen.mask_like(_TEXTS[:, :-1] != 0),
-                ),
-                Mistake(
-                    "asks-the-vectors",
-                    mark(
-                        "The mask is True everywhere. From the vectors you cannot tell what is "
-                        "padding: that of id 0 is not zero. From what can you?"
-                    ),
-                    lambda seen: seen.mask_like(np.ones_like(seen.right_mask)),
-                ),
-                mask_with_features(lambda seen: seen.mask),
-                mask_of_floats(lambda seen: seen.mask),
-                inverted_mask(lambda seen: seen.mask, lambda seen: seen.right_mask),
+            "The vectors are right, but the mask does not belong to them.",
+            lambda seen: seen.mask.is_right(),
+            Mistake(
+                "mask-left-behind",
+                "The mask is None. Slicing and `*` made new tensors, and nobody tied a mask to "
+                "them. Where was there still one?",
+                lambda seen: seen.mask.yours is None,
             ),
-            _Prepared.picture,
+            Mistake(
+                "mask-not-sliced",
+                "The mask is right for all timesteps, but the vectors have one less. What you do "
+                "to the time axis of a tensor, do to its mask.",
+                lambda seen: seen.mask_like(_TEXTS != 0),
+            ),
+            Mistake(
+                "sliced-at-the-end",
+                "The mask has the right length, but lacks the last timestep instead of the first. "
+                "Now it is one timestep late.",
+                lambda seen: seen.mask_like(_TEXTS[:, :-1] != 0),
+            ),
+            Mistake(
+                "asks-the-vectors",
+                "The mask is True everywhere. From the vectors you cannot tell what is padding: "
+                "that of id 0 is not zero. From what can you?",
+                lambda seen: seen.mask_like(np.ones_like(seen.mask.right)),
+            ),
+            THIRD_AXIS.of("mask"),
+            NOT_BOOLEAN.of("mask"),
+            INVERTED.of("mask"),
+            picture=lambda seen: seen.mask.picture(),
         ),
     ),
     hints=(
@@ -293,8 +245,8 @@ class _Padded:
             return None
         head = ("", *map(str, range(self.mask.shape[1])))
         steps = [[_features(step) for step in row] for row in self.padded]
-        right = zip(self.mask, self.mask == self.right_mask, strict=True)
-        reads = [list(map(_reads, *row)) for row in right]
+        wrong = zip(self.mask, self.mask != self.right_mask, strict=True)
+        reads = [list(map(cell_of, *row)) for row in wrong]
         masking = f"Masking(mask_value={self.value:.4g})"
         return picture_of(
             table_element(Table("padded", head, numbered(steps), code=True)),
@@ -304,12 +256,6 @@ class _Padded:
 
 def _features(step: NDArray[Any]) -> Cell:
     return Cell("token", ", ".join(f"{feature:.4g}" for feature in step))
-
-
-def _reads(is_read: bool, is_right: bool) -> Cell:
-    if is_right:
-        return Cell("true" if is_read else "false")
-    return Cell("true-wrong" if is_read else "false-wrong")
 
 
 def _observe_padded(answer: Any) -> tuple[_Padded, ...]:
@@ -351,93 +297,69 @@ def _first_wrong(batches: tuple[_Padded, ...]) -> Picture | None:
 _CHOOSE_MASK_VALUE = Question(
     name="choose-mask-value",
     title=mark("Choose a value to mask"),
-    lesson=_LESSON,
     minutes=15,
     kind="function",
     observe=_observe_padded,
     conditions=(
         Condition(
             "changes-readings",
-            mark("The readings are not all where they were, with the padding behind them."),
+            "The readings are not all where they were, with the padding behind them.",
             _in_all(lambda seen: seen.pair and seen.keeps()),
-            (
-                Mistake(
-                    "not-a-pair",
-                    mark(
-                        "It does not give the array and one number. End it with "
-                        "`return padded, value`."
-                    ),
-                    _in_some(lambda seen: not seen.pair),
-                ),
-                Mistake(
-                    "loses-decimals",
-                    mark("The decimals are gone: 2.5 has become 2. Which dtype is the default?"),
-                    _in_all(lambda seen: seen.keeps(np.trunc)),
-                ),
+            Mistake(
+                "not-a-pair",
+                "It does not give the array and one number. End it with `return padded, value`.",
+                _in_some(lambda seen: not seen.pair),
+            ),
+            Mistake(
+                "loses-decimals",
+                "The decimals are gone: 2.5 has become 2. Which dtype is the default?",
+                _in_all(lambda seen: seen.keeps(np.trunc)),
             ),
         ),
         Condition(
             "reads-padding",
-            mark(
-                "`Masking` does not find your padding. It compares with `value`: is that what "
-                "stands in the padded timesteps?"
-            ),
+            "`Masking` does not find your padding. It compares with `value`: is that what stands "
+            "in the padded timesteps?",
             _in_all(_Padded.masks_padding),
-            (
-                Mistake(
-                    "pads-with-nan",
-                    mark(
-                        "NaN is equal to nothing, not even to itself. So `Masking` finds no "
-                        "timestep of it, and the next layer computes with NaN."
-                    ),
-                    _in_some(lambda seen: bool(np.isnan(seen.value))),
-                ),
-                Mistake(
-                    "number-of-64-bits",
-                    mark(
-                        "Your padding and your value look the same, but the value is a number of "
-                        "NumPy with 64 bits, and `Masking` reads arrays with 32 bits. Rounded to "
-                        "32 bits it is another number. Return it as `float(value)`."
-                    ),
-                    _in_some(_Padded.holds_value_only),
-                ),
-                Mistake(
-                    "marks-one-feature",
-                    mark(
-                        "Only some features of a padded timestep hold your value. How many have to "
-                        "match, so that `Masking` masks a timestep?"
-                    ),
-                    _in_some(lambda seen: bool(np.isclose(seen.padding, seen.value).any())),
-                ),
+            Mistake(
+                "pads-with-nan",
+                "NaN is equal to nothing, not even to itself. So `Masking` finds no timestep of "
+                "it, and the next layer computes with NaN.",
+                _in_some(lambda seen: bool(np.isnan(seen.value))),
             ),
-            _first_wrong,
+            Mistake(
+                "number-of-64-bits",
+                "Your padding and your value look the same, but the value is a number of NumPy "
+                "with 64 bits, and `Masking` reads arrays with 32 bits. Rounded to 32 bits it is "
+                "another number. Return it as `float(value)`.",
+                _in_some(_Padded.holds_value_only),
+            ),
+            Mistake(
+                "marks-one-feature",
+                "Only some features of a padded timestep hold your value. How many have to match, "
+                "so that `Masking` masks a timestep?",
+                _in_some(lambda seen: bool(np.isclose(seen.padding, seen.value).any())),
+            ),
+            picture=_first_wrong,
         ),
         Condition(
             "skips-a-reading",
-            mark(
-                "A timestep that was measured is skipped: all its features equal your value. Any "
-                "number may be a reading, so look at the series before you choose one."
-            ),
+            "A timestep that was measured is skipped: all its features equal your value. Any "
+            "number may be a reading, so look at the series before you choose one.",
             _in_all(_Padded.reads_readings),
-            (
-                Mistake(
-                    "zero-is-a-reading",
-                    mark(
-                        "You mask 0, but there is a timestep of nothing but zeros that was "
-                        "measured. It is skipped."
-                    ),
-                    _in_all(lambda seen: seen.value == 0),
-                ),
-                Mistake(
-                    "takes-a-reading",
-                    mark(
-                        "Your value is the lowest or the highest reading. A timestep that holds "
-                        "nothing else is skipped: go beyond it."
-                    ),
-                    _in_all(_Padded.takes_a_reading),
-                ),
+            Mistake(
+                "zero-is-a-reading",
+                "You mask 0, but there is a timestep of nothing but zeros that was measured. It "
+                "is skipped.",
+                _in_all(lambda seen: seen.value == 0),
             ),
-            _first_wrong,
+            Mistake(
+                "takes-a-reading",
+                "Your value is the lowest or the highest reading. A timestep that holds nothing "
+                "else is skipped: go beyond it.",
+                _in_all(_Padded.takes_a_reading),
+            ),
+            picture=_first_wrong,
         ),
     ),
     hints=(

@@ -12,118 +12,92 @@ from masklens.drawing.picture import Picture
 from masklens.tracing.calls import Mask
 from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import side_by_side
-from masklens_course.mistakes import inverted_mask, mask_of_floats, wrong_shape
-from masklens_course.questions import set_of
-
-_LESSON = set_of(__name__)
+from masklens_course.comparison import Compared, side_by_side
+from masklens_course.mistakes import INVERTED, NOT_BOOLEAN, WRONG_SHAPE
 
 _TIME = 6
 _LENGTHS = [3, 6, 1]
 _WITH_ZERO = [2, 0, 4]
 
 
-def _rows(lengths: list[int], row: Callable[[int], list[bool]]) -> Mask:
-    return np.array([row(length) for length in lengths])
-
-
-def _behind(lengths: list[int]) -> Mask:
-    return _rows(lengths, lambda length: [True] * length + [False] * (_TIME - length))
-
-
-def _in_front(lengths: list[int]) -> Mask:
-    return _rows(lengths, lambda length: [False] * (_TIME - length) + [True] * length)
+def _mask(lengths: list[int], padding: str = "post") -> Mask:
+    rows = [[True] * length + [False] * (_TIME - length) for length in lengths]
+    return np.array(rows if padding == "post" else [row[::-1] for row in rows])
 
 
 @dataclass(frozen=True)
 class _FromLengths:
     """The learner's masks: padded behind, in front, and both with a row of length 0."""
 
-    behind: NDArray[Any]
-    in_front: NDArray[Any]
-    zero_behind: NDArray[Any]
-    zero_in_front: NDArray[Any]
+    behind: Compared
+    in_front: Compared
+    zero_behind: Compared
+    zero_in_front: Compared
 
     def picture_of_zero(self) -> Picture | None:
-        if self.zero_behind[1].any():
-            return side_by_side(self.zero_behind, _behind(_WITH_ZERO))
-        return side_by_side(self.zero_in_front, _in_front(_WITH_ZERO))
+        wrong = self.zero_behind if self.zero_behind.yours[1].any() else self.zero_in_front
+        return wrong.picture()
 
 
 def _from_lengths(answer: Callable[..., Any]) -> _FromLengths:
     return _FromLengths(
         *(
-            numbers(call(answer, lengths, _TIME, padding))
+            Compared(numbers(call(answer, lengths, _TIME, padding)), _mask(lengths, padding))
             for lengths in (_LENGTHS, _WITH_ZERO)
             for padding in ("post", "pre")
         )
     )
 
 
-def _same_mask(yours: NDArray[Any], right: Mask) -> bool:
-    return yours.dtype == bool and same(yours, right)
-
-
 _MASK_FROM_LENGTHS = Question(
     name="mask-from-lengths",
     title=mark("A mask from lengths"),
-    lesson=_LESSON,
     minutes=10,
     kind="function",
     observe=_from_lengths,
     conditions=(
         Condition(
             "wrong-mask",
-            mark('With `padding="post"` this is not the mask of these lengths.'),
-            lambda seen: _same_mask(seen.behind, _behind(_LENGTHS)),
-            (
-                wrong_shape(lambda seen: seen.behind, lambda seen: _behind(_LENGTHS)),
-                mask_of_floats(lambda seen: seen.behind),
-                inverted_mask(lambda seen: seen.behind, lambda seen: _behind(_LENGTHS)),
-                Mistake(
-                    "one-too-many",
-                    mark("Each row has one True too many. The timesteps are counted from 0."),
-                    lambda seen: same(seen.behind, _behind([min(n + 1, 6) for n in _LENGTHS])),
-                ),
-                Mistake(
-                    "sides-swapped",
-                    mark('The sides are swapped: `padding="post"` means padding behind.'),
-                    lambda seen: same(seen.behind, _in_front(_LENGTHS)),
-                ),
+            'With `padding="post"` this is not the mask of these lengths.',
+            lambda seen: seen.behind.is_right(),
+            WRONG_SHAPE.of("behind"),
+            NOT_BOOLEAN.of("behind"),
+            INVERTED.of("behind"),
+            Mistake(
+                "one-too-many",
+                "Each row has one True too many. The timesteps are counted from 0.",
+                lambda seen: seen.behind.is_like(_mask([min(n + 1, 6) for n in _LENGTHS])),
             ),
-            lambda seen: side_by_side(seen.behind, _behind(_LENGTHS)),
+            Mistake(
+                "sides-swapped",
+                'The sides are swapped: `padding="post"` means padding behind.',
+                lambda seen: seen.behind.is_like(_mask(_LENGTHS, "pre")),
+            ),
+            picture=lambda seen: seen.behind.picture(),
         ),
         Condition(
             "wrong-in-front",
-            mark(
-                'With `padding="post"` the mask is right, with `padding="pre"` it is not. At which '
-                "timestep does a row of length 1 begin?"
+            'With `padding="post"` the mask is right, with `padding="pre"` it is not. At which '
+            "timestep does a row of length 1 begin?",
+            lambda seen: seen.in_front.is_right(),
+            Mistake(
+                "same-for-both",
+                'With `padding="pre"` you give the same mask as with `padding="post"`.',
+                lambda seen: seen.in_front.is_like(seen.behind.yours),
             ),
-            lambda seen: _same_mask(seen.in_front, _in_front(_LENGTHS)),
-            (
-                Mistake(
-                    "same-for-both",
-                    mark('With `padding="pre"` you give the same mask as with `padding="post"`.'),
-                    lambda seen: same(seen.in_front, seen.behind),
-                ),
-            ),
-            lambda seen: side_by_side(seen.in_front, _in_front(_LENGTHS)),
+            picture=lambda seen: seen.in_front.picture(),
         ),
         Condition(
             "length-zero",
-            mark("A row of length 0 goes wrong: it has nothing to read."),
-            lambda seen: not seen.zero_behind[1].any() and not seen.zero_in_front[1].any(),
-            (
-                Mistake(
-                    "zero-from-the-end",
-                    mark(
-                        "In a row of length 0 all is True. Do you count from the end? `[-0:]` is "
-                        "the same as `[0:]`."
-                    ),
-                    lambda seen: bool(np.all(seen.zero_in_front[1])),
-                ),
+            "A row of length 0 goes wrong: it has nothing to read.",
+            lambda seen: not any(m.yours[1].any() for m in (seen.zero_behind, seen.zero_in_front)),
+            Mistake(
+                "zero-from-the-end",
+                "In a row of length 0 all is True. Do you count from the end? `[-0:]` is the same "
+                "as `[0:]`.",
+                lambda seen: bool(np.all(seen.zero_in_front.yours[1])),
             ),
-            _FromLengths.picture_of_zero,
+            picture=_FromLengths.picture_of_zero,
         ),
     ),
     hints=(
@@ -153,92 +127,86 @@ _SEEN = _THERE.any(axis=-1)
 class _Cleaned:
     """The two arrays that the learner returns; empty where there are not two."""
 
-    readings: NDArray[Any]
-    mask: NDArray[Any]
     two: bool
+    readings: Compared
+    mask: Compared
 
     @property
     def left(self) -> Mask:
         """Where something stands that is no finite number."""
-        return np.asarray(~np.isfinite(self.readings))
+        return np.asarray(~np.isfinite(self.readings.yours))
+
+    def keeps_readings(self) -> bool:
+        yours = self.readings.yours
+        return yours.shape == _READINGS.shape and same(yours[_THERE], _READINGS[_THERE])
 
 
 def _cleaned(answer: Callable[..., Any]) -> _Cleaned:
     given = call(answer, _READINGS)
-    if isinstance(given, tuple | list) and len(given) == 2:
-        return _Cleaned(numbers(given[0]), numbers(given[1]), two=True)
-    return _Cleaned(numbers(given) if given is None else np.zeros(0), np.zeros(0), two=False)
+    two = isinstance(given, tuple | list) and len(given) == 2
+    if given is not None and not two:
+        given = np.zeros(0)
+    readings, mask = given if two else (given, np.zeros(0))
+    return _Cleaned(two, Compared(numbers(readings), _READINGS), Compared(numbers(mask), _SEEN))
 
 
 _CLEAN_READINGS = Question(
     name="clean-readings",
     title=mark("Clean readings and their mask"),
-    lesson=_LESSON,
     minutes=10,
     kind="function",
     observe=_cleaned,
     conditions=(
         Condition(
             "wrong-mask",
-            mark("The mask is not True exactly where at least one reading of a timestep is there."),
-            lambda seen: seen.two and _same_mask(seen.mask, _SEEN),
-            (
-                Mistake(
-                    "not-two",
-                    mark("Return two arrays: `return readings, mask`."),
-                    lambda seen: not seen.two,
-                ),
-                Mistake(
-                    "order-swapped",
-                    mark("The two arrays are swapped: first the readings, then the mask."),
-                    lambda seen: _same_mask(seen.readings, _SEEN),
-                ),
-                Mistake(
-                    "mask-per-reading",
-                    mark(
-                        "The mask has three axes: True or False for each reading. A model wants "
-                        "one for each timestep, in the shape `(batch, time)`."
-                    ),
-                    lambda seen: seen.mask.ndim == 3,
-                ),
-                mask_of_floats(lambda seen: seen.mask),
-                inverted_mask(lambda seen: seen.mask, lambda seen: _SEEN),
-                Mistake(
-                    "wants-all-readings",
-                    mark("You leave out timesteps of which one reading is there. Keep them."),
-                    lambda seen: same(seen.mask, _THERE.all(axis=-1)),
-                ),
-                Mistake(
-                    "zero-is-missing",
-                    mark("A timestep whose readings are all 0.0 was measured: it is to be read."),
-                    lambda seen: same(seen.mask, np.nan_to_num(_READINGS).any(axis=-1)),
-                ),
+            "The mask is not True exactly where at least one reading of a timestep is there.",
+            lambda seen: seen.two and seen.mask.is_right(),
+            Mistake(
+                "not-two",
+                "Return two arrays: `return readings, mask`.",
+                lambda seen: not seen.two,
             ),
-            lambda seen: side_by_side(seen.mask, _SEEN) if seen.two else None,
+            Mistake(
+                "order-swapped",
+                "The two arrays are swapped: first the readings, then the mask.",
+                lambda seen: Compared(seen.readings.yours, _SEEN).is_right(),
+            ),
+            Mistake(
+                "mask-per-reading",
+                "The mask has three axes: True or False for each reading. A model wants one for "
+                "each timestep, in the shape `(batch, time)`.",
+                lambda seen: seen.mask.yours.ndim == 3,
+            ),
+            NOT_BOOLEAN.of("mask"),
+            INVERTED.of("mask"),
+            Mistake(
+                "wants-all-readings",
+                "You leave out timesteps of which one reading is there. Keep them.",
+                lambda seen: seen.mask.is_like(_THERE.all(axis=-1)),
+            ),
+            Mistake(
+                "zero-is-missing",
+                "A timestep whose readings are all 0.0 was measured: it is to be read.",
+                lambda seen: seen.mask.is_like(np.nan_to_num(_READINGS).any(axis=-1)),
+            ),
+            picture=lambda seen: seen.mask.picture(),
         ),
         Condition(
             "nan-left",
-            mark("The mask is right, but there is still `nan` in the readings."),
+            "The mask is right, but there is still `nan` in the readings.",
             lambda seen: not seen.left.any(),
-            (
-                Mistake(
-                    "nan-beside-a-reading",
-                    mark(
-                        "There is still `nan`: at timesteps of which one reading is there and "
-                        "another is missing. The mask does not hide these."
-                    ),
-                    lambda seen: same(seen.left, ~_THERE & _SEEN[..., None]),
-                ),
+            Mistake(
+                "nan-beside-a-reading",
+                "There is still `nan`: at timesteps of which one reading is there and another is "
+                "missing. The mask does not hide these.",
+                lambda seen: same(seen.left, ~_THERE & _SEEN[..., None]),
             ),
         ),
         Condition(
             "loses-readings",
-            mark("Readings have changed that were there. Replace only what is missing."),
-            lambda seen: (
-                seen.readings.shape == _READINGS.shape
-                and same(seen.readings[_THERE], _READINGS[_THERE])
-            ),
-            (wrong_shape(lambda seen: seen.readings, lambda seen: _READINGS),),
+            "Readings have changed that were there. Replace only what is missing.",
+            _Cleaned.keeps_readings,
+            WRONG_SHAPE.of("readings"),
         ),
     ),
     hints=(
@@ -293,69 +261,58 @@ class _MayLook:
 _CAUSAL_MASK = Question(
     name="causal-mask",
     title=mark("Look back, but not at holes"),
-    lesson=_LESSON,
     minutes=15,
     kind="function",
     observe=lambda answer: _MayLook(numbers(call(answer, _MEASURED))),
     conditions=(
         Condition(
             "wrong-shape",
-            mark("This is not the shape `(batch, time, time)`: one table for each series."),
+            "This is not the shape `(batch, time, time)`: one table for each series.",
             lambda seen: seen.fits and seen.yours.dtype == bool,
-            (
-                Mistake(
-                    "one-table",
-                    mark("This is one table for all series. But each has its own holes."),
-                    lambda seen: seen.yours.shape == _EARLIER.shape,
-                ),
-                Mistake(
-                    "not-boolean",
-                    mark("A mask holds True and False. This one holds numbers."),
-                    lambda seen: seen.fits,
-                ),
+            Mistake(
+                "one-table",
+                "This is one table for all series. But each has its own holes.",
+                lambda seen: seen.yours.shape == _EARLIER.shape,
+            ),
+            Mistake(
+                "not-boolean",
+                "A mask holds True and False. This one holds numbers.",
+                lambda seen: seen.fits,
             ),
         ),
         Condition(
             "looks-ahead",
-            mark("A timestep may look at a later one. That is the one it should predict."),
+            "A timestep may look at a later one. That is the one it should predict.",
             lambda seen: not (seen.judged & ~_EARLIER).any(),
-            (
-                Mistake(
-                    "ahead-only",
-                    mark("The table lies on its side: timesteps look ahead, and not back."),
-                    lambda seen: seen.is_like(_EARLIER.T & _MEASURED[:, None, :]),
-                ),
+            Mistake(
+                "ahead-only",
+                "The table lies on its side: timesteps look ahead, and not back.",
+                lambda seen: seen.is_like(_EARLIER.T & _MEASURED[:, None, :]),
             ),
-            _MayLook.picture,
+            picture=_MayLook.picture,
         ),
         Condition(
             "looks-at-holes",
-            mark("A timestep may look at one where nothing was measured."),
+            "A timestep may look at one where nothing was measured.",
             lambda seen: not (seen.judged & ~_MEASURED[:, None, :]).any(),
-            (
-                Mistake(
-                    "hides-who-looks",
-                    mark(
-                        "The mask hides the rows of the table: who looks. It should hide the "
-                        "columns: what is looked at."
-                    ),
-                    lambda seen: np.array_equal(seen.yours, _EARLIER & _MEASURED[:, :, None]),
-                ),
+            Mistake(
+                "hides-who-looks",
+                "The mask hides the rows of the table: who looks. It should hide the columns: "
+                "what is looked at.",
+                lambda seen: np.array_equal(seen.yours, _EARLIER & _MEASURED[:, :, None]),
             ),
-            _MayLook.picture,
+            picture=_MayLook.picture,
         ),
         Condition(
             "misses-timesteps",
-            mark("An earlier timestep was measured, but a later one may not look at it."),
+            "An earlier timestep was measured, but a later one may not look at it.",
             lambda seen: seen.is_like(seen.judged | _ALLOWED),
-            (
-                Mistake(
-                    "not-at-itself",
-                    mark("A timestep may not look at itself. Its own reading is known: let it."),
-                    lambda seen: seen.is_like(_ALLOWED & ~np.eye(len(_STEPS), dtype=bool)),
-                ),
+            Mistake(
+                "not-at-itself",
+                "A timestep may not look at itself. Its own reading is known: let it.",
+                lambda seen: seen.is_like(_ALLOWED & ~np.eye(len(_STEPS), dtype=bool)),
             ),
-            _MayLook.picture,
+            picture=_MayLook.picture,
         ),
     ),
     hints=(

@@ -16,26 +16,19 @@ from masklens.drawing.table import Cell, Table, numbered, table_element
 from masklens_course.answer import Raised, numbers, same, trying
 from masklens_course.checks import Condition, Mistake, Question
 from masklens_course.comparison import side_by_side
-from masklens_course.mistakes import inverted_mask, mask_of_floats, mask_with_features
+from masklens_course.mistakes import INVERTED, MASK_LOST, NOT_BOOLEAN, THIRD_AXIS
 from masklens_course.own_layers import (
     IN_A_MODEL,
     WITHOUT_A_MASK,
     LayerRuns,
     Masked,
     error_picture,
-    first_mask,
-    first_values,
     in_model,
     make,
-    mask_lost,
     masks_agree,
     on_arrays,
     run,
-    values_agree,
 )
-from masklens_course.questions import set_of
-
-_LESSON = set_of(__name__)
 
 
 def _changes() -> dict[str, Callable[[Any], Any]]:
@@ -85,16 +78,14 @@ class _Judged:
         return picture_of(table_element(table))
 
 
-def _misjudged(code: str, name: str, sentence: str) -> Mistake:
-    return Mistake(
-        code, sentence, lambda seen: seen.misjudges(name), lambda seen: seen.picture(name)
-    )
+def _about(name: str) -> tuple[Callable[[_Judged], bool], Callable[[_Judged], Picture]]:
+    """How the wrong judgement of a layer is recognised, and its picture."""
+    return lambda seen: seen.misjudges(name), lambda seen: seen.picture(name)
 
 
 _MAY_OPT_IN = Question(
     name="may-opt-in",
     title=mark("Who may opt in?"),
-    lesson=_LESSON,
     minutes=5,
     kind="value",
     observe=lambda answer: _Judged(
@@ -103,48 +94,40 @@ _MAY_OPT_IN = Question(
     conditions=(
         Condition(
             "misjudges-relu",
-            mark("`relu` looks at each number alone. What could it do to a timestep?"),
+            "`relu` looks at each number alone. What could it do to a timestep?",
             lambda seen: same(seen.yours, seen.right),
-            (
-                Mistake(
-                    "not-six",
-                    mark("Six values are asked for, one per layer, in the order of the list."),
-                    lambda seen: seen.yours.shape != (6,),
-                ),
-                _misjudged(
-                    "trusts-a-move",
-                    "reverse",
-                    mark("`reverse` moves timesteps. Their mask would stay where it was."),
-                ),
-                _misjudged(
-                    "trusts-a-mean",
-                    "center",
-                    mark(
-                        "`center` takes a mean over time. Which timesteps go into it, and what if "
-                        "there is more padding?"
-                    ),
-                ),
-                _misjudged(
-                    "trusts-a-sum",
-                    "running_sum",
-                    mark(
-                        "`running_sum` adds up all timesteps so far. If padding stands in front, "
-                        "what is in the sum?"
-                    ),
-                ),
-                _misjudged(
-                    "doubts-positions",
-                    "positions",
-                    mark(
-                        "`positions` treats each timestep in another way, but each one alone. Does "
-                        "one timestep's value go into another's?"
-                    ),
-                ),
-                _misjudged(
-                    "doubts-softmax",
-                    "softmax",
-                    mark("Look at the axis of `softmax`: is it time, or the features?"),
-                ),
+            Mistake(
+                "not-six",
+                "Six values are asked for, one per layer, in the order of the list.",
+                lambda seen: seen.yours.shape != (6,),
+            ),
+            Mistake(
+                "trusts-a-move",
+                "`reverse` moves timesteps. Their mask would stay where it was.",
+                *_about("reverse"),
+            ),
+            Mistake(
+                "trusts-a-mean",
+                "`center` takes a mean over time. Which timesteps go into it, and what if "
+                "there is more padding?",
+                *_about("center"),
+            ),
+            Mistake(
+                "trusts-a-sum",
+                "`running_sum` adds up all timesteps so far. If padding stands in front, "
+                "what is in the sum?",
+                *_about("running_sum"),
+            ),
+            Mistake(
+                "doubts-positions",
+                "`positions` treats each timestep in another way, but each one alone. Does "
+                "one timestep's value go into another's?",
+                *_about("positions"),
+            ),
+            Mistake(
+                "doubts-softmax",
+                "Look at the axis of `softmax`: is it time, or the features?",
+                *_about("softmax"),
             ),
         ),
     ),
@@ -172,58 +155,49 @@ def _shifted(given: Masked, front: float = 0, read: bool = True) -> Masked:
 _SHIFT_RIGHT = Question(
     name="shift-right",
     title=mark("Shift what the decoder reads"),
-    lesson=_LESSON,
     minutes=10,
     kind="class",
     observe=lambda answer: run(make(answer), (_shifted(_TARGET),), _TARGET),
     conditions=(
         Condition(
             "wrong-values",
-            mark("The values are not the zeros of the start and, behind them, those handed in."),
-            values_agree,
-            (
-                Mistake(
-                    "keeps-the-last",
-                    mark("The output is longer than the input. The last timestep falls off."),
-                    lambda seen: first_values(seen).shape[1:2] == (5,),
-                ),
-                Mistake(
-                    "rolls-around",
-                    mark("The last timestep comes back in front. Zeros should stand there."),
-                    lambda seen: same(first_values(seen), np.roll(_TARGET.values, 1, axis=1)),
-                ),
+            "The values are not the zeros of the start and, behind them, those handed in.",
+            LayerRuns.values_agree,
+            Mistake(
+                "keeps-the-last",
+                "The output is longer than the input. The last timestep falls off.",
+                lambda seen: seen.values.yours.shape[1:2] == (5,),
+            ),
+            Mistake(
+                "rolls-around",
+                "The last timestep comes back in front. Zeros should stand there.",
+                lambda seen: seen.values.is_like(np.roll(_TARGET.values, 1, axis=1)),
             ),
         ),
         Condition(
             "wrong-mask",
-            mark("The mask does not move with the values, or is wrong at the start."),
-            lambda seen: masks_agree(seen.outputs, seen.right),
-            (
-                mask_lost(first_mask),
-                mask_of_floats(first_mask),
-                Mistake(
-                    "mask-stands-still",
-                    mark(
-                        "The values have moved, and the mask stands where it stood. Whoever hands "
-                        "it on unchanged promises that no timestep moves."
-                    ),
-                    lambda seen: same(first_mask(seen), _TARGET.mask),
-                ),
-                Mistake(
-                    "mask-rolls-around",
-                    mark(
-                        "The mask of the last timestep comes back in front, but the values of that "
-                        "timestep are gone. What stands in front now?"
-                    ),
-                    lambda seen: same(first_mask(seen), np.roll(_TARGET.sure_mask, 1, axis=1)),
-                ),
-                Mistake(
-                    "skips-the-start",
-                    mark("The start is skipped. A decoder reads it first: its mask is True."),
-                    lambda seen: same(first_mask(seen), _shifted(_TARGET, read=False).mask),
-                ),
+            "The mask does not move with the values, or is wrong at the start.",
+            LayerRuns.masks_agree,
+            MASK_LOST.of("mask"),
+            NOT_BOOLEAN.of("mask"),
+            Mistake(
+                "mask-stands-still",
+                "The values have moved, and the mask stands where it stood. Whoever hands it on "
+                "unchanged promises that no timestep moves.",
+                lambda seen: seen.mask.is_like(_TARGET.mask),
             ),
-            LayerRuns.wrong_mask_picture,
+            Mistake(
+                "mask-rolls-around",
+                "The mask of the last timestep comes back in front, but the values of that "
+                "timestep are gone. What stands in front now?",
+                lambda seen: seen.mask.is_like(np.roll(_TARGET.sure_mask, 1, axis=1)),
+            ),
+            Mistake(
+                "skips-the-start",
+                "The start is skipped. A decoder reads it first: its mask is True.",
+                lambda seen: seen.mask.is_like(_shifted(_TARGET, read=False).mask),
+            ),
+            picture=LayerRuns.wrong_mask_picture,
         ),
         WITHOUT_A_MASK,
         IN_A_MODEL,
@@ -246,43 +220,31 @@ _SKIPPED = np.array([0, 1])
 
 
 @dataclass(frozen=True)
-class _Reloaded:
+class _Reloaded(LayerRuns):
     """What the layer gives before it is saved, and after it is loaded.
 
     Attributes:
-        outputs: What it gives on an array of ids.
-        in_model: In a Functional model, or what was raised.
         saved: What was raised while a model of it was saved, or None.
         loaded: The model that was loaded, or what was raised.
         after: What the loaded model gives, or what was raised while it was called.
     """
 
-    outputs: tuple[Masked, ...]
-    in_model: tuple[Masked, ...] | Raised
     saved: Any
     loaded: Any
     after: tuple[Masked, ...] | Raised | None
 
-    @property
-    def mask(self) -> NDArray[Any] | None:
-        return self.outputs[0].mask
+    def remembers(self) -> bool:
+        return self.after is not None and masks_agree(self.after, self.outputs)
 
-    @property
-    def right(self) -> NDArray[np.bool_]:
-        return np.asarray(~np.isin(_TOKENS.values, _SKIPPED))
-
-    def masks_beside(self) -> Picture | None:
-        return side_by_side(self.mask, self.right)
-
-    def after_beside(self) -> Picture | None:
-        return (
-            side_by_side(self.after[0].mask, self.mask) if isinstance(self.after, tuple) else None
-        )
+    def after_picture(self) -> Picture | None:
+        after = self.after[0].mask if isinstance(self.after, tuple) else None
+        return side_by_side(after, self.mask.yours)
 
 
 def _reload(answer: Any) -> _Reloaded:
     layer = make(answer, _SKIPPED.copy())
     outputs, symbolic = on_arrays(layer, _TOKENS), trying(in_model, layer, _TOKENS)
+    right = Masked(_TOKENS.values, ~np.isin(_TOKENS.values, _SKIPPED))
     loaded = after = None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
@@ -291,7 +253,8 @@ def _reload(answer: Any) -> _Reloaded:
             loaded = trying(_load, path, answer)
             if not isinstance(loaded, Raised):
                 after = trying(on_arrays, loaded, _TOKENS)
-    return _Reloaded(outputs, symbolic, saved, loaded, after)
+    # Ids carry no mask, so that the layer gives the same without one.
+    return _Reloaded(outputs, (right,), outputs, symbolic, saved, loaded, after)
 
 
 def _save(path: Path, layer: Any) -> None:
@@ -316,71 +279,58 @@ def _load(path: Path, answer: Any) -> Any:
 _SKIP_IDS = Question(
     name="skip-ids",
     title=mark("Save a model, and its mask with it"),
-    lesson=_LESSON,
     minutes=15,
     kind="class",
     observe=_reload,
     conditions=(
         Condition(
             "changes-the-ids",
-            mark("The ids that come out are not those that were handed in. Only mask them."),
-            lambda seen: len(seen.outputs) == 1 and same(seen.outputs[0].values, _TOKENS.values),
+            "The ids that come out are not those that were handed in. Only mask them.",
+            LayerRuns.values_agree,
         ),
         Condition(
             "wrong-mask",
-            mark("The mask is not False just where one of the ids to skip stands."),
-            lambda seen: masks_agree(seen.outputs, (Masked(_TOKENS.values, seen.right),)),
-            (
-                mask_lost(lambda seen: seen.mask),
-                mask_with_features(lambda seen: seen.mask),
-                mask_of_floats(lambda seen: seen.mask),
-                inverted_mask(lambda seen: seen.mask, lambda seen: seen.right),
-                Mistake(
-                    "skips-padding-only",
-                    mark("Only the id 0 is skipped. Others were handed over as well."),
-                    lambda seen: same(seen.mask, _TOKENS.values != 0),
-                ),
+            "The mask is not False just where one of the ids to skip stands.",
+            LayerRuns.masks_agree,
+            MASK_LOST.of("mask"),
+            THIRD_AXIS.of("mask"),
+            NOT_BOOLEAN.of("mask"),
+            INVERTED.of("mask"),
+            Mistake(
+                "skips-padding-only",
+                "Only the id 0 is skipped. Others were handed over as well.",
+                lambda seen: seen.mask.is_like(_TOKENS.values != 0),
             ),
-            _Reloaded.masks_beside,
+            picture=LayerRuns.wrong_mask_picture,
         ),
         IN_A_MODEL,
         Condition(
             "forgets-its-ids",
-            mark(
-                "The model is saved and loaded without an error, and then its mask is another one. "
-                "What does the layer not remember? `get_config` says what is saved."
+            "The model is saved and loaded without an error, and then its mask is another one. "
+            "What does the layer not remember? `get_config` says what is saved.",
+            _Reloaded.remembers,
+            Mistake(
+                "cannot-be-saved",
+                "`model.save` fails. Keras knows by itself how to save numbers and texts that a "
+                "layer is made with, but not an array: that is for `get_config`.",
+                lambda seen: isinstance(seen.saved, Raised),
+                lambda seen: error_picture(seen.saved),
             ),
-            lambda seen: isinstance(seen.after, tuple) and masks_agree(seen.after, seen.outputs),
-            (
-                Mistake(
-                    "cannot-be-saved",
-                    mark(
-                        "`model.save` fails. Keras knows by itself how to save numbers and texts "
-                        "that a layer is made with, but not an array: that is for `get_config`."
-                    ),
-                    lambda seen: isinstance(seen.saved, Raised),
-                    lambda seen: error_picture(seen.saved),
-                ),
-                Mistake(
-                    "cannot-be-loaded",
-                    mark(
-                        "`load_model` fails. Keras calls the class with what `get_config` gave it, "
-                        "`name` and `dtype` included: is all there, and does `__init__` take it?"
-                    ),
-                    lambda seen: isinstance(seen.loaded, Raised),
-                    lambda seen: error_picture(_reason(seen.loaded)),
-                ),
-                Mistake(
-                    "saves-an-array",
-                    mark(
-                        "The model is loaded, but fails when it is called: an array does not come "
-                        "back as an array. Let `get_config` return a list of numbers."
-                    ),
-                    lambda seen: isinstance(seen.after, Raised),
-                    lambda seen: error_picture(seen.after),
-                ),
+            Mistake(
+                "cannot-be-loaded",
+                "`load_model` fails. Keras calls the class with what `get_config` gave it, `name` "
+                "and `dtype` included: is all there, and does `__init__` take it?",
+                lambda seen: isinstance(seen.loaded, Raised),
+                lambda seen: error_picture(_reason(seen.loaded)),
             ),
-            _Reloaded.after_beside,
+            Mistake(
+                "saves-an-array",
+                "The model is loaded, but fails when it is called: an array does not come back as "
+                "an array. Let `get_config` return a list of numbers.",
+                lambda seen: isinstance(seen.after, Raised),
+                lambda seen: error_picture(seen.after),
+            ),
+            picture=_Reloaded.after_picture,
         ),
     ),
     hints=(

@@ -10,22 +10,8 @@ from masklens._language import mark
 from masklens.drawing.picture import Picture
 from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import side_by_side
-from masklens_course.mistakes import wrong_shape
-from masklens_course.questions import set_of
-
-_LESSON = set_of(__name__)
-
-
-@dataclass(frozen=True)
-class _Padded:
-    """What the learner has padded, and what is right."""
-
-    yours: NDArray[Any]
-    right: NDArray[Any]
-
-    def picture(self) -> Picture | None:
-        return side_by_side(self.yours, self.right)
+from masklens_course.comparison import Compared, side_by_side
+from masklens_course.mistakes import WRONG_SHAPE
 
 
 def _padded(sequences: list[Any], **options: Any) -> NDArray[Any]:
@@ -45,34 +31,31 @@ def _sentences(padding: str, truncating: str) -> NDArray[Any]:
 _PAD_BY_HAND = Question(
     name="pad-by-hand",
     title=mark("Pad by hand"),
-    lesson=_LESSON,
     minutes=5,
     kind="value",
-    observe=lambda answer: _Padded(numbers(answer), _sentences("post", "pre")),
+    observe=lambda answer: Compared(numbers(answer), _sentences("post", "pre")),
     conditions=(
         Condition(
             "wrong-ids",
-            mark("These are not the ids that `pad` gives. Go through the sentences one by one."),
-            lambda seen: same(seen.yours, seen.right),
-            (
-                wrong_shape(lambda seen: seen.yours, lambda seen: seen.right),
-                Mistake(
-                    "pads-in-front",
-                    mark('Your zeros stand in front of the tokens. `padding="post"` is behind.'),
-                    lambda seen: same(seen.yours, _sentences("pre", "pre")),
-                ),
-                Mistake(
-                    "cuts-the-end",
-                    mark('The end of a long sentence is cut. `truncating="pre"` cuts its front.'),
-                    lambda seen: same(seen.yours, _sentences("post", "post")),
-                ),
-                Mistake(
-                    "swaps-the-sides",
-                    mark("Both sides are swapped: you pad in front, and cut at the end."),
-                    lambda seen: same(seen.yours, _sentences("pre", "post")),
-                ),
+            "These are not the ids that `pad` gives. Go through the sentences one by one.",
+            Compared.is_right,
+            WRONG_SHAPE,
+            Mistake(
+                "pads-in-front",
+                'Your zeros stand in front of the tokens. `padding="post"` is behind.',
+                lambda seen: seen.is_like(_sentences("pre", "pre")),
             ),
-            lambda seen: side_by_side(seen.yours, seen.right, reveal=False),
+            Mistake(
+                "cuts-the-end",
+                'The end of a long sentence is cut. `truncating="pre"` cuts its front.',
+                lambda seen: seen.is_like(_sentences("post", "post")),
+            ),
+            Mistake(
+                "swaps-the-sides",
+                "Both sides are swapped: you pad in front, and cut at the end.",
+                lambda seen: seen.is_like(_sentences("pre", "post")),
+            ),
+            picture=Compared.own_picture,
         ),
     ),
     hints=(
@@ -96,34 +79,31 @@ def _readings(value: float = _MISSING, **options: Any) -> NDArray[Any]:
 _PAD_READINGS = Question(
     name="pad-readings",
     title=mark("Pad readings of a sensor"),
-    lesson=_LESSON,
     minutes=5,
     kind="function",
-    observe=lambda answer: _Padded(numbers(call(answer, _READINGS, _MISSING)), _readings()),
+    observe=lambda answer: Compared(numbers(call(answer, _READINGS, _MISSING)), _readings()),
     conditions=(
         Condition(
             "wrong-readings",
-            mark("These are not the readings, padded behind with the value that was handed over."),
-            lambda seen: same(seen.yours, seen.right),
-            (
-                wrong_shape(lambda seen: seen.yours, lambda seen: seen.right),
-                Mistake(
-                    "loses-decimals",
-                    mark("The decimals are gone: 0.6 has become 0. Which dtype is the default?"),
-                    lambda seen: same(np.trunc(seen.right), seen.yours),
-                ),
-                Mistake(
-                    "pads-with-zero",
-                    mark("You pad with 0, but 0.0 is a reading. Use the value handed over."),
-                    lambda seen: same(seen.yours, _readings(value=0)),
-                ),
-                Mistake(
-                    "pads-in-front",
-                    mark("The padding stands in front of the readings. Put it behind them."),
-                    lambda seen: same(seen.yours, _readings(padding="pre")),
-                ),
+            "These are not the readings, padded behind with the value that was handed over.",
+            Compared.is_right,
+            WRONG_SHAPE,
+            Mistake(
+                "loses-decimals",
+                "The decimals are gone: 0.6 has become 0. Which dtype is the default?",
+                lambda seen: same(np.trunc(seen.right), seen.yours),
             ),
-            _Padded.picture,
+            Mistake(
+                "pads-with-zero",
+                "You pad with 0, but 0.0 is a reading. Use the value handed over.",
+                lambda seen: seen.is_like(_readings(value=0)),
+            ),
+            Mistake(
+                "pads-in-front",
+                "The padding stands in front of the readings. Put it behind them.",
+                lambda seen: seen.is_like(_readings(padding="pre")),
+            ),
+            picture=Compared.picture,
         ),
     ),
     hints=(
@@ -168,32 +148,29 @@ def _is_table(seen: _ForCudnn) -> bool:
 _PAD_FOR_CUDNN = Question(
     name="pad-for-cudnn",
     title=mark("Pad for a fast LSTM"),
-    lesson=_LESSON,
     minutes=10,
     kind="function",
     observe=lambda answer: _ForCudnn(numbers(call(answer, _TEXTS))),
     conditions=(
         Condition(
             "loses-ids",
-            mark("Not every text has kept its ids, in their order, in a row of its own."),
+            "Not every text has kept its ids, in their order, in a row of its own.",
             lambda seen: _is_table(seen) and _rows_keep_their_ids(seen),
-            (
-                Mistake(
-                    "drops-the-text",
-                    mark("A text has no row any more. The labels would no longer fit: keep it."),
-                    lambda seen: len(seen.yours) < len(_TEXTS),
-                ),
+            Mistake(
+                "drops-the-text",
+                "A text has no row any more. The labels would no longer fit: keep it.",
+                lambda seen: len(seen.yours) < len(_TEXTS),
             ),
         ),
         Condition(
             "padding-first",
-            mark("A row has padding before an id. A cuDNN kernel wants all padding behind."),
+            "A row has padding before an id. A cuDNN kernel wants all padding behind.",
             lambda seen: bool((np.diff(seen.mask.astype(int), axis=1) <= 0).all()),
             picture=_ForCudnn.picture,
         ),
         Condition(
             "empty-row",
-            mark("A row holds nothing but padding: with it the fast kernel is not used, or fails."),
+            "A row holds nothing but padding: with it the fast kernel is not used, or fails.",
             lambda seen: bool(seen.mask.any(axis=1).all()),
             picture=lambda seen: side_by_side(seen.mask, seen.mask),
         ),

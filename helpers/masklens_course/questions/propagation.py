@@ -8,20 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens._keras import mask_of
 from masklens._language import mark
-from masklens.drawing.picture import Picture
-from masklens.drawing.trace_picture import draw
-from masklens.lens.trace import Trace, trace, trace_until_error
+from masklens.lens.trace import Trace, trace
 from masklens.tracing.calls import LayerCall
 from masklens_course.answer import DiagnosedError, Raised, call, numbers, same, trying
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import side_by_side
-from masklens_course.large_weights import large_weights
-from masklens_course.mistakes import wrong_shape
-from masklens_course.questions import set_of
-
-_LESSON = set_of(__name__)
+from masklens_course.comparison import Compared
+from masklens_course.mistakes import WRONG_SHAPE
+from masklens_course.own_models import built, large_weights, mask_on, trace_picture, traced
 
 _REVIEWS = np.array([[4, 7, 9, 2, 0], [5, 3, 0, 0, 0], [8, 1, 6, 2, 4]])
 
@@ -107,72 +101,61 @@ def _named(answer: Any) -> _Named:
 _FIND_LOST_MASK = Question(
     name="find-lost-mask",
     title=mark("Find the lost mask"),
-    lesson=_LESSON,
     minutes=5,
     kind="value",
     observe=_named,
     conditions=(
         Condition(
             "lost-elsewhere",
-            mark("The mask is lost at another layer. Where does it come in and not go out again?"),
+            "The mask is lost at another layer. Where does it come in and not go out again?",
             lambda seen: seen.first == seen.way.lost,
-            (
-                Mistake(
-                    "swapped",
-                    mark("The two names are swapped: first the layer that loses the mask."),
-                    lambda seen: seen.names == (seen.way.missed, seen.way.lost),
-                ),
-                Mistake(
-                    "no-such-layer",
-                    mark("No layer of the model has this name. Take what stands after `name=`."),
-                    lambda seen: bool(seen.names) and seen.first not in seen.way.names,
-                ),
-                Mistake(
-                    "makes-the-mask",
-                    mark("The first layer that you name makes the mask, and hands it on."),
-                    lambda seen: seen.first in seen.way.with_effect("creates"),
-                ),
-                Mistake(
-                    "passes-it-on",
-                    mark("The first layer that you name passes the mask on. Look further down."),
-                    lambda seen: seen.first in seen.way.with_effect("passes"),
-                ),
-                Mistake(
-                    "lost-before",
-                    mark("No mask reaches the first layer that you name. It is lost before it."),
-                    lambda seen: seen.first in seen.way.behind,
-                ),
+            Mistake(
+                "swapped",
+                "The two names are swapped: first the layer that loses the mask.",
+                lambda seen: seen.names == (seen.way.missed, seen.way.lost),
+            ),
+            Mistake(
+                "no-such-layer",
+                "No layer of the model has this name. Take what stands after `name=`.",
+                lambda seen: bool(seen.names) and seen.first not in seen.way.names,
+            ),
+            Mistake(
+                "makes-the-mask",
+                "The first layer that you name makes the mask, and hands it on.",
+                lambda seen: seen.first in seen.way.with_effect("creates"),
+            ),
+            Mistake(
+                "passes-it-on",
+                "The first layer that you name passes the mask on. Look further down.",
+                lambda seen: seen.first in seen.way.with_effect("passes"),
+            ),
+            Mistake(
+                "lost-before",
+                "No mask reaches the first layer that you name. It is lost before it.",
+                lambda seen: seen.first in seen.way.behind,
             ),
         ),
         Condition(
             "missed-elsewhere",
-            mark(
-                "The first name is right, the second is not. Which layer would leave out timesteps "
-                "if it knew them?"
-            ),
+            "The first name is right, the second is not. Which layer would leave out timesteps if "
+            "it knew them?",
             lambda seen: seen.names[1:] == (seen.way.missed,),
-            (
-                Mistake(
-                    "not-two-names",
-                    mark(
-                        "The first name is right. There should be two names, no more and no less."
-                    ),
-                    lambda seen: len(seen.names) != 2,
-                ),
-                Mistake(
-                    "would-not-use-it",
-                    mark(
-                        "The first name is right. The second layer does without a mask: it "
-                        "computes each timestep by itself, and would only pass the mask on."
-                    ),
-                    lambda seen: seen.names[1] in seen.way.only_carry,
-                ),
-                Mistake(
-                    "stands-before",
-                    mark("The first name is right. The second layer stands before the loss."),
-                    lambda seen: (
-                        seen.names[1] in seen.way.names and seen.names[1] not in seen.way.behind
-                    ),
+            Mistake(
+                "not-two-names",
+                "The first name is right. There should be two names, no more and no less.",
+                lambda seen: len(seen.names) != 2,
+            ),
+            Mistake(
+                "would-not-use-it",
+                "The first name is right. The second layer does without a mask: it computes each "
+                "timestep by itself, and would only pass the mask on.",
+                lambda seen: seen.names[1] in seen.way.only_carry,
+            ),
+            Mistake(
+                "stands-before",
+                "The first name is right. The second layer stands before the loss.",
+                lambda seen: (
+                    seen.names[1] in seen.way.names and seen.names[1] not in seen.way.behind
                 ),
             ),
         ),
@@ -241,125 +224,95 @@ class _Tags:
     def looks_back(self) -> bool:
         return self.moves(2, slice(1, 4))
 
-    def picture(self) -> Picture | None:
-        return draw(self.trace) if self.trace else None
-
 
 def _tags(build: Callable[[], Any]) -> _Tags:
     if hasattr(build, "compute_mask"):  # the model itself can be called, too
         raise DiagnosedError("not-a-function")
-    model = call(build)
-    if model is None:
-        raise DiagnosedError("returns-nothing")
+    model = built(build)
     if isinstance(model, type) or not callable(model):
         return _Tags(np.zeros(0), np.zeros(0), None)
     model(_SENTENCES)  # now it has weights
     with large_weights(model):
         output = model(_SENTENCES)
         longer = trying(lambda: numbers(model(_LONGER)))
-        seen = _Tags(numbers(output), longer, _mask_on(output))
+        seen = _Tags(numbers(output), longer, mask_on(output))
         if seen.stays and seen.masked:
             return seen
-        found = trying(lambda: trace_until_error(model, _SENTENCES)[0])
-        return replace(seen, trace=None if isinstance(found, Raised) else found)
-
-
-def _mask_on(output: Any) -> NDArray[Any] | None:
-    mask = trying(mask_of, output)
-    return None if mask is None or isinstance(mask, Raised) else np.asarray(mask)
+        return replace(seen, trace=traced(model, _SENTENCES))
 
 
 _REPAIR_TAGGER = Question(
     name="repair-tagger",
     title=mark("Repair a tagger"),
-    lesson=_LESSON,
     minutes=15,
     kind="function",
     observe=_tags,
     conditions=(
         Condition(
             "wrong-shape",
-            mark("The model should give 3 numbers for each word: the shape `(batch, time, 3)`."),
+            "The model should give 3 numbers for each word: the shape `(batch, time, 3)`.",
             lambda seen: seen.tags.shape == (*_SENTENCES.shape, _KINDS),
-            (
-                Mistake(
-                    "no-model",
-                    mark("It does not return a model that can be called with ids."),
-                    lambda seen: seen.tags.shape == (0,),
-                ),
-                Mistake(
-                    "one-per-sentence",
-                    mark("The model gives one answer for each sentence, not one for each word."),
-                    lambda seen: seen.tags.shape == (len(_SENTENCES), _KINDS),
-                ),
+            Mistake(
+                "no-model",
+                "It does not return a model that can be called with ids.",
+                lambda seen: seen.tags.shape == (0,),
+            ),
+            Mistake(
+                "one-per-sentence",
+                "The model gives one answer for each sentence, not one for each word.",
+                lambda seen: seen.tags.shape == (len(_SENTENCES), _KINDS),
             ),
         ),
         Condition(
             "padding-moves-tags",
-            mark(
-                "The mask is carried through, but more padding still changes the tags of words. "
-                "A layer lets timesteps mix, and does not use the mask."
-            ),
+            "The mask is carried through, but more padding still changes the tags of words. A "
+            "layer lets timesteps mix, and does not use the mask.",
             lambda seen: seen.stays,
-            (
-                Mistake(
-                    "fixed-time",
-                    mark("The model runs with 5 timesteps, but not with 7."),
-                    lambda seen: isinstance(seen.longer, Raised),
-                ),
-                Mistake(
-                    "makes-no-mask",
-                    mark("More padding changes the tags of words. No layer makes a mask."),
-                    lambda seen: not seen.makes_mask,
-                ),
-                Mistake(
-                    "loses-the-mask",
-                    mark(
-                        "More padding changes the tags of words. The mask is lost before all have "
-                        "used it: the drop shows where padding gets in."
-                    ),
-                    lambda seen: seen.loses_mask,
-                ),
+            Mistake(
+                "fixed-time",
+                "The model runs with 5 timesteps, but not with 7.",
+                lambda seen: isinstance(seen.longer, Raised),
             ),
-            _Tags.picture,
+            Mistake(
+                "makes-no-mask",
+                "More padding changes the tags of words. No layer makes a mask.",
+                lambda seen: not seen.makes_mask,
+            ),
+            Mistake(
+                "loses-the-mask",
+                "More padding changes the tags of words. The mask is lost before all have used "
+                "it: the drop shows where padding gets in.",
+                lambda seen: seen.loses_mask,
+            ),
+            picture=trace_picture,
         ),
         Condition(
             "no-mask-on-output",
-            mark(
-                "The tags of words stay as they are, but the output does not carry the mask of the "
-                "words. The loss would count the padding."
-            ),
+            "The tags of words stay as they are, but the output does not carry the mask of the "
+            "words. The loss would count the padding.",
             lambda seen: seen.masked,
-            (
-                Mistake(
-                    "loses-it-at-the-end",
-                    mark(
-                        "The tags of words stay as they are now. But the mask is still lost at the "
-                        "cross, so the output has none, and the loss would count the padding."
-                    ),
-                    lambda seen: seen.loses_mask,
-                ),
+            Mistake(
+                "loses-it-at-the-end",
+                "The tags of words stay as they are now. But the mask is still lost at the cross, "
+                "so the output has none, and the loss would count the padding.",
+                lambda seen: seen.loses_mask,
             ),
-            _Tags.picture,
+            picture=trace_picture,
         ),
         Condition(
             "ignores-words-before",
-            mark("The tag of a word does not depend on the words before it."),
+            "The tag of a word does not depend on the words before it.",
             lambda seen: seen.looks_back,
-            (
-                Mistake(
-                    "each-word-alone",
-                    mark(
-                        "Nothing is lost now. But the tag of a word depends on this word alone. "
-                        "Let it depend on the words before it and behind it, too."
-                    ),
-                    lambda seen: not seen.looks_ahead,
-                ),
+            Mistake(
+                "each-word-alone",
+                "Nothing is lost now. But the tag of a word depends on this word alone. Let it "
+                "depend on the words before it and behind it, too.",
+                lambda seen: not seen.looks_ahead,
             ),
         ),
         Condition(
             "ignores-words-behind",
-            mark("The tag of a word depends on the words before it, but not on those behind it."),
+            "The tag of a word depends on the words before it, but not on those behind it.",
             lambda seen: seen.looks_ahead,
         ),
     ),
@@ -429,9 +382,9 @@ def _batches() -> tuple[_Batch, _Batch, _Batch]:
 class _Joined:
     """The vectors that the learner makes of the states: padded behind, in front, one row empty."""
 
-    behind: NDArray[Any]
-    in_front: NDArray[Any]
-    empty: NDArray[Any] | Raised
+    behind: Compared
+    in_front: Compared
+    empty: Compared
 
 
 def _joined(answer: Callable[..., Any]) -> _Joined:
@@ -439,81 +392,70 @@ def _joined(answer: Callable[..., Any]) -> _Joined:
         return numbers(call(answer, batch.states, batch.mask))
 
     behind, in_front, empty = _batches()
-    return _Joined(join(behind), join(in_front), trying(join, empty))
+    return _Joined(
+        Compared(join(behind), behind.vectors),
+        Compared(join(in_front), in_front.vectors),
+        Compared(trying(join, empty), empty.vectors),
+    )
 
 
 def _behind() -> _Batch:
     return _batches()[0]
 
 
-def _in_front() -> _Batch:
-    return _batches()[1]
+def _counted_words(seen: _Joined) -> bool:
+    in_front = _batches()[1]
+    counted = in_front.at(in_front.mask.sum(axis=1) - 1, 0)
+    return same(seen.in_front.yours[:, :_UNITS], counted[:, :_UNITS])
 
 
 _JOIN_DIRECTIONS = Question(
     name="join-directions",
     title=mark("Join both directions"),
-    lesson=_LESSON,
     minutes=15,
     kind="function",
     observe=_joined,
     conditions=(
         Condition(
             "wrong-states",
-            mark("These are not the two states that have read the whole sentence."),
-            lambda seen: same(seen.behind, _behind().vectors),
-            (
-                wrong_shape(lambda seen: seen.behind, lambda seen: _behind().vectors),
-                Mistake(
-                    "last-column",
-                    mark(
-                        "You take the last timestep. In most rows that is padding, where the "
-                        "states are 0."
-                    ),
-                    lambda seen: same(seen.behind, _behind().states[:, -1]),
-                ),
-                Mistake(
-                    "both-at-the-end",
-                    mark(
-                        "The forward half is right. The backward half begins at the last word: "
-                        "there it has read one word only."
-                    ),
-                    lambda seen: same(seen.behind, _behind().at(_behind().last, _behind().last)),
-                ),
-                Mistake(
-                    "directions-swapped",
-                    mark("Each half is taken where its direction begins, not where it ends."),
-                    lambda seen: same(seen.behind, _behind().at(_behind().first, _behind().last)),
-                ),
+            "These are not the two states that have read the whole sentence.",
+            lambda seen: seen.behind.is_right(),
+            WRONG_SHAPE.of("behind"),
+            Mistake(
+                "last-column",
+                "You take the last timestep. In most rows that is padding, where the states are 0.",
+                lambda seen: seen.behind.is_like(_behind().states[:, -1]),
             ),
-            lambda seen: side_by_side(seen.behind, _behind().vectors),
+            Mistake(
+                "both-at-the-end",
+                "The forward half is right. The backward half begins at the last word: there it "
+                "has read one word only.",
+                lambda seen: seen.behind.is_like(_behind().at(_behind().last, _behind().last)),
+            ),
+            Mistake(
+                "directions-swapped",
+                "Each half is taken where its direction begins, not where it ends.",
+                lambda seen: seen.behind.is_like(_behind().at(_behind().first, _behind().last)),
+            ),
+            picture=lambda seen: seen.behind.picture(),
         ),
         Condition(
             "padding-in-front",
-            mark(
-                "With padding behind it is right, with padding in front it is not. Where is the "
-                "first word, and where the last?"
+            "With padding behind it is right, with padding in front it is not. Where is the first "
+            "word, and where the last?",
+            lambda seen: seen.in_front.is_right(),
+            Mistake(
+                "counts-words",
+                "You count the words to find the last one. With padding in front the last word "
+                "stands further to the right.",
+                _counted_words,
             ),
-            lambda seen: same(seen.in_front, _in_front().vectors),
-            (
-                Mistake(
-                    "counts-words",
-                    mark(
-                        "You count the words to find the last one. With padding in front the last "
-                        "word stands further to the right."
-                    ),
-                    lambda seen: same(
-                        seen.in_front[:, :_UNITS],
-                        _in_front().at(_in_front().mask.sum(axis=1) - 1, 0)[:, :_UNITS],
-                    ),
-                ),
-            ),
-            lambda seen: side_by_side(seen.in_front, _in_front().vectors),
+            picture=lambda seen: seen.in_front.picture(),
         ),
         Condition(
             "empty-row",
-            mark("A row without a word fails, or changes the others. Its vector should be all 0."),
-            lambda seen: same(seen.empty, _batches()[2].vectors),
+            "A row without a word fails, or changes the others. Its vector should be all 0.",
+            lambda seen: seen.empty.is_right(),
         ),
     ),
     hints=(
