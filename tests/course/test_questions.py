@@ -13,8 +13,11 @@ from answers import all_answers
 
 from authoring import course, notebook, source
 from masklens._language import languages, set_language, translate
+from masklens_course import checks
 from masklens_course.checks import COMMON_MISTAKES, Condition, Mistake, Question, judge
 from masklens_course.questions import all_questions
+from masklens_course.sandbox import Outcome, run_in_sandbox
+from masklens_course.verdict import Verdict
 
 pytestmark = pytest.mark.slow
 
@@ -25,42 +28,38 @@ ANSWERS = all_answers()
 each_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 
 
-def answer_named(question: Question, edition: str) -> Any:
-    """What the answer cell of an exercise defines, after the cells that stand before its check."""
-    names = answer_cells(question, edition)
-    return names["answer"]
+@cache
+def handed_in(lesson: str, edition: str) -> dict[str, Any]:
+    """What each check of an exercise's notebook is given, by the names of the questions."""
+    path = ROOT / "content" / "exercises" / f"{lesson}.py"
+    book = notebook.translate(ROOT, source.read(ROOT, path), "en", None, None, edition)[0]
+    names: dict[str, Any] = {"display": lambda *_: None, "__name__": "__main__"}
+    answers = {}
+    for cell in book.cells:
+        if cell.cell_type == "code" and cell.id.endswith("-check"):
+            given = cell.source.rpartition("q.check(")[2].rpartition(")")[0]
+            answers[cell.id.removesuffix("-check")] = eval(given, names)
+        elif cell.cell_type == "code":
+            exec(cell.source, names)
+    return answers
 
 
 @cache
-def answer_cells(question: Question, edition: str) -> dict[str, Any]:
-    """Runs an exercise's notebook up to the check, and catches what the check is given."""
-    path = ROOT / "content" / "exercises" / f"{question.lesson}.py"
-    if not path.exists():
-        path = next((ROOT / "content" / "exercises").glob("99_*.py"))
-    book = notebook.translate(ROOT, source.read(ROOT, path), "en", None, None, edition)[0]
-    names: dict[str, Any] = {"display": lambda *_: None, "__name__": "__main__"}
-    for cell in book.cells:
-        if cell.cell_type == "code":
-            if cell.id == f"{question.name}-check":
-                names["answer"] = caught(cell.source, names)
-                return names
-            if not cell.id.endswith("-check"):
-                exec(cell.source, names)
-    raise AssertionError(f"no cell {question.name}-check in {path.name}")
+def outcome(name: str, number: int) -> Outcome:
+    """What came of running a wrong answer, whatever conditions it is then judged by."""
+    question = next(one for one in QUESTIONS if one.name == name)
+    return run_in_sandbox(lambda: question.observe(ANSWERS[name].wrong[number][1]), 120)
 
 
-def caught(check: str, names: dict[str, Any]) -> Any:
-    """What stands between the parentheses of q.check(...), evaluated."""
-    expression = check.rpartition("q.check(")[2].rpartition(")")[0]
-    return eval(expression, names)
+def judged(question: Question, number: int) -> Verdict:
+    """The verdict on a wrong answer, which is run only once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checks, "run_in_sandbox", lambda _run: outcome(question.name, number))
+        return judge(question, ANSWERS[question.name].wrong[number][1])
 
 
-def wrong_answers(question: Question) -> tuple[tuple[str, Any], ...]:
-    return ANSWERS[question.name].wrong
-
-
-def code_of(question: Question, answer: Any) -> str:
-    return judge(question, answer).code
+def numbered_codes(question: Question) -> list[tuple[int, str]]:
+    return [(number, code) for number, (code, _) in enumerate(ANSWERS[question.name].wrong)]
 
 
 def faults(question: Question) -> Iterator[Condition | Mistake]:
@@ -88,13 +87,13 @@ def test_names_are_unique_and_the_table_has_each() -> None:
 
 @each_question
 def test_the_solution_is_right(question: Question) -> None:
-    verdict = judge(question, answer_named(question, "solutions"))
+    verdict = judge(question, handed_in(question.lesson, "solutions")[question.name])
     assert verdict.kind == "right", verdict
 
 
 @each_question
 def test_the_stub_is_blank(question: Question) -> None:
-    assert judge(question, answer_named(question, "exercises")).kind == "blank"
+    assert judge(question, handed_in(question.lesson, "exercises")[question.name]).kind == "blank"
 
 
 @each_question
@@ -106,17 +105,21 @@ def test_other_right_answers_are_right(question: Question) -> None:
 
 
 @each_question
-def test_each_wrong_answer_gets_its_own_code(question: Question) -> None:
-    wrong = wrong_answers(question)
-    assert len(wrong) >= 3
-    assert [code_of(question, answer) for _code, answer in wrong] == [code for code, _ in wrong]
+def test_each_wrong_answer_gets_its_own_code_and_sentence(question: Question) -> None:
+    sentences = COMMON_MISTAKES | {fault.code: fault.sentence for fault in faults(question)}
+    assert len(ANSWERS[question.name].wrong) >= 3
+    for number, code in numbered_codes(question):
+        verdict = judged(question, number)
+        assert (verdict.code, verdict.sentence) == (code, sentences[code]), number
+        assert verdict.sentence in repr(verdict)
+        assert str(verdict).endswith(f"[{code}]")
 
 
 @each_question
 def test_every_code_has_a_wrong_answer(question: Question) -> None:
     codes = [fault.code for fault in faults(question)]
     assert len(set(codes)) == len(codes)
-    assert set(codes) <= {code for code, _answer in wrong_answers(question)}
+    assert set(codes) <= {code for _number, code in numbered_codes(question)}
 
 
 @each_question
@@ -124,7 +127,7 @@ def test_without_any_one_condition_a_wrong_answer_is_right(question: Question) -
     for condition in question.conditions:
         others = tuple(other for other in question.conditions if other is not condition)
         hollow = replace(question, conditions=others)
-        slipped = [judge(hollow, answer).kind for _code, answer in wrong_answers(question)]
+        slipped = [judged(hollow, number).kind for number, _code in numbered_codes(question)]
         assert "right" in slipped, condition.code
 
 
@@ -132,16 +135,12 @@ def test_without_any_one_condition_a_wrong_answer_is_right(question: Question) -
 def test_without_any_one_mistake_a_wrong_answer_gets_another_code(question: Question) -> None:
     for condition in question.conditions:
         for mistake in condition.mistakes:
-            others = tuple(other for other in condition.mistakes if other is not mistake)
-            poorer = replace(
-                question,
-                conditions=tuple(
-                    replace(kept, mistakes=others) if kept is condition else kept
-                    for kept in question.conditions
-                ),
-            )
-            answers = [a for code, a in wrong_answers(question) if code == mistake.code]
-            assert any(code_of(poorer, answer) != mistake.code for answer in answers), mistake.code
+            others = [other for other in condition.mistakes if other is not mistake]
+            poorer = Condition(condition.code, condition.sentence, condition.holds, *others)
+            rest = (poorer if one is condition else one for one in question.conditions)
+            without = replace(question, conditions=tuple(rest))
+            numbers = [number for number, code in numbered_codes(question) if code == mistake.code]
+            assert any(judged(without, one).code != mistake.code for one in numbers), mistake.code
 
 
 @each_question
@@ -165,14 +164,3 @@ def test_a_check_leaves_the_random_states_alone(question: Question) -> None:
         before = random.getstate(), np.random.get_state()[1].tolist()
         judge(question, answer)
         assert (random.getstate(), np.random.get_state()[1].tolist()) == before
-
-
-@each_question
-def test_wrong_answers_are_shown_with_their_sentence(question: Question) -> None:
-    sentences = {fault.code: fault.sentence for fault in faults(question)}
-    for code, answer in wrong_answers(question):
-        verdict = judge(question, answer)
-        expected = sentences.get(code) or COMMON_MISTAKES[code]
-        assert verdict.sentence == expected
-        assert expected in repr(verdict)
-        assert str(verdict).endswith(f"[{code}]")

@@ -6,24 +6,29 @@ from keras import layers, ops
 from answers import Answers
 
 
-def embedded(mask_zero=True):
-    ids = keras.Input(shape=(None,), dtype="int32")
-    return ids, layers.Embedding(50, 8, mask_zero=mask_zero)(ids)
+def once(*stack, mask_zero=True):
+    """A function that builds a classifier of fresh layers behind an embedding."""
+    return lambda: keras.Sequential(
+        [layers.Embedding(50, 8, mask_zero=mask_zero), *(layer() for layer in stack)]
+    )
 
 
-def ended(ids, x):
-    return keras.Model(ids, layers.Dense(1, activation="sigmoid")(x))
+def sigmoid():
+    return layers.Dense(1, activation="sigmoid")
+
+
+def last_state():
+    return layers.SimpleRNN(4)
+
+
+def all_states():
+    return layers.SimpleRNN(4, return_sequences=True)
 
 
 def once_with_both_directions():
-    ids, x = embedded()
-    return ended(ids, layers.Bidirectional(layers.SimpleRNN(4))(x))
-
-
-def once_as_sequence():
-    x = layers.Embedding(50, 8, mask_zero=True)
-    answer = layers.Dense(1, activation="sigmoid")
-    return keras.Sequential([x, layers.LayerNormalization(), layers.GRU(4), answer])
+    ids = keras.Input(shape=(None,), dtype="int32")
+    x = layers.Embedding(50, 8, mask_zero=True)(ids)
+    return keras.Model(ids, sigmoid()(layers.Bidirectional(last_state())(x)))
 
 
 class Subclassed(keras.Model):
@@ -38,50 +43,24 @@ class Subclassed(keras.Model):
         return ops.sigmoid(self.answer(x))
 
 
-def once_subclassed():
-    return Subclassed()
-
-
-def once_without_mask():
-    ids, x = embedded(mask_zero=False)
-    return ended(ids, layers.SimpleRNN(4)(x))
-
-
-def once_with_convolution():
-    ids, x = embedded()
-    return ended(ids, layers.SimpleRNN(4)(layers.Conv1D(8, 3, padding="same")(x)))
-
-
-class Neighbours(layers.Layer):
-    """Adds to each step the one before it, and opts in."""
-
+class OptsIn(layers.Layer):
     def __init__(self):
         super().__init__()
         self.supports_masking = True
+
+
+class Neighbours(OptsIn):
+    """Adds to each step the one before it."""
 
     def call(self, x):
         return x + ops.pad(x, [[0, 0], [0, 1], [0, 0]])[:, 1:]
 
 
-def once_with_false_promise():
-    ids, x = embedded()
-    return ended(ids, layers.SimpleRNN(4)(Neighbours()(x)))
-
-
-class Positions(layers.Layer):
+class Positions(OptsIn):
     """Adds to each step a number that grows from the left."""
-
-    def __init__(self):
-        super().__init__()
-        self.supports_masking = True
 
     def call(self, x):
         return x + ops.cast(ops.arange(ops.shape(x)[1]), x.dtype)[None, :, None] / 10
-
-
-def once_with_positions():
-    ids, x = embedded()
-    return ended(ids, layers.SimpleRNN(4)(Positions()(x)))
 
 
 class Sum(layers.Layer):
@@ -89,43 +68,18 @@ class Sum(layers.Layer):
         return ops.sum(x * ops.cast(mask, x.dtype)[..., None], axis=1)
 
 
-def once_with_sum():
-    ids, x = embedded()
-    return ended(ids, Sum()(x))
-
-
-def once_with_constant():
-    ids, x = embedded()
-    return ended(ids, Sum()(x) * 0)
-
-
-def once_with_mean():
-    ids, x = embedded()
-    return ended(
-        ids, layers.GlobalAveragePooling1D()(layers.SimpleRNN(4, return_sequences=True)(x))
-    )
-
-
-def once_per_step():
-    ids, x = embedded()
-    return ended(ids, layers.SimpleRNN(4, return_sequences=True)(x))
-
-
-def once_without_sigmoid():
-    ids, x = embedded()
-    return keras.Model(ids, 9 * layers.Dense(1)(layers.SimpleRNN(4)(x)))
-
-
 def once_of_fixed_length():
     ids = keras.Input(shape=(4,), dtype="int32")
     x = layers.Embedding(50, 8, mask_zero=True)(ids)
-    return ended(ids, layers.Dense(4)(layers.Flatten()(x)))
+    return keras.Model(ids, sigmoid()(layers.Flatten()(x)))
 
 
 def block(formula):
+    """A function that builds a block of the embedded ids, and of those embedded once more."""
+
     def build(embedding, attention, norm):
         ids = keras.Input(shape=(None,), dtype="int32")
-        return keras.Model(ids, formula(ids, embedding, attention, norm))
+        return keras.Model(ids, formula(embedding(ids), embedding(ids), attention, norm))
 
     return build
 
@@ -140,11 +94,6 @@ class Block(layers.Layer):
         return self.norm(x + self.attention(x, x, attention_mask=mask[:, None, :]))
 
 
-@block
-def block_as_layer(ids, embedding, attention, norm):
-    return Block(attention, norm)(embedding(ids))
-
-
 class Remember(layers.Layer):
     """Gives its first input the mask of its second."""
 
@@ -155,46 +104,14 @@ class Remember(layers.Layer):
         return ops.not_equal(inputs[1], 0)
 
 
-@block
-def block_remembers(ids, embedding, attention, norm):
+def block_remembers(embedding, attention, norm):
+    ids = keras.Input(shape=(None,), dtype="int32")
     x = embedding(ids)
-    return Remember()([norm(x + attention(x, x)), ids])
+    return keras.Model(ids, Remember()([norm(x + attention(x, x)), ids]))
 
 
-@block
-def block_of_the_paper(ids, embedding, attention, norm):
-    x = embedding(ids)
-    return norm(layers.Add()([x, attention(x, x)]))
-
-
-@block
-def block_without_residual(ids, embedding, attention, norm):
-    x = embedding(ids)
-    return norm(attention(x, x))
-
-
-@block
-def block_with_norm_first(ids, embedding, attention, norm):
-    x = embedding(ids)
-    y = norm(x)
-    return layers.Add()([x, attention(y, y)])
-
-
-@block
-def block_of_arithmetic(ids, embedding, attention, norm):
-    x = embedding(ids) + 0
-    return norm(layers.Add()([embedding(ids), attention(x, x)]))
-
-
-@block
-def block_without_attention(ids, embedding, attention, norm):
-    return norm(embedding(ids))
-
-
-@block
-def block_of_one_vector(ids, embedding, attention, norm):
-    x = embedding(ids)
-    return layers.GlobalAveragePooling1D()(norm(layers.Add()([embedding(ids), attention(x, x)])))
+def add(*inputs):
+    return layers.Add()(list(inputs))
 
 
 class AllValid(layers.Layer):
@@ -205,43 +122,55 @@ class AllValid(layers.Layer):
         return ops.ones_like(x[..., 0], dtype="bool")
 
 
-@block
-def block_with_all_valid(ids, embedding, attention, norm):
-    x = embedding(ids)
-    return AllValid()(norm(layers.Add()([x, attention(x, x)])))
-
-
-def block_that_is_no_model(embedding, attention, norm):
-    return lambda ids: norm(embedding(ids))
-
-
 ANSWERS = {
     "answers-once": Answers(
-        right=(once_with_both_directions, once_as_sequence, once_subclassed),
+        right=(
+            once_with_both_directions,
+            once(layers.LayerNormalization, lambda: layers.GRU(4), sigmoid),
+            lambda: Subclassed(),
+        ),
         wrong=(
-            ("makes-no-mask", once_without_mask),
-            ("loses-the-mask", once_with_convolution),
-            ("padding-moves-it", once_with_false_promise),
-            ("padding-in-front-moves-it", once_with_positions),
-            ("ignores-order", once_with_sum),
-            ("reads-nothing", once_with_constant),
-            ("empty-review", once_with_mean),
-            ("one-per-timestep", once_per_step),
-            ("not-a-probability", once_without_sigmoid),
+            ("makes-no-mask", once(last_state, sigmoid, mask_zero=False)),
+            (
+                "loses-the-mask",
+                once(lambda: layers.Conv1D(8, 3, padding="same"), last_state, sigmoid),
+            ),
+            ("padding-moves-it", once(Neighbours, last_state, sigmoid)),
+            ("padding-in-front-moves-it", once(Positions, last_state, sigmoid)),
+            ("ignores-order", once(Sum, sigmoid)),
+            ("reads-nothing", once(Sum, lambda: layers.Rescaling(0.0), sigmoid)),
+            ("empty-review", once(all_states, layers.GlobalAveragePooling1D, sigmoid)),
+            ("one-per-timestep", once(all_states, sigmoid)),
+            (
+                "not-a-probability",
+                once(last_state, lambda: layers.Dense(1), lambda: layers.Rescaling(9.0)),
+            ),
             ("does-not-run", once_of_fixed_length),
         ),
     ),
     "block-with-a-mask": Answers(
-        right=(block_as_layer, block_remembers),
+        right=(block(lambda x, again, attend, norm: Block(attend, norm)(x)), block_remembers),
         wrong=(
-            ("mask-lost", block_of_the_paper),
-            ("no-residual", block_without_residual),
-            ("norm-first", block_with_norm_first),
-            ("reads-padding", block_of_arithmetic),
-            ("wrong-vectors", block_without_attention),
-            ("wrong-shape", block_of_one_vector),
-            ("another-mask", block_with_all_valid),
-            ("no-model", block_that_is_no_model),
+            ("mask-lost", block(lambda x, again, attend, norm: norm(add(x, attend(x, x))))),
+            ("no-residual", block(lambda x, again, attend, norm: norm(attend(x, x)))),
+            (
+                "norm-first",
+                block(lambda x, again, attend, norm: add(again, attend(*[norm(x)] * 2))),
+            ),
+            (
+                "reads-padding",
+                block(lambda x, again, attend, norm: norm(add(again, attend(*[x + 0] * 2)))),
+            ),
+            ("wrong-vectors", block(lambda x, again, attend, norm: norm(x))),
+            (
+                "wrong-shape",
+                block(lambda x, again, attend, norm: norm(add(again, attend(x, x)))[:, 0]),
+            ),
+            (
+                "another-mask",
+                block(lambda x, again, attend, norm: AllValid()(norm(add(x, attend(x, x))))),
+            ),
+            ("no-model", lambda embedding, attention, norm: lambda ids: norm(embedding(ids))),
         ),
     ),
 }

@@ -1,13 +1,12 @@
 """Right and wrong answers to the questions on layers that change time."""
 
 import keras
-import numpy as np
-import tensorflow as tf
+import numpy as np  # noqa: F401  # for a changed layer
+import tensorflow as tf  # noqa: F401  # for changed layers
+from keras import ops
+from keras.layers import Layer
 
-from answers import Answers
-
-ops = keras.ops
-Layer = keras.layers.Layer
+from answers import OPTS_IN, Answers, changes
 
 
 class SplitWithOps(Layer):
@@ -22,85 +21,21 @@ class SplitWithOps(Layer):
         return None if mask is None else ops.split(mask, [self.steps], axis=1)
 
 
-class SplitWithNones(SplitWithOps):
+class SplitWithNones(Layer):
     """Returns a mask for each output, also where there is none."""
 
-    def call(self, inputs):
-        return ops.take(inputs, range(self.steps), axis=1), inputs[:, self.steps :, :]
-
-    def compute_mask(self, inputs, mask=None):
-        return [None if mask is None else mask[:, part] for part in self.parts()]
-
-    def parts(self):
-        return slice(0, self.steps), slice(self.steps, None)
-
-
-class SplitBehindTheTitle(SplitWithOps):
-    def call(self, inputs):
-        return inputs[:, self.steps :], inputs[:, : self.steps]
-
-
-class SplitOffTheTitle(SplitWithOps):
-    def call(self, inputs):
-        return inputs[:, : self.steps]
-
-
-class SplitInHalves(SplitWithOps):
-    def call(self, inputs):
-        return ops.split(inputs, 2, axis=1)
-
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else ops.split(mask, 2, axis=1)
-
-
-class SplitWithoutMask(SplitWithOps):
-    compute_mask = Layer.compute_mask
-
-
-class SplitAndOptIn(SplitWithoutMask):
     def __init__(self, steps):
-        super().__init__(steps)
-        self.supports_masking = True
+        super().__init__()
+        self.steps = steps
 
+    def call(self, x):
+        return self.cut(x)
 
-class SplitWithOneMask(SplitWithOps):
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else mask[:, : self.steps]
+    def compute_mask(self, x, mask=None):
+        return (None, None) if mask is None else self.cut(mask)
 
-
-class SplitWithSwappedMasks(SplitWithOps):
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else super().compute_mask(inputs, mask)[::-1]
-
-
-class SplitWithTheFirstMaskTwice(SplitWithOps):
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else (mask[:, : self.steps], mask[:, : -self.steps])
-
-
-class SplitThatNeedsAMask(SplitWithOps):
-    def compute_mask(self, inputs, mask=None):
-        return mask[:, : self.steps], mask[:, self.steps :]
-
-
-class SplitThatMakesAMask(SplitWithOps):
-    def compute_mask(self, inputs, mask=None):
-        mask = ops.ones_like(inputs[:, :, 0], dtype="bool") if mask is None else mask
-        return super().compute_mask(inputs, mask)
-
-
-class SplitWithTF(SplitWithOps):
-    def compute_mask(self, inputs, mask=None):
-        if mask is None:
-            return None
-        return tf.split(mask, [self.steps, inputs.shape[1] - self.steps], axis=1)
-
-
-class SplitThatGivesUp(SplitWithTF):
-    """Goes around the error instead of asking where it comes from."""
-
-    def compute_mask(self, inputs, mask=None):
-        return None if isinstance(mask, keras.KerasTensor) else super().compute_mask(inputs, mask)
+    def cut(self, x):
+        return x[:, : self.steps], x[:, self.steps :]
 
 
 class JoinAsValues(Layer):
@@ -124,43 +59,20 @@ class JoinAsValues(Layer):
 
 
 class JoinOneByOne(Layer):
-    def call(self, inputs):
-        first, second = inputs
-        return ops.concatenate((first, second), axis=1)
-
-    def compute_mask(self, inputs, mask=None):
-        if mask[0] is None and mask[1] is None:
-            return None
-        first = self.known(inputs[0], mask[0])
-        return ops.concatenate([first, self.known(inputs[1], mask[1])], axis=1)
-
-    def known(self, tensor, mask):
-        return ops.any(ops.equal(tensor, tensor), axis=-1) if mask is None else mask
-
-
-class JoinBackwards(JoinOneByOne):
-    def call(self, inputs):
-        return ops.concatenate(inputs[::-1], axis=1)
-
-
-class JoinFeatures(JoinOneByOne):
-    def call(self, inputs):
-        return ops.concatenate(inputs, axis=-1)
-
-
-class JoinAndDouble(JoinOneByOne):
-    def call(self, inputs):
-        return 2 * ops.concatenate(inputs, axis=1)
-
-
-class JoinWithoutMask(JoinOneByOne):
-    compute_mask = Layer.compute_mask
-
-
-class JoinAndOptIn(JoinWithoutMask):
     def __init__(self):
         super().__init__()
-        self.supports_masking = True
+
+    def call(self, x):
+        return ops.concatenate((x[0], x[1]), axis=1)
+
+    def compute_mask(self, x, mask=None):
+        if mask[0] is None and mask[1] is None:
+            return None
+        known = [self.known(*pair) for pair in zip(x, mask, strict=True)]
+        return ops.concatenate(known, axis=1)
+
+    def known(self, x, mask):
+        return ops.any(ops.equal(x, x), axis=-1) if mask is None else mask
 
 
 class JoinWithEither(JoinOneByOne):
@@ -170,40 +82,6 @@ class JoinWithEither(JoinOneByOne):
         if any(one is None for one in mask):
             return super().compute_mask(inputs, mask)
         return ops.logical_or(*mask)
-
-
-class JoinWithSwappedMasks(JoinOneByOne):
-    def compute_mask(self, inputs, mask=None):
-        if any(one is None for one in mask):
-            return super().compute_mask(inputs, mask)
-        return ops.concatenate(mask[::-1], axis=1)
-
-
-class JoinThatNeedsBoth(JoinOneByOne):
-    def compute_mask(self, inputs, mask=None):
-        return None if mask == [None, None] else ops.concatenate(mask, axis=1)
-
-
-class JoinThatGivesUp(JoinOneByOne):
-    def compute_mask(self, inputs, mask=None):
-        if any(one is None for one in mask):
-            return None
-        return ops.concatenate(mask, axis=1)
-
-
-class JoinWithZeros(JoinOneByOne):
-    def known(self, tensor, mask):
-        return ops.zeros_like(tensor[:, :, 0], dtype="bool") if mask is None else mask
-
-
-class JoinWithFloats(JoinOneByOne):
-    def known(self, tensor, mask):
-        return ops.ones_like(tensor[:, :, 0]) if mask is None else mask
-
-
-class JoinThatSkipsTheFirst(JoinOneByOne):
-    def known(self, tensor, mask):
-        return ops.cumsum(ops.ones_like(tensor[:, :, 0]), 1) > 1 if mask is None else mask
 
 
 class JoinThatNeedsOne(JoinOneByOne):
@@ -217,33 +95,14 @@ class JoinThatNeedsOne(JoinOneByOne):
         return ops.concatenate(masks, axis=1)
 
 
-class JoinWithTF(JoinOneByOne):
-    def compute_mask(self, inputs, mask=None):
-        if all(one is None for one in mask):
-            return None
-        pairs = zip(inputs, mask, strict=True)
-        return tf.concat([tf.ones(t.shape[:2], bool) if m is None else m for t, m in pairs], 1)
-
-
-class JoinWithShape(JoinOneByOne):
-    """Takes the batch size for known, which in a model it is not."""
-
-    def known(self, tensor, mask):
-        return ops.ones(tensor.shape[:2], dtype="bool") if mask is None else mask
-
-
-class JoinThatGivesUpInModels(JoinOneByOne):
-    def compute_mask(self, inputs, mask=None):
-        symbolic = isinstance(inputs[0], keras.KerasTensor)
-        return None if symbolic else super().compute_mask(inputs, mask)
-
-
 class StackWithReshape(Layer):
-    def call(self, inputs):
-        _rows, steps, features = inputs.shape
-        return ops.reshape(inputs, (-1, steps // 2, 2 * features))
+    def __init__(self):
+        super().__init__()
 
-    def compute_mask(self, inputs, mask=None):
+    def call(self, x):
+        return ops.reshape(x, (-1, x.shape[1] // 2, 2 * x.shape[2]))
+
+    def compute_mask(self, x, mask=None):
         return None if mask is None else ops.any(self.pairs(mask), axis=2)
 
     def pairs(self, mask):
@@ -262,142 +121,83 @@ class StackWithMax(Layer):
         return mask if mask is None else mask[:, 0::2] | mask[:, 1::2]
 
 
-class StackInterleaved(StackWithReshape):
-    def call(self, inputs):
-        pairs = ops.stack([inputs[:, ::2], inputs[:, 1::2]], axis=3)
-        return ops.reshape(pairs, (-1, pairs.shape[1], 2 * inputs.shape[2]))
-
-
-class StackTheHalves(StackWithReshape):
-    def call(self, inputs):
-        return ops.concatenate(ops.split(inputs, 2, axis=1), axis=2)
-
-
-class AverageOfPairs(StackWithReshape):
-    def call(self, inputs):
-        return (inputs[:, ::2] + inputs[:, 1::2]) / 2
-
-
-class StackWithoutMask(StackWithReshape):
-    compute_mask = Layer.compute_mask
-
-
-class StackAndOptIn(StackWithoutMask):
-    def __init__(self):
-        super().__init__()
-        self.supports_masking = True
-
-
-class StackWithEverySecondMask(StackWithReshape):
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else mask[:, ::2]
-
-
-class StackWithLastMasks(StackWithReshape):
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else mask[:, 1::2]
-
-
-class StackOnlyFullPairs(StackWithReshape):
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else ops.all(self.pairs(mask), axis=2)
-
-
-class StackWithPairsOfMasks(StackWithReshape):
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else self.pairs(mask)
-
-
-class StackWithCounts(StackWithReshape):
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else ops.max(self.pairs(ops.cast(mask, "float32")), axis=2)
-
-
-class StackWithTheFirstHalf(StackWithReshape):
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else mask[:, : mask.shape[1] // 2]
-
-
-class StackThatNeedsAMask(StackWithReshape):
-    def compute_mask(self, inputs, mask=None):
-        return ops.any(self.pairs(mask), axis=2)
-
-
-class StackThatMakesAMask(StackWithReshape):
-    def compute_mask(self, inputs, mask=None):
-        mask = ops.any(ops.not_equal(inputs, 0), axis=2) if mask is None else mask
-        return super().compute_mask(inputs, mask)
-
-
-class StackWithNumPy(StackWithReshape):
-    def compute_mask(self, inputs, mask=None):
-        if mask is None:
-            return None
-        return ops.convert_to_tensor(np.asarray(mask).reshape(len(mask), -1, 2).any(axis=2))
-
-
-class StackThatGivesUp(StackWithNumPy):
-    def compute_mask(self, inputs, mask=None):
-        return None if isinstance(mask, keras.KerasTensor) else super().compute_mask(inputs, mask)
-
+# Pieces of the layers above that stand for what becomes of the mask.
+CUT, ANY = "self.cut(mask)", "ops.any(self.pairs(mask), axis=2)"
+RESHAPED = "ops.reshape(x, (-1, x.shape[1] // 2, 2 * x.shape[2]))"
+KNOWN, JOINED = "ops.any(ops.equal(x, x), axis=-1)", "ops.concatenate(known, axis=1)"
+NONE, BOTH_NONE = "mask is None", "mask[0] is None and mask[1] is None"
+SYMBOLIC = "mask is None or isinstance(mask, keras.KerasTensor)"
 
 ANSWERS = {
     "split-at": Answers(
         right=(SplitWithOps, SplitWithNones),
         wrong=(
-            ("wrong-values", SplitBehindTheTitle),
-            ("not-two-tensors", SplitOffTheTitle),
-            ("cuts-in-the-middle", SplitInHalves),
-            ("loses-the-masks", SplitWithoutMask),
-            ("hands-on-the-whole-mask", SplitAndOptIn),
-            ("one-mask-for-two", SplitWithOneMask),
-            ("swaps-the-masks", SplitWithSwappedMasks),
-            ("wrong-masks", SplitWithTheFirstMaskTwice),
-            ("fails-without-a-mask", SplitThatNeedsAMask),
-            ("invents-a-mask", SplitThatMakesAMask),
-            ("fails-in-a-model", SplitWithTF),
-            ("lost-in-a-model", SplitThatGivesUp),
+            *changes(
+                SplitWithNones,
+                ("wrong-values", "self.cut(x)", "self.cut(x)[::-1]"),
+                ("not-two-tensors", "self.cut(x)", "self.cut(x)[0]"),
+                ("cuts-in-the-middle", "= steps", "= 3"),
+                ("loses-the-masks", "compute_mask", "another"),
+                ("hands-on-the-whole-mask", *OPTS_IN),
+                ("one-mask-for-two", CUT, "self.cut(mask)[0]"),
+                ("swaps-the-masks", CUT, "self.cut(mask)[::-1]"),
+                ("wrong-masks", CUT, "(mask[:, : self.steps], mask[:, : -self.steps])"),
+                ("fails-without-a-mask", "(None, None) if mask is None else ", ""),
+                ("invents-a-mask", "(None, None)", "self.cut(ops.any(x != 0, axis=2))"),
+                ("fails-in-a-model", CUT, "tf.split(mask, [2, 4], axis=1)"),
+                ("lost-in-a-model", NONE, SYMBOLIC),
+            ),
         ),
     ),
     "temporal-concat": Answers(
         right=(JoinAsValues, JoinOneByOne),
         wrong=(
-            ("wrong-order", JoinBackwards),
-            ("wrong-axis", JoinFeatures),
-            ("wrong-values", JoinAndDouble),
-            ("loses-the-mask", JoinWithoutMask),
-            ("mask-of-one", JoinAndOptIn),
+            *changes(
+                JoinOneByOne,
+                ("wrong-order", "(x[0], x[1])", "(x[1], x[0])"),
+                ("wrong-axis", "(x[0], x[1]), axis=1", "(x[0], x[1]), axis=-1"),
+                ("wrong-values", "return ops.concatenate((", "return 2 * ops.concatenate(("),
+                ("loses-the-mask", "compute_mask", "another"),
+                ("mask-of-one", *OPTS_IN),
+                (
+                    "wrong-mask",
+                    JOINED,
+                    "ops.concatenate(known if any(m is None for m in mask) else mask[::-1], 1)",
+                ),
+                ("fails-where-one-is-missing", JOINED, "ops.concatenate(mask, axis=1)"),
+                ("gives-up-where-one-is-missing", BOTH_NONE, "mask[0] is None or mask[1] is None"),
+                ("takes-missing-for-padding", KNOWN, "ops.any(ops.not_equal(x, x), axis=-1)"),
+                ("not-boolean", KNOWN, "ops.ones_like(x[:, :, 0])"),
+                ("wrong-where-one-is-missing", KNOWN, "ops.cumsum(x[:, :, 0] != 0, 1) > 1"),
+                ("fails-in-a-model", KNOWN, "tf.ones(x.shape[:2], bool)"),
+                ("fails-in-a-model", KNOWN, 'ops.ones(x.shape[:2], dtype="bool")'),
+                ("lost-in-a-model", BOTH_NONE, "isinstance(x[0], keras.KerasTensor)"),
+            ),
             ("combines-the-masks", JoinWithEither),
-            ("wrong-mask", JoinWithSwappedMasks),
-            ("fails-where-one-is-missing", JoinThatNeedsBoth),
-            ("gives-up-where-one-is-missing", JoinThatGivesUp),
-            ("takes-missing-for-padding", JoinWithZeros),
-            ("not-boolean", JoinWithFloats),
-            ("wrong-where-one-is-missing", JoinThatSkipsTheFirst),
             ("wrong-without-masks", JoinThatNeedsOne),
-            ("fails-in-a-model", JoinWithTF),
-            ("fails-in-a-model", JoinWithShape),
-            ("lost-in-a-model", JoinThatGivesUpInModels),
         ),
     ),
     "stack-pairs": Answers(
         right=(StackWithReshape, StackWithMax),
         wrong=(
-            ("wrong-shape", AverageOfPairs),
-            ("stacks-the-halves", StackTheHalves),
-            ("wrong-values", StackInterleaved),
-            ("loses-the-mask", StackWithoutMask),
-            ("third-axis", StackWithPairsOfMasks),
-            ("not-boolean", StackWithCounts),
-            ("hands-on-the-whole-mask", StackAndOptIn),
-            ("asks-one-frame", StackWithEverySecondMask),
-            ("asks-one-frame", StackWithLastMasks),
-            ("drops-half-a-pair", StackOnlyFullPairs),
-            ("wrong-mask", StackWithTheFirstHalf),
-            ("fails-without-a-mask", StackThatNeedsAMask),
-            ("invents-a-mask", StackThatMakesAMask),
-            ("fails-in-a-model", StackWithNumPy),
-            ("lost-in-a-model", StackThatGivesUp),
+            *changes(
+                StackWithReshape,
+                ("wrong-shape", RESHAPED, "(x[:, ::2] + x[:, 1::2]) / 2"),
+                ("stacks-the-halves", RESHAPED, "ops.concatenate(ops.split(x, 2, axis=1), axis=2)"),
+                ("wrong-values", RESHAPED, "ops.concatenate((x[:, 1::2], x[:, ::2]), axis=2)"),
+                ("loses-the-mask", "compute_mask", "another"),
+                ("third-axis", ANY, "self.pairs(mask)"),
+                ("not-boolean", ANY, 'ops.max(self.pairs(ops.cast(mask, "float32")), axis=2)'),
+                ("hands-on-the-whole-mask", *OPTS_IN),
+                ("asks-one-frame", ANY, "mask[:, ::2]"),
+                ("asks-one-frame", ANY, "mask[:, 1::2]"),
+                ("drops-half-a-pair", "any", "all"),
+                ("wrong-mask", ANY, "mask[:, : mask.shape[1] // 2]"),
+                ("fails-without-a-mask", "None if mask is None else ", ""),
+                ("invents-a-mask", "None if", "ops.any(self.pairs(ops.any(x != 0, 2)), axis=2) if"),
+                ("fails-in-a-model", ANY, "ops.array(np.asarray(self.pairs(mask)).any(axis=2))"),
+                ("lost-in-a-model", NONE, SYMBOLIC),
+            ),
         ),
     ),
 }

@@ -5,15 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from answers import Answers
-
-
-def keep(x, mask):
-    return ops.cast(mask, "bool")[..., None]
-
-
-def filled(x, mask, value):
-    return ops.where(keep(x, mask), x, value)
+from answers import Answers, changes
 
 
 def max_filled_with_numpy(x, mask):
@@ -31,26 +23,6 @@ def max_of_ragged(x, mask):
     return tf.where(tf.reduce_any(tf.constant(mask), axis=1, keepdims=True), highest, 0.0)
 
 
-def max_of_all(x, mask):
-    return x.max(axis=1)
-
-
-def max_of_zeroed(x, mask):
-    return ops.max(x * ops.cast(keep(x, mask), "float32"), axis=1)
-
-
-def max_of_filled(x, mask):
-    return ops.max(filled(x, mask, -1e9), axis=1)
-
-
-def max_over_features(x, mask):
-    return ops.max(filled(x, mask, -1e9), axis=-1)
-
-
-def min_of_filled(x, mask):
-    return ops.where(ops.any(mask, 1)[:, None], ops.min(filled(x, mask, 1e9), axis=1), 0)
-
-
 def mean_safe_count(x, mask):
     weights = ops.cast(mask, "float32")
     share = weights / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
@@ -65,31 +37,6 @@ def mean_no_nan(x, mask):
 def mean_with_epsilon(x, mask):
     weights = ops.cast(mask, "float32")[..., None]
     return ops.sum(x * weights, axis=1) / (ops.sum(weights, axis=1) + 1e-7)
-
-
-def mean_plain(x, mask):
-    return ops.mean(x, axis=1)
-
-
-def mean_over_all_steps(x, mask):
-    return ops.mean(x * ops.cast(mask, "float32")[..., None], axis=1)
-
-
-def mean_pooling_of_keras(x, mask):
-    return keras.layers.GlobalAveragePooling1D()(x, mask=mask)
-
-
-def mean_over_features(x, mask):
-    return ops.mean(x * ops.cast(mask, "float32")[..., None], axis=-1)
-
-
-def mean_with_large_epsilon(x, mask):
-    weights = ops.cast(mask, "float32")[..., None]
-    return ops.sum(x * weights, axis=1) / (ops.sum(weights, axis=1) + 1)
-
-
-def mean_of_padding_if_empty(x, mask):
-    return ops.where(ops.any(mask, axis=1)[:, None], mean_safe_count(x, mask), ops.mean(x, axis=1))
 
 
 def mean_hidden_by_where(x, mask):
@@ -120,49 +67,7 @@ def softmax_with_loop(scores, mask):
 def softmax_with_numpy(scores, mask):
     kept = np.where(mask[:, None, :], scores, -1e9)
     exps = np.exp(kept - kept.max(axis=-1, keepdims=True)) * mask[:, None, :]
-    return exps / np.maximum(exps.sum(axis=-1, keepdims=True), 1)
-
-
-def softmax_of_queries(scores, mask):
-    return ops.softmax(ops.where(mask[:, :, None], scores, -1e9), axis=-1)
-
-
-def softmax_over_queries(scores, mask):
-    return ops.softmax(ops.where(mask[:, None, :], scores, -1e9), axis=1)
-
-
-def softmax_of_zeroed(scores, mask):
-    return ops.softmax(scores * mask[:, None, :], axis=-1)
-
-
-def softmax_then_mask(scores, mask):
-    return ops.softmax(scores, axis=-1) * mask[:, None, :]
-
-
-def softmax_of_halves(scores, mask):
-    return softmax_with_numpy(scores / 2, mask)
-
-
-def softmax_of_first_query(scores, mask):
-    return softmax_with_numpy(scores, mask)[:, 0]
-
-
-def softmax_without_maximum(scores, mask):
-    exps = np.exp(scores) * mask[:, None, :]
     return exps / np.maximum(exps.sum(axis=-1, keepdims=True), 1e-30)
-
-
-def softmax_maximum_of_all(scores, mask):
-    exps = np.exp(scores - scores.max(axis=-1, keepdims=True)) * mask[:, None, :]
-    return exps / np.maximum(exps.sum(axis=-1, keepdims=True), 1e-30)
-
-
-def softmax_of_filled(scores, mask):
-    return ops.softmax(ops.where(mask[:, None, :], scores, -1e9), axis=-1)
-
-
-def softmax_of_infinite(scores, mask):
-    return ops.softmax(ops.where(mask[:, None, :], scores, -np.inf), axis=-1)
 
 
 def loss_of_valid_steps(y_true, y_pred, mask):
@@ -176,51 +81,6 @@ def loss_replaced_by_zero(y_true, y_pred, mask):
     return ops.sum(errors**2) / ops.maximum(ops.sum(weights), 1.0)
 
 
-def squares(y_true, y_pred, mask):
-    return ops.square(ops.where(mask, y_true, y_pred) - y_pred)
-
-
-def count(mask):
-    return ops.maximum(ops.sum(ops.cast(mask, "float32")), 1.0)
-
-
-def loss_plain(y_true, y_pred, mask):
-    return ops.mean(ops.square(y_true - y_pred))
-
-
-def loss_over_all_steps(y_true, y_pred, mask):
-    return ops.mean(squares(y_true, y_pred, mask))
-
-
-def loss_sum(y_true, y_pred, mask):
-    return ops.sum(squares(y_true, y_pred, mask))
-
-
-def loss_mean_of_rows(y_true, y_pred, mask):
-    counts = ops.maximum(ops.sum(ops.cast(mask, "float32"), axis=1), 1.0)
-    return ops.mean(ops.sum(squares(y_true, y_pred, mask), axis=1) / counts)
-
-
-def loss_per_row(y_true, y_pred, mask):
-    return ops.sum(squares(y_true, y_pred, mask), axis=1) / count(mask)
-
-
-def loss_absolute(y_true, y_pred, mask):
-    return ops.sum(ops.abs(ops.where(mask, y_true, y_pred) - y_pred)) / count(mask)
-
-
-def loss_times_mask(y_true, y_pred, mask):
-    return ops.sum(ops.square(y_true - y_pred) * ops.cast(mask, "float32")) / count(mask)
-
-
-def loss_without_guard(y_true, y_pred, mask):
-    return ops.sum(squares(y_true, y_pred, mask)) / ops.sum(ops.cast(mask, "float32"))
-
-
-def loss_hidden_by_where(y_true, y_pred, mask):
-    return ops.sum(ops.where(mask, ops.square(y_true - y_pred), 0.0)) / count(mask)
-
-
 def loss_with_numpy(y_true, y_pred, mask):
     errors = (np.asarray(y_pred) - np.asarray(y_true))[np.asarray(mask)]
     return (errors**2).sum() / max(len(errors), 1)
@@ -230,53 +90,75 @@ ANSWERS = {
     "max-over-time": Answers(
         right=(max_filled_with_numpy, max_with_loop, max_of_ragged),
         wrong=(
-            ("zero-beats-negatives", max_of_zeroed),
-            ("reads-padding", max_of_all),
-            ("empty-row", max_of_filled),
-            ("wrong-shape", max_over_features),
-            ("wrong-maximum", min_of_filled),
+            *changes(
+                max_filled_with_numpy,
+                ("zero-beats-negatives", "-np.inf", "0"),
+                ("reads-padding", "mask[..., None]", "True"),
+                ("empty-row", "-np.inf", "-1e9", "lowest, 0", "lowest, lowest"),
+                ("wrong-shape", ".max(axis=1)", ".max(axis=-1)"),
+                ("wrong-maximum", "-np.inf", "np.inf", ".max(", ".min("),
+            ),
         ),
     ),
     "mean-over-time": Answers(
         right=(mean_safe_count, mean_no_nan, mean_with_epsilon),
         wrong=(
-            ("divides-by-all-steps", mean_over_all_steps),
-            ("reads-padding", mean_plain),
-            ("nan-in-empty-row", mean_pooling_of_keras),
+            *changes(
+                mean_with_epsilon,
+                ("divides-by-all-steps", "(ops.sum(weights, axis=1) + 1e-7)", "4"),
+                ("reads-padding", "ops.cast(mask", "ops.ones_like(mask"),
+                ("nan-in-empty-row", " + 1e-7", ""),
+                ("empty-row", "+ 1e-7)", "+ 1e-7) + (1 - ops.max(weights, axis=1))"),
+                ("wrong-shape", "axis=1", "axis=-1"),
+                ("wrong-mean", "1e-7", "1"),
+            ),
             ("nan-gradient", mean_hidden_by_where),
             ("no-gradient", mean_with_numpy),
-            ("empty-row", mean_of_padding_if_empty),
-            ("wrong-shape", mean_over_features),
-            ("wrong-mean", mean_with_large_epsilon),
         ),
     ),
     "masked-softmax": Answers(
         right=(softmax_with_numpy, softmax_of_keras, softmax_with_loop),
         wrong=(
-            ("masks-queries", softmax_of_queries),
-            ("sums-over-queries", softmax_over_queries),
-            ("weight-on-padding", softmax_of_zeroed),
-            ("sums-below-one", softmax_then_mask),
-            ("wrong-weights", softmax_of_halves),
-            ("wrong-shape", softmax_of_first_query),
-            ("large-scores", softmax_without_maximum),
-            ("maximum-of-padding", softmax_maximum_of_all),
-            ("empty-row", softmax_of_filled),
-            ("nan-in-empty-row", softmax_of_infinite),
+            *changes(
+                softmax_with_numpy,
+                ("masks-queries", "[:, None, :]", "[:, :, None]"),
+                ("sums-over-queries", "axis=-1", "axis=1"),
+                ("weight-on-padding", "-1e9", "0", " * mask[:, None, :]\n", "\n"),
+                (
+                    "sums-below-one",
+                    "exps.sum(axis=-1, keepdims=True)",
+                    "np.exp(scores).sum(-1)[..., None]",
+                ),
+                ("wrong-weights", "scores, -", "scores / 2, -"),
+                ("wrong-shape", "return exps", "return exps[..., :2]"),
+                ("large-scores", "kept - kept.max(axis=-1, keepdims=True)", "kept"),
+                ("maximum-of-padding", "kept.max", "scores.max"),
+                ("empty-row", " * mask[:, None, :]\n", "\n"),
+                ("nan-in-empty-row", "-1e9", "-np.inf"),
+            ),
         ),
     ),
     "masked-loss": Answers(
         right=(loss_of_valid_steps, loss_replaced_by_zero),
         wrong=(
-            ("divides-by-all-steps", loss_over_all_steps),
-            ("reads-padding", loss_plain),
-            ("does-not-divide", loss_sum),
-            ("mean-of-rows", loss_mean_of_rows),
-            ("not-one-number", loss_per_row),
-            ("wrong-loss", loss_absolute),
-            ("missing-readings", loss_times_mask),
-            ("nothing-valid", loss_without_guard),
-            ("nan-gradient", loss_hidden_by_where),
+            *changes(
+                loss_replaced_by_zero,
+                ("divides-by-all-steps", "ops.maximum(ops.sum(weights), 1.0)", "8"),
+                ("reads-padding", "ops.cast(mask", "ops.ones_like(mask"),
+                ("does-not-divide", " / ops.maximum(ops.sum(weights), 1.0)", ""),
+                (
+                    "mean-of-rows",
+                    "errors**2)",
+                    "errors**2 / ops.sum(weights, 1)[:, None])",
+                    "ops.sum(weights), 1.0",
+                    "2.0, 2.0",
+                ),
+                ("not-one-number", "errors**2)", "errors**2, axis=1)"),
+                ("wrong-loss", "errors**2", "ops.abs(errors)"),
+                ("missing-readings", "ops.where(mask, y_true, 0.0)", "y_true"),
+                ("nothing-valid", "ops.maximum(ops.sum(weights), 1.0)", "ops.sum(weights)"),
+                ("nan-gradient", "errors**2", "ops.where(mask, ops.square(y_true - y_pred), 0.0)"),
+            ),
             ("no-gradient", loss_with_numpy),
         ),
     ),

@@ -2,9 +2,10 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 import masklens as ml
-from answers import Answers
+from answers import Answers, changes
 
 T, F = True, False
 
@@ -21,63 +22,12 @@ def texts_of_shorter_ids(ids, embedding, scale):
 
 def texts_sliced_twice(ids, embedding, scale):
     x = embedding(ids)
-    return [keras.ops.multiply(x[:, 1:], scale), ml.mask_of(x)[:, 1:]]
+    return [ops.multiply(x[:, 1:], scale), ml.mask_of(x)[:, 1:]]
 
 
 def texts_as_arrays(ids, embedding, scale):
     (table,) = embedding.get_weights() or (embedding(ids), embedding.get_weights())[1]
     return table[ids[:, 1:]] * scale, ~(ids == 0)[:, 1:]
-
-
-def texts_alone(ids, embedding, scale):
-    return embedding(ids[:, 1:]) * scale
-
-
-def texts_not_sliced(ids, embedding, scale):
-    return embedding(ids) * scale, embedding.compute_mask(ids)
-
-
-def texts_without_the_end(ids, embedding, scale):
-    return embedding(ids)[:, :-1] * scale, embedding.compute_mask(ids)[:, :-1]
-
-
-def texts_not_scaled(ids, embedding, scale):
-    return embedding(ids[:, 1:]), ids[:, 1:] != 0
-
-
-def texts_mask_read_too_late(ids, embedding, scale):
-    vectors = embedding(ids)[:, 1:] * scale
-    return vectors, ml.mask_of(vectors)
-
-
-def texts_mask_not_sliced(ids, embedding, scale):
-    return embedding(ids)[:, 1:] * scale, embedding.compute_mask(ids)
-
-
-def texts_mask_sliced_at_the_end(ids, embedding, scale):
-    return embedding(ids)[:, 1:] * scale, embedding.compute_mask(ids)[:, :-1]
-
-
-def texts_mask_of_vectors(ids, embedding, scale):
-    vectors = embedding(ids)[:, 1:] * scale
-    return vectors, keras.ops.any(vectors != 0, axis=-1)
-
-
-def texts_mask_with_features(ids, embedding, scale):
-    return embedding(ids[:, 1:]) * scale, (ids[:, 1:] != 0)[..., None]
-
-
-def texts_mask_of_floats(ids, embedding, scale):
-    return embedding(ids[:, 1:]) * scale, (ids[:, 1:] != 0).astype("float32")
-
-
-def texts_mask_inverted(ids, embedding, scale):
-    return embedding(ids[:, 1:]) * scale, ids[:, 1:] == 0
-
-
-def texts_mask_from_lengths(ids, embedding, scale):
-    lengths = (ids[:, 1:] != 0).sum(axis=1, keepdims=True)
-    return embedding(ids[:, 1:]) * scale, np.arange(ids.shape[1] - 1) < lengths
 
 
 def padded_with(series, value, dtype="float32", padding="post"):
@@ -118,31 +68,9 @@ def value_as_float64(series):
     return padded, value
 
 
-def value_missing(series):
-    return padded_with(series, 99.0)
-
-
-def value_before_the_array(series):
-    padded, value = value_below_the_lowest(series)
-    return value, padded
-
-
-def value_with_whole_numbers(series):
-    value = flat(series).max() + 1
-    return padded_with(series, value, dtype="int32"), int(value)
-
-
-def value_behind_padding(series):
-    value = flat(series).max() + 1
-    return padded_with(series, value, padding="pre"), value
-
-
-def value_not_padded_with(series):
-    return padded_with(series, 0.0), float(flat(series).max()) + 1
-
-
-def value_nan(series):
-    return padded_with(series, np.nan), np.nan
+def value_above_the_highest(series):
+    value = float(flat(series).max()) + 1
+    return padded_with(series, value), value
 
 
 def value_in_the_first_feature(series):
@@ -151,19 +79,6 @@ def value_in_the_first_feature(series):
     for place, steps in zip(padded, series, strict=True):
         place[len(steps) :, 0] = value
     return padded, value
-
-
-def value_zero(series):
-    return padded_with(series, 0.0), 0.0
-
-
-def value_lowest(series):
-    value = float(flat(series).min())
-    return padded_with(series, value), value
-
-
-def value_minus_999(series):
-    return padded_with(series, -999.0), -999.0
 
 
 ANSWERS = {
@@ -187,34 +102,40 @@ ANSWERS = {
     "keep-the-mask": Answers(
         right=(texts_of_shorter_ids, texts_sliced_twice, texts_as_arrays),
         wrong=(
-            ("wrong-vectors", texts_not_scaled),
-            ("not-a-pair", texts_alone),
-            ("keeps-the-first", texts_not_sliced),
-            ("drops-the-last", texts_without_the_end),
-            ("wrong-mask", texts_mask_from_lengths),
-            ("mask-left-behind", texts_mask_read_too_late),
-            ("mask-not-sliced", texts_mask_not_sliced),
-            ("sliced-at-the-end", texts_mask_sliced_at_the_end),
-            ("asks-the-vectors", texts_mask_of_vectors),
-            ("third-axis", texts_mask_with_features),
-            ("not-boolean", texts_mask_of_floats),
-            ("inverted", texts_mask_inverted),
+            *changes(
+                texts_of_shorter_ids,
+                ("wrong-vectors", " * scale", ""),
+                ("not-a-pair", ", shorter != 0", ""),
+                ("keeps-the-first", "np.delete(ids, 0, axis=1)", "ids"),
+                ("drops-the-last", "np.delete(ids, 0", "np.delete(ids, -1"),
+                ("wrong-mask", "shorter != 0", "np.sort(shorter != 0)[:, ::-1]"),
+                ("mask-left-behind", "shorter != 0", "ml.mask_of(embedding(shorter) * scale)"),
+                ("mask-not-sliced", "shorter != 0", "embedding.compute_mask(ids)"),
+                ("sliced-at-the-end", "shorter != 0", "embedding.compute_mask(ids)[:, :-1]"),
+                ("asks-the-vectors", "shorter != 0", "ops.any(embedding(shorter) != 0, axis=-1)"),
+                ("third-axis", "shorter != 0", "(shorter != 0)[..., None]"),
+                ("not-boolean", "shorter != 0", '(shorter != 0).astype("float32")'),
+                ("inverted", "!=", "=="),
+            ),
         ),
     ),
     "choose-mask-value": Answers(
         right=(value_below_the_lowest, value_counted_up, value_as_float32),
         wrong=(
-            ("changes-readings", value_behind_padding),
-            ("not-a-pair", value_missing),
-            ("not-a-pair", value_before_the_array),
-            ("loses-decimals", value_with_whole_numbers),
-            ("reads-padding", value_not_padded_with),
-            ("pads-with-nan", value_nan),
+            *changes(
+                value_above_the_highest,
+                ("changes-readings", "value), value", 'value, padding="pre"), value'),
+                ("not-a-pair", ", value\n", "\n"),
+                ("loses-decimals", "value), value", 'value, dtype="int32"), int(value)'),
+                ("reads-padding", "(series, value)", "(series, 0.0)"),
+                ("pads-with-nan", "float(flat(series).max()) + 1", "np.nan"),
+                ("skips-a-reading", "float(flat(series).max()) + 1", "-999.0"),
+                ("zero-is-a-reading", "float(flat(series).max()) + 1", "0.0"),
+                ("takes-a-reading", "max()) + 1", "min())"),
+            ),
+            ("not-a-pair", lambda series: value_below_the_lowest(series)[::-1]),
             ("number-of-64-bits", value_as_float64),
             ("marks-one-feature", value_in_the_first_feature),
-            ("skips-a-reading", value_minus_999),
-            ("zero-is-a-reading", value_zero),
-            ("takes-a-reading", value_lowest),
         ),
     ),
 }

@@ -2,19 +2,21 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
+import tensorflow as tf  # noqa: F401  # for a changed layer
+from keras import ops
+from keras.layers import Layer
 
-from answers import Answers
-
-ops = keras.ops
-Layer = keras.layers.Layer
+from answers import OPTS_IN, Answers, changes
 
 
 class ShiftWithPad(Layer):
-    def call(self, inputs):
-        return ops.pad(inputs[:, :-1], [[0, 0], [1, 0], [0, 0]])
+    def __init__(self):
+        super().__init__()
 
-    def compute_mask(self, inputs, mask=None):
+    def call(self, x):
+        return ops.pad(x[:, :-1], [[0, 0], [1, 0], [0, 0]])
+
+    def compute_mask(self, x, mask=None):
         return self.moved(mask) if mask is not None else None
 
     def moved(self, mask):
@@ -30,71 +32,6 @@ class ShiftWithRoll(Layer):
         if mask is not None:
             return ops.logical_or(ops.roll(mask, 1, axis=1), ops.arange(mask.shape[1]) < 1)
         return None
-
-
-class ShiftToTheLeft(ShiftWithPad):
-    def call(self, inputs):
-        return ops.pad(inputs[:, 1:], [[0, 0], [0, 1], [0, 0]])
-
-
-class ShiftAndGrow(ShiftWithPad):
-    def call(self, inputs):
-        return ops.pad(inputs, [[0, 0], [1, 0], [0, 0]])
-
-
-class RollAround(ShiftWithPad):
-    def call(self, inputs):
-        return ops.roll(inputs, 1, axis=1)
-
-
-class ShiftWithoutMask(ShiftWithPad):
-    compute_mask = Layer.compute_mask
-
-
-class ShiftAndOptIn(ShiftWithoutMask):
-    def __init__(self):
-        super().__init__()
-        self.supports_masking = True
-
-
-class ShiftWithRolledMask(ShiftWithPad):
-    def moved(self, mask):
-        return ops.roll(mask, 1, axis=1)
-
-
-class ShiftThatSkipsTheStart(ShiftWithPad):
-    def moved(self, mask):
-        return ops.pad(mask[:, :-1], [[0, 0], [1, 0]])
-
-
-class ShiftWithFloatMask(ShiftWithPad):
-    def moved(self, mask):
-        return ops.pad(ops.cast(mask[:, :-1], "float32"), [[0, 0], [1, 0]], constant_values=1)
-
-
-class ShiftWithMaskToTheLeft(ShiftWithPad):
-    def moved(self, mask):
-        return ops.pad(mask[:, 1:], [[0, 0], [0, 1]], constant_values=True)
-
-
-class ShiftThatNeedsAMask(ShiftWithPad):
-    def compute_mask(self, inputs, mask=None):
-        return self.moved(mask)
-
-
-class ShiftThatMakesAMask(ShiftWithPad):
-    def compute_mask(self, inputs, mask=None):
-        return self.moved(ops.any(inputs != 0, axis=2) if mask is None else mask)
-
-
-class ShiftWithTF(ShiftWithPad):
-    def moved(self, mask):
-        return tf.pad(mask[:, :-1], [[0, 0], [1, 0]], constant_values=True)
-
-
-class ShiftThatGivesUp(ShiftWithTF):
-    def compute_mask(self, inputs, mask=None):
-        return None if isinstance(mask, keras.KerasTensor) else super().compute_mask(inputs, mask)
 
 
 class SkipOneByOne(Layer):
@@ -141,65 +78,24 @@ class SkipAndRestore(Layer):
         return cls(**config)
 
 
-class Skip(Layer):
-    """What all wrong answers below share: all but a way to be saved."""
+class SkipAndList(Layer):
+    """What wrong answers change."""
 
     def __init__(self, skip, **kwargs):
         super().__init__(**kwargs)
         self.skip = np.asarray(skip)
 
-    def call(self, inputs):
-        return inputs
+    def call(self, ids):
+        return ids
 
-    def compute_mask(self, inputs, mask=None):
-        return ops.all(inputs[..., None] != self.skip, axis=-1)
+    def compute_mask(self, ids, mask=None):
+        return ops.all(ids[..., None] != self.skip, axis=-1)
 
-
-class SkipThatIsSaved(Skip):
     def get_config(self):
         return {**super().get_config(), "skip": self.skip.tolist()}
 
 
-class SkipAndRemove(SkipThatIsSaved):
-    def call(self, inputs):
-        return inputs * ops.cast(self.compute_mask(inputs), inputs.dtype)
-
-
-class SkipWithoutMask(SkipThatIsSaved):
-    compute_mask = Layer.compute_mask
-
-
-class SkipWithThreeAxes(SkipThatIsSaved):
-    def compute_mask(self, inputs, mask=None):
-        return inputs[..., None] != self.skip
-
-
-class SkipWithFloats(SkipThatIsSaved):
-    def compute_mask(self, inputs, mask=None):
-        return ops.cast(super().compute_mask(inputs), "float32")
-
-
-class SkipTheOthers(SkipThatIsSaved):
-    def compute_mask(self, inputs, mask=None):
-        return ops.any(inputs[..., None] == self.skip, axis=-1)
-
-
-class SkipPadding(SkipThatIsSaved):
-    def compute_mask(self, inputs, mask=None):
-        return inputs != 0
-
-
-class SkipNothing(SkipThatIsSaved):
-    def compute_mask(self, inputs, mask=None):
-        return ops.any(inputs[..., None] != self.skip, axis=-1)
-
-
-class SkipWithNumPy(SkipThatIsSaved):
-    def compute_mask(self, inputs, mask=None):
-        return ops.convert_to_tensor(~np.isin(np.asarray(inputs), self.skip))
-
-
-class SkipWithOperator(SkipThatIsSaved):
+class SkipWithOperator(SkipAndList):
     """On a symbolic tensor `==` asks whether both are the same object."""
 
     def compute_mask(self, inputs, mask=None):
@@ -209,33 +105,11 @@ class SkipWithOperator(SkipThatIsSaved):
         return read
 
 
-class SkipWithoutIds(Skip):
-    def get_config(self):
-        return {**super(Skip, self).get_config()} | {"name": "skip"}
-
-
-class SkipWithoutArguments(Skip):
-    """Has no `**kwargs` for the name that Keras hands over."""
-
-    def __init__(self, skip):
-        super().__init__(skip)
-
-    def get_config(self):
-        return {**super(Skip, self).get_config(), "skip": self.skip.tolist()}
-
-
-class SkipByDefault(Skip):
-    def __init__(self, skip=(0,), **kwargs):
-        super().__init__(skip, **kwargs)
-
-    def get_config(self):
-        return {**super(Skip, self).get_config()}
-
-
-class SkipWithArray(Skip):
-    def get_config(self):
-        return {**super(Skip, self).get_config(), "skip": self.skip}
-
+# Pieces of the layers above that stand for what they give.
+VALUES = "ops.pad(x[:, :-1], [[0, 0], [1, 0], [0, 0]])"
+MASK = "ops.pad(mask[:, :-1], [[0, 0], [1, 0]], constant_values=True)"
+NOT_NONE, MOVED = "mask is not None", "self.moved(mask) if mask is not None else None"
+KEPT, READ = ', "skip": self.skip.tolist()', "ops.all(ids[..., None] != self.skip, axis=-1)"
 
 ANSWERS = {
     "may-opt-in": Answers(
@@ -257,38 +131,44 @@ ANSWERS = {
     "shift-right": Answers(
         right=(ShiftWithPad, ShiftWithRoll),
         wrong=(
-            ("wrong-values", ShiftToTheLeft),
-            ("keeps-the-last", ShiftAndGrow),
-            ("rolls-around", RollAround),
-            ("loses-the-mask", ShiftWithoutMask),
-            ("not-boolean", ShiftWithFloatMask),
-            ("mask-stands-still", ShiftAndOptIn),
-            ("mask-rolls-around", ShiftWithRolledMask),
-            ("skips-the-start", ShiftThatSkipsTheStart),
-            ("wrong-mask", ShiftWithMaskToTheLeft),
-            ("fails-without-a-mask", ShiftThatNeedsAMask),
-            ("invents-a-mask", ShiftThatMakesAMask),
-            ("fails-in-a-model", ShiftWithTF),
-            ("lost-in-a-model", ShiftThatGivesUp),
+            *changes(
+                ShiftWithPad,
+                ("wrong-values", VALUES, "ops.pad(x[:, 1:], [[0, 0], [0, 1], [0, 0]])"),
+                ("keeps-the-last", VALUES, "ops.pad(x, [[0, 0], [1, 0], [0, 0]])"),
+                ("rolls-around", VALUES, "ops.roll(x, 1, axis=1)"),
+                ("loses-the-mask", "compute_mask", "another"),
+                ("not-boolean", MASK, f'ops.cast({MASK}, "float32")'),
+                ("mask-stands-still", *OPTS_IN),
+                ("mask-rolls-around", MASK, "ops.roll(mask, 1, axis=1)"),
+                ("skips-the-start", ", constant_values=True", ""),
+                ("wrong-mask", "mask[:, :-1], [[0, 0], [1, 0]]", "mask[:, 1:], [[0, 0], [0, 1]]"),
+                ("fails-without-a-mask", MOVED, "self.moved(mask)"),
+                ("invents-a-mask", "else None", "else self.moved(ops.any(x != 0, axis=2))"),
+                ("fails-in-a-model", MASK, MASK.replace("ops", "tf")),
+                ("lost-in-a-model", NOT_NONE, "mask is not None and hasattr(mask, 'numpy')"),
+            ),
         ),
     ),
     "skip-ids": Answers(
         right=(SkipOneByOne, SkipAndRestore),
         wrong=(
-            ("changes-the-ids", SkipAndRemove),
-            ("loses-the-mask", SkipWithoutMask),
-            ("third-axis", SkipWithThreeAxes),
-            ("not-boolean", SkipWithFloats),
-            ("inverted", SkipTheOthers),
-            ("skips-padding-only", SkipPadding),
-            ("wrong-mask", SkipNothing),
-            ("fails-in-a-model", SkipWithNumPy),
+            *changes(
+                SkipAndList,
+                ("changes-the-ids", "return ids", "return ids * ops.cast(ids > 1, ids.dtype)"),
+                ("loses-the-mask", "compute_mask", "another"),
+                ("third-axis", READ, "ids[..., None] != self.skip"),
+                ("not-boolean", READ, f'ops.cast({READ}, "float32")'),
+                ("inverted", READ, "ops.any(ids[..., None] == self.skip, axis=-1)"),
+                ("skips-padding-only", READ, "ids != 0"),
+                ("wrong-mask", "ops.all", "ops.any"),
+                ("fails-in-a-model", READ, "ops.array(~np.isin(np.asarray(ids), self.skip))"),
+                ("cannot-be-saved", "get_config(self)", "another(self)"),
+                ("cannot-be-loaded", KEPT, ""),
+                ("cannot-be-loaded", "skip, **kwargs", "skip", "**kwargs", ""),
+                ("saves-an-array", ".tolist()", ""),
+                ("forgets-its-ids", "skip, **", "skip=(0,), **", KEPT, ""),
+            ),
             ("lost-in-a-model", SkipWithOperator),
-            ("cannot-be-saved", Skip),
-            ("cannot-be-loaded", SkipWithoutIds),
-            ("cannot-be-loaded", SkipWithoutArguments),
-            ("saves-an-array", SkipWithArray),
-            ("forgets-its-ids", SkipByDefault),
         ),
     ),
 }

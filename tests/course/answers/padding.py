@@ -3,8 +3,7 @@
 import keras
 import numpy as np
 
-import masklens as ml
-from answers import Answers
+from answers import Answers, changes
 
 
 def readings_with_keras(series, value):
@@ -19,26 +18,6 @@ def readings_with_loop(series, value):
     return padded.tolist()
 
 
-def readings_as_ids(series, value):
-    return ml.pad(series, padding="post", value=value).ids
-
-
-def readings_with_zeros(series, value):
-    return ml.pad(series, padding="post", dtype="float32").ids
-
-
-def readings_behind_padding(series, value):
-    return ml.pad(series, dtype="float32", value=value).ids
-
-
-def readings_cut_short(series, value):
-    return ml.pad(series, padding="post", dtype="float32", value=value, maxlen=3).ids
-
-
-def readings_rounded(series, value):
-    return np.round(readings_with_keras(series, value))
-
-
 def cudnn_with_keras(texts):
     return keras.utils.pad_sequences([text if text else [1] for text in texts], padding="post")
 
@@ -46,22 +25,6 @@ def cudnn_with_keras(texts):
 def cudnn_with_loop(texts):
     longest = max(map(len, texts)) + 1
     return [[*(text or [1, 1]), *[0] * (longest - len(text or [1, 1]))] for text in texts]
-
-
-def cudnn_with_empty_row(texts):
-    return ml.pad(texts, padding="post").ids
-
-
-def cudnn_padded_in_front(texts):
-    return ml.pad([text or [1] for text in texts]).ids
-
-
-def cudnn_without_the_empty_text(texts):
-    return ml.pad([text for text in texts if text], padding="post").ids
-
-
-def cudnn_cut_to_three(texts):
-    return ml.pad([text or [1] for text in texts], padding="post", maxlen=3).ids
 
 
 ANSWERS = {
@@ -81,20 +44,30 @@ ANSWERS = {
     "pad-readings": Answers(
         right=(readings_with_keras, readings_with_loop),
         wrong=(
-            ("loses-decimals", readings_as_ids),
-            ("pads-with-zero", readings_with_zeros),
-            ("pads-in-front", readings_behind_padding),
-            ("wrong-shape", readings_cut_short),
-            ("wrong-readings", readings_rounded),
+            *changes(
+                readings_with_keras,
+                ("loses-decimals", ', "dtype": "float32"', ""),
+                ("pads-with-zero", '"value": value', '"value": 0'),
+                ("pads-in-front", "post", "pre"),
+                ("wrong-shape", "(series, **", "(series, maxlen=3, **"),
+                ("wrong-readings", "(series, **", "([np.round(row) for row in series], **"),
+            ),
         ),
     ),
     "pad-for-cudnn": Answers(
         right=(cudnn_with_keras, cudnn_with_loop),
         wrong=(
-            ("empty-row", cudnn_with_empty_row),
-            ("padding-first", cudnn_padded_in_front),
-            ("drops-the-text", cudnn_without_the_empty_text),
-            ("loses-ids", cudnn_cut_to_three),
+            *changes(
+                cudnn_with_keras,
+                ("empty-row", " if text else [1]", ""),
+                ("padding-first", "post", "pre"),
+                (
+                    "drops-the-text",
+                    " if text else [1] for text in texts",
+                    " for text in texts if text",
+                ),
+                ("loses-ids", '"post"', '"post", maxlen=3'),
+            ),
         ),
     ),
 }
