@@ -6,10 +6,12 @@ these the classroom, which runs without this package, gets its own compiled.
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 from babel.messages.extract import extract_from_file
@@ -24,14 +26,10 @@ CLASSROOM = Path("classroom")
 _THEME = Path("docs/theme.pot")
 # In which entries of it the words of Sphinx's scripts stand.
 _SCRIPTS = "searchtools.js"
-_KEYWORDS = {
-    "_": None,
-    "mark": None,
-    "ngettext": (1, 2),
-    # What a check says stands behind its code.
-    "Condition": (2,),
-    "Mistake": (2,),
-}
+_KEYWORDS = {"_": None, "mark": None, "ngettext": (1, 2)}
+# The arguments of a question that learners read; what a check says stands behind its code.
+_OF_QUESTIONS = ("title", "hints", "why")
+_FAULTS = ("Condition", "Mistake")
 _INTERFACE = "interface.po"
 
 
@@ -163,15 +161,29 @@ def _python(folder: Path) -> list[Path]:
 
 
 def _marked(paths: Iterable[Path]) -> list[POEntry]:
-    """Every string that is marked with ``_()`` or ``ngettext()``, once."""
+    """Every string that is marked with ``_()`` or ``ngettext()`` or that a question says, once."""
     marked: dict[translations.Key, POEntry] = {}
     for path in filter(Path.exists, paths):
         method = "python" if path.suffix == ".py" else "jinja2"
         options = {"silent": "false"} if method == "jinja2" else None
         found = extract_from_file(method, path, keywords=_KEYWORDS, options=options)
-        for _, text, comments, context in found:
+        told = _told(path) if path.suffix == ".py" else ()
+        for _, text, comments, context in sorted([*found, *told], key=itemgetter(0)):
             singular, plural = (text, "") if isinstance(text, str) else text
             said = "\n".join(comments)
             entry = translations.untranslated(singular, plural, msgctxt=context, comment=said)
             marked.setdefault(translations.key(entry), entry)
     return list(marked.values())
+
+
+def _told(path: Path) -> Iterator[tuple[int, str, list[str], None]]:
+    """What the questions in a module say to learners, with its lines."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        told: list[ast.expr] = node.args[1:2] if node.func.id in _FAULTS else []
+        if node.func.id == "Question":
+            told = [argument.value for argument in node.keywords if argument.arg in _OF_QUESTIONS]
+        for expression in told:
+            for text in expression.elts if isinstance(expression, ast.Tuple) else [expression]:
+                yield text.lineno, ast.literal_eval(text), [], None

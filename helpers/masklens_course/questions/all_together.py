@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from masklens._language import mark
 from masklens.lens.trace import Trace
 from masklens.tracing.calls import Array
 from masklens_course.answer import (
@@ -89,7 +88,7 @@ def _answers(answer: Callable[[], Any]) -> _Answers:
 
 _ANSWERS_ONCE = Question(
     name="answers-once",
-    title=mark("One review, one answer"),
+    title="One review, one answer",
     minutes=20,
     kind="function",
     observe=_answers,
@@ -156,11 +155,11 @@ _ANSWERS_ONCE = Question(
         ),
     ),
     hints=(
-        mark("You need four things: ids in, a mask made, a mask used, one number out."),
-        mark("Which layer reads in order, skips masked steps, and gives one vector at the end?"),
-        mark("`LSTM(8)` does, and for a review without words it gives the zeros it begins with."),
+        "You need four things: ids in, a mask made, a mask used, one number out.",
+        "Which layer reads in order, skips masked steps, and gives one vector at the end?",
+        "`LSTM(8)` does, and for a review without words it gives the zeros it begins with.",
     ),
-    why=mark(
+    why=(
         "`Embedding` makes the mask, and the LSTM skips masked steps on either side. Where there "
         "is no word, it hands out the zeros that it began with, and these get an answer, too."
     ),
@@ -234,7 +233,7 @@ def _block(answer: Any) -> _Block:
 
 _KEEP_THE_MASK = Question(
     name="block-with-a-mask",
-    title=mark("A block that keeps its mask"),
+    title="A block that keeps its mask",
     minutes=20,
     kind="function",
     observe=_block,
@@ -283,20 +282,14 @@ _KEEP_THE_MASK = Question(
         ),
     ),
     hints=(
-        mark(
-            "Look at the trace of `faulty_block(*make_parts())`: which tensor loses its mask, and "
-            "who takes it afterwards?"
-        ),
-        mark(
-            "Attention takes the mask off the tensor that it gets. Is there another tensor with "
-            "the same values and a mask, which it does not get?"
-        ),
-        mark(
-            "Ask `embedding` once more. Or write a small layer that opts in, and adds and attends "
-            "in its `call`: Keras puts the mask on its output."
-        ),
+        "Look at the trace of `faulty_block(*make_parts())`: which tensor loses its mask, and who "
+        "takes it afterwards?",
+        "Attention takes the mask off the tensor that it gets. Is there another tensor with the "
+        "same values and a mask, which it does not get?",
+        "Ask `embedding` once more. Or write a small layer that opts in, and adds and attends in "
+        "its `call`: Keras puts the mask on its output.",
     ),
-    why=mark(
+    why=(
         "`MultiHeadAttention` takes the mask off the tensor that it gets. The second call of "
         "`embedding` makes another tensor, whose mask is left alone, so `Add` finds two masks."
     ),

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens._language import mark
 from masklens.drawing.picture import Picture
 from masklens_course.answer import Raised, same, trying
 from masklens_course.checks import Condition, Mistake, Question
@@ -52,7 +51,7 @@ def _any_is_whole(seen: LayerRuns) -> bool:
 
 _SPLIT_AT = Question(
     name="split-at",
-    title=mark("Cut off the title"),
+    title="Cut off the title",
     minutes=10,
     kind="class",
     observe=lambda answer: run(
@@ -108,11 +107,11 @@ _SPLIT_AT = Question(
         IN_A_MODEL,
     ),
     hints=(
-        mark("Cut in `call`. Then cut the mask in `compute_mask`, in just the same way."),
-        mark("`compute_mask(self, inputs, mask=None)` returns a list of two masks, or None."),
-        mark("Slices work on all tensors: `inputs[:, : self.steps]` and `mask[:, : self.steps]`."),
+        "Cut in `call`. Then cut the mask in `compute_mask`, in just the same way.",
+        "`compute_mask(self, inputs, mask=None)` returns a list of two masks, or None.",
+        "Slices work on all tensors: `inputs[:, : self.steps]` and `mask[:, : self.steps]`.",
     ),
-    why=mark(
+    why=(
         "What `call` does to the timesteps, `compute_mask` does to the mask, with slices or "
         "functions that symbolic tensors know. Two outputs carry two masks."
     ),
@@ -183,7 +182,7 @@ def _missing_is_padding(seen: _Joined) -> bool:
 
 _TEMPORAL_CONCAT = Question(
     name="temporal-concat",
-    title=mark("Put a prompt before the words"),
+    title="Put a prompt before the words",
     minutes=15,
     kind="class",
     observe=_join,
@@ -263,11 +262,11 @@ _TEMPORAL_CONCAT = Question(
         IN_A_MODEL,
     ),
     hints=(
-        mark("`inputs` and `mask` are lists of two. What do they hold if a sequence has no mask?"),
-        mark("A sequence without a mask is read at each timestep: make a mask of True for it."),
-        mark('`keras.ops.ones_like(tensor[:, :, 0], dtype="bool")` is True at each timestep.'),
+        "`inputs` and `mask` are lists of two. What do they hold if a sequence has no mask?",
+        "A sequence without a mask is read at each timestep: make a mask of True for it.",
+        '`keras.ops.ones_like(tensor[:, :, 0], dtype="bool")` is True at each timestep.',
     ),
-    why=mark(
+    why=(
         "The masks are joined as the values are. None means that each timestep is read, so it "
         "becomes True before it is joined."
     ),
@@ -289,7 +288,7 @@ def _frames_masks(start: int) -> NDArray[np.bool_]:
 
 _STACK_PAIRS = Question(
     name="stack-pairs",
-    title=mark("Stack pairs of frames"),
+    title="Stack pairs of frames",
     minutes=15,
     kind="class",
     observe=lambda answer: run(make(answer), (_stacked(_FRAMES),), _FRAMES),
@@ -335,11 +334,11 @@ _STACK_PAIRS = Question(
         IN_A_MODEL,
     ),
     hints=(
-        mark("`inputs[:, ::2]` are the first frames of all pairs. What are the second ones?"),
-        mark("A pair is read if its first frame is read, or its second one."),
-        mark("`keras.ops.concatenate` with `axis=2` stacks, `keras.ops.logical_or` asks for any."),
+        "`inputs[:, ::2]` are the first frames of all pairs. What are the second ones?",
+        "A pair is read if its first frame is read, or its second one.",
+        "`keras.ops.concatenate` with `axis=2` stacks, `keras.ops.logical_or` asks for any.",
     ),
-    why=mark(
+    why=(
         "Half as many timesteps need half as many masks: a pair is read as soon as one of its "
         "frames is, on whichever side the padding stands."
     ),

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from masklens._language import mark
 from masklens._language import translate as _
 from masklens.drawing.picture import Picture, show
 from masklens.tracing.calls import Array
@@ -73,7 +72,7 @@ class _Pooled(Compared):
 
 _MAX_OVER_TIME = Question(
     name="max-over-time",
-    title=mark("The largest value of a series"),
+    title="The largest value of a series",
     minutes=5,
     kind="function",
     observe=lambda answer: _Pooled(numbers(call(answer, _VECTORS, _VALID)), _over_time(np.max)),
@@ -105,11 +104,11 @@ _MAX_OVER_TIME = Question(
         ),
     ),
     hints=(
-        mark("Before the maximum, replace masked steps by a number that never wins."),
-        mark("`keras.ops.where(keep, x, -1e9)` does so, with the mask in the shape of `x`."),
-        mark("`mask.any(axis=1)` says in which rows the number that never wins has won."),
+        "Before the maximum, replace masked steps by a number that never wins.",
+        "`keras.ops.where(keep, x, -1e9)` does so, with the mask in the shape of `x`.",
+        "`mask.any(axis=1)` says in which rows the number that never wins has won.",
     ),
-    why=mark(
+    why=(
         "A number below all readings never wins, so the maximum is that of the valid steps. Only "
         "where no step is valid does it come out, and there the second `where` writes 0."
     ),
@@ -123,7 +122,7 @@ def _mean_over_time(answer: Any) -> _Pooled:
 
 _MEAN_OVER_TIME = Question(
     name="mean-over-time",
-    title=mark("A mean that survives an empty row"),
+    title="A mean that survives an empty row",
     minutes=10,
     kind="function",
     observe=_mean_over_time,
@@ -173,11 +172,11 @@ _MEAN_OVER_TIME = Question(
         ),
     ),
     hints=(
-        mark("Give the mask the shape of `x` and its dtype: `keras.ops.cast(mask, x.dtype)`."),
-        mark("The mean is a sum over valid steps, divided by their number. Which number may be 0?"),
-        mark("`keras.ops.maximum(count, 1)` changes nothing but a count of 0."),
+        "Give the mask the shape of `x` and its dtype: `keras.ops.cast(mask, x.dtype)`.",
+        "The mean is a sum over valid steps, divided by their number. Which number may be 0?",
+        "`keras.ops.maximum(count, 1)` changes nothing but a count of 0.",
     ),
-    why=mark(
+    why=(
         "Masked steps add 0 to the sum and 0 to the count. Dividing by 1 or more changes only the "
         "empty row: 0 / 1 is 0, with a gradient that is a number."
     ),
@@ -253,7 +252,7 @@ def _weights(answer: Any) -> _Weights:
 
 _MASKED_SOFTMAX = Question(
     name="masked-softmax",
-    title=mark("A softmax for attention"),
+    title="A softmax for attention",
     minutes=15,
     kind="function",
     observe=_weights,
@@ -316,11 +315,11 @@ _MASKED_SOFTMAX = Question(
         ),
     ),
     hints=(
-        mark("`mask[:, None, :]` has the shape `(batch, 1, time)`: the same for every row."),
-        mark("Fill masked scores with `-1e9` first, then subtract the maximum, then take `exp`."),
-        mark("What is left: 0 at masked words once more, and a sum that is never 0."),
+        "`mask[:, None, :]` has the shape `(batch, 1, time)`: the same for every row.",
+        "Fill masked scores with `-1e9` first, then subtract the maximum, then take `exp`.",
+        "What is left: 0 at masked words once more, and a sum that is never 0.",
     ),
-    why=mark(
+    why=(
         "The last axis holds the words `j`, at which the others look, so the mask lies along it, "
         "and so does the sum. Filling first keeps padding out of the maximum, and an empty row is "
         "divided by 1 instead of 0."
@@ -375,7 +374,7 @@ def _loss(answer: Any) -> _Loss:
 
 _MASKED_LOSS = Question(
     name="masked-loss",
-    title=mark("A loss that leaves out what is missing"),
+    title="A loss that leaves out what is missing",
     minutes=20,
     kind="function",
     observe=_loss,
@@ -439,11 +438,11 @@ _MASKED_LOSS = Question(
         ),
     ),
     hints=(
-        mark("First make it right for readings without `nan`: a sum, and a number of valid steps."),
-        mark("What could stand for a missing reading, so that the error of this step is 0?"),
-        mark("The forecast itself: `keras.ops.where(mask, y_true, y_pred)`."),
+        "First make it right for readings without `nan`: a sum, and a number of valid steps.",
+        "What could stand for a missing reading, so that the error of this step is 0?",
+        "The forecast itself: `keras.ops.where(mask, y_true, y_pred)`.",
     ),
-    why=mark(
+    why=(
         "Where a reading is missing, the forecast stands for it, so the error is 0, and so is its "
         "gradient: `nan` never enters. The sum is divided by the number of valid steps, or by 1."
     ),

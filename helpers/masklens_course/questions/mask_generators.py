@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens._language import mark
 from masklens.drawing.picture import Picture, picture_of
 from masklens.drawing.table import Cell, Table, numbered, table_element
 from masklens_course.answer import call, numbers, same
@@ -37,7 +36,7 @@ def _embedding(features: int) -> Any:
 
 _PREDICT_MASK = Question(
     name="predict-mask",
-    title=mark("Predict a mask"),
+    title="Predict a mask",
     minutes=5,
     kind="value",
     observe=lambda answer: _Predicted(
@@ -78,12 +77,12 @@ _PREDICT_MASK = Question(
         ),
     ),
     hints=(
-        mark("The layer asks one question of each id, and it does not look at the ids beside it."),
-        mark("The question is: does the id differ from 0? If so, the mask is True there."),
+        "The layer asks one question of each id, and it does not look at the ids beside it.",
+        "The question is: does the id differ from 0? If so, the mask is True there.",
     ),
-    why=mark(
-        "The mask is `ids != 0`, place by place, wherever the zeros stand. So a word with the id 0 "
-        "is skipped like padding, and an empty row has no True at all."
+    why=(
+        "The mask is `ids != 0`, place by place, wherever the zeros stand. So a word with the id "
+        "0 is skipped like padding, and an empty row has no True at all."
     ),
 )
 
@@ -122,7 +121,7 @@ def _is_pair(result: Any) -> bool:
 
 _KEEP_THE_MASK = Question(
     name="keep-the-mask",
-    title=mark("Keep the mask"),
+    title="Keep the mask",
     minutes=10,
     kind="function",
     observe=_observe_prepared,
@@ -183,13 +182,13 @@ _KEEP_THE_MASK = Question(
         ),
     ),
     hints=(
-        mark("Ask for the mask before you slice and multiply. Which layer makes it?"),
-        mark("`embedding.compute_mask(ids)` gives the mask of the ids that you hand over."),
-        mark("Leave out the first timestep of the ids, before the `Embedding` sees them."),
+        "Ask for the mask before you slice and multiply. Which layer makes it?",
+        "`embedding.compute_mask(ids)` gives the mask of the ids that you hand over.",
+        "Leave out the first timestep of the ids, before the `Embedding` sees them.",
     ),
-    why=mark(
-        "The shortened ids give shortened vectors and a shortened mask, so the two always fit. The "
-        "mask is asked for by name, since `* scale` makes a tensor without one."
+    why=(
+        "The shortened ids give shortened vectors and a shortened mask, so the two always fit. "
+        "The mask is asked for by name, since `* scale` makes a tensor without one."
     ),
 )
 
@@ -296,7 +295,7 @@ def _first_wrong(batches: tuple[_Padded, ...]) -> Picture | None:
 
 _CHOOSE_MASK_VALUE = Question(
     name="choose-mask-value",
-    title=mark("Choose a value to mask"),
+    title="Choose a value to mask",
     minutes=15,
     kind="function",
     observe=_observe_padded,
@@ -363,14 +362,12 @@ _CHOOSE_MASK_VALUE = Question(
         ),
     ),
     hints=(
-        mark("No number that you know beforehand is safe. Which ones do the series not hold?"),
-        mark("A number above the highest reading is no reading."),
-        mark(
-            "Compute the value, and hand it to `ml.pad` as `value`, with `dtype` and `padding` as "
-            "for the sensor of lesson 01."
-        ),
+        "No number that you know beforehand is safe. Which ones do the series not hold?",
+        "A number above the highest reading is no reading.",
+        "Compute the value, and hand it to `ml.pad` as `value`, with `dtype` and `padding` as for "
+        "the sensor of lesson 01.",
     ),
-    why=mark(
+    why=(
         "What is higher than the highest reading is no reading, so `Masking` finds it in the "
         "padding only, and there in all features."
     ),

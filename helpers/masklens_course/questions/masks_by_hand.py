@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens._language import mark
 from masklens.drawing.picture import Picture
 from masklens.tracing.calls import Mask
 from masklens_course.answer import call, numbers, same
@@ -51,7 +50,7 @@ def _from_lengths(answer: Callable[..., Any]) -> _FromLengths:
 
 _MASK_FROM_LENGTHS = Question(
     name="mask-from-lengths",
-    title=mark("A mask from lengths"),
+    title="A mask from lengths",
     minutes=10,
     kind="function",
     observe=_from_lengths,
@@ -101,11 +100,11 @@ _MASK_FROM_LENGTHS = Question(
         ),
     ),
     hints=(
-        mark('For `"post"`: a timestep is real if its number is smaller than the length.'),
-        mark('For `"pre"`, how many timesteps of a row are padding? Those are at its beginning.'),
-        mark("`np.array(lengths)[:, None]` is a column. Compare it with a row of timesteps."),
+        'For `"post"`: a timestep is real if its number is smaller than the length.',
+        'For `"pre"`, how many timesteps of a row are padding? Those are at its beginning.',
+        "`np.array(lengths)[:, None]` is a column. Compare it with a row of timesteps.",
     ),
-    why=mark(
+    why=(
         "Padded behind, the timesteps below the length are real. Padded in front, those from "
         "`time - length` on are. Both are true of the length 0, too."
     ),
@@ -152,7 +151,7 @@ def _cleaned(answer: Callable[..., Any]) -> _Cleaned:
 
 _CLEAN_READINGS = Question(
     name="clean-readings",
-    title=mark("Clean readings and their mask"),
+    title="Clean readings and their mask",
     minutes=10,
     kind="function",
     observe=_cleaned,
@@ -210,13 +209,11 @@ _CLEAN_READINGS = Question(
         ),
     ),
     hints=(
-        mark("`np.isnan(readings)` has three axes. Which one has to go, and how?"),
-        mark(
-            "`.any(axis=-1)` asks whether one of the features is True, `.all(axis=-1)` whether all."
-        ),
-        mark("Make the mask first. Then replace every `nan`, whatever the mask says."),
+        "`np.isnan(readings)` has three axes. Which one has to go, and how?",
+        "`.any(axis=-1)` asks whether one of the features is True, `.all(axis=-1)` whether all.",
+        "Make the mask first. Then replace every `nan`, whatever the mask says.",
     ),
-    why=mark(
+    why=(
         "The mask speaks of timesteps, `nan` of single readings. So a timestep to read may hold "
         "`nan`, and behind the mask `nan` would spoil the gradients: no `nan` may stay."
     ),
@@ -260,7 +257,7 @@ class _MayLook:
 
 _CAUSAL_MASK = Question(
     name="causal-mask",
-    title=mark("Look back, but not at holes"),
+    title="Look back, but not at holes",
     minutes=15,
     kind="function",
     observe=lambda answer: _MayLook(numbers(call(answer, _MEASURED))),
@@ -316,13 +313,13 @@ _CAUSAL_MASK = Question(
         ),
     ),
     hints=(
-        mark("There are two conditions. Make a table for each, and combine the two with `&`."),
-        mark("Looking back: a column of timesteps against a row of timesteps, as with lengths."),
-        mark("`mask[:, None, :]` has the shape `(batch, 1, time)`: one row, for all who look."),
+        "There are two conditions. Make a table for each, and combine the two with `&`.",
+        "Looking back: a column of timesteps against a row of timesteps, as with lengths.",
+        "`mask[:, None, :]` has the shape `(batch, 1, time)`: one row, for all who look.",
     ),
-    why=mark(
-        "Row by column, the table says who may look at whom. The order of time is the same for all "
-        "series, what was measured is not: `&` makes one table for each of them."
+    why=(
+        "Row by column, the table says who may look at whom. The order of time is the same for "
+        "all series, what was measured is not: `&` makes one table for each of them."
     ),
 )
 

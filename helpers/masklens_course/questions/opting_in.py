@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens._language import mark
 from masklens._language import translate as _
 from masklens.drawing.picture import Picture, picture_of
 from masklens.drawing.table import Cell, Table, numbered, table_element
@@ -85,7 +84,7 @@ def _about(name: str) -> tuple[Callable[[_Judged], bool], Callable[[_Judged], Pi
 
 _MAY_OPT_IN = Question(
     name="may-opt-in",
-    title=mark("Who may opt in?"),
+    title="Who may opt in?",
     minutes=5,
     kind="value",
     observe=lambda answer: _Judged(
@@ -132,12 +131,12 @@ _MAY_OPT_IN = Question(
         ),
     ),
     hints=(
-        mark("Replace one timestep of the input. Which timesteps of the output change?"),
-        mark("Time is `axis=1`. An operation along `axis=-1` stays within its timestep."),
+        "Replace one timestep of the input. Which timesteps of the output change?",
+        "Time is `axis=1`. An operation along `axis=-1` stays within its timestep.",
     ),
-    why=mark(
-        "A mask stays true if each timestep comes from the same one alone. `center`, `running_sum` "
-        "and `reverse` take values from other timesteps."
+    why=(
+        "A mask stays true if each timestep comes from the same one alone. `center`, "
+        "`running_sum` and `reverse` take values from other timesteps."
     ),
 )
 
@@ -154,7 +153,7 @@ def _shifted(given: Masked, front: float = 0, read: bool = True) -> Masked:
 
 _SHIFT_RIGHT = Question(
     name="shift-right",
-    title=mark("Shift what the decoder reads"),
+    title="Shift what the decoder reads",
     minutes=10,
     kind="class",
     observe=lambda answer: run(make(answer), (_shifted(_TARGET),), _TARGET),
@@ -203,13 +202,11 @@ _SHIFT_RIGHT = Question(
         IN_A_MODEL,
     ),
     hints=(
-        mark("Draw a row of four timesteps before and after. What is its mask before and after?"),
-        mark("Put something in front of `inputs[:, :-1]`, and of `mask[:, :-1]`."),
-        mark(
-            "`keras.ops.zeros_like(inputs[:, :1])` has the right shape, on symbolic tensors, too."
-        ),
+        "Draw a row of four timesteps before and after. What is its mask before and after?",
+        "Put something in front of `inputs[:, :-1]`, and of `mask[:, :-1]`.",
+        "`keras.ops.zeros_like(inputs[:, :1])` has the right shape, on symbolic tensors, too.",
     ),
-    why=mark(
+    why=(
         "The values move, so the mask has to move with them. What is new in front has no mask "
         "yet: the start is read, so it is True."
     ),
@@ -278,7 +275,7 @@ def _load(path: Path, answer: Any) -> Any:
 
 _SKIP_IDS = Question(
     name="skip-ids",
-    title=mark("Save a model, and its mask with it"),
+    title="Save a model, and its mask with it",
     minutes=15,
     kind="class",
     observe=_reload,
@@ -334,13 +331,14 @@ _SKIP_IDS = Question(
         ),
     ),
     hints=(
-        mark("First the mask: `keras.ops.not_equal` compares each id with an id to skip."),
-        mark("`get_config` returns a dictionary with which `__init__` can be called again."),
-        mark('Return `{**super().get_config(), "skip": self.skip.tolist()}`.'),
+        "First the mask: `keras.ops.not_equal` compares each id with an id to skip.",
+        "`get_config` returns a dictionary with which `__init__` can be called again.",
+        'Return `{**super().get_config(), "skip": self.skip.tolist()}`.',
     ),
-    why=mark(
-        "A saved layer is made anew from what `get_config` returned. What is not in there is lost, "
-        "and an array has to become a list. Nothing would tell you that the mask has changed."
+    why=(
+        "A saved layer is made anew from what `get_config` returned. What is not in there is "
+        "lost, and an array has to become a list. Nothing would tell you that the mask has "
+        "changed."
     ),
 )
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens._language import mark
 from masklens.drawing.picture import Picture
 from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Condition, Mistake, Question
@@ -30,7 +29,7 @@ def _sentences(padding: str, truncating: str) -> NDArray[Any]:
 
 _PAD_BY_HAND = Question(
     name="pad-by-hand",
-    title=mark("Pad by hand"),
+    title="Pad by hand",
     minutes=5,
     kind="value",
     observe=lambda answer: Compared(numbers(answer), _sentences("post", "pre")),
@@ -59,10 +58,10 @@ _PAD_BY_HAND = Question(
         ),
     ),
     hints=(
-        mark("Every row has 3 places. Which sentence is too long, and which are too short?"),
-        mark('`truncating="pre"` takes ids away from the front, `padding="post"` adds 0 behind.'),
+        "Every row has 3 places. Which sentence is too long, and which are too short?",
+        '`truncating="pre"` takes ids away from the front, `padding="post"` adds 0 behind.',
     ),
-    why=mark(
+    why=(
         "A row of 3 places has room for 3 ids. The long sentence loses its first id, the short "
         "ones get zeros behind."
     ),
@@ -78,7 +77,7 @@ def _readings(value: float = _MISSING, **options: Any) -> NDArray[Any]:
 
 _PAD_READINGS = Question(
     name="pad-readings",
-    title=mark("Pad readings of a sensor"),
+    title="Pad readings of a sensor",
     minutes=5,
     kind="function",
     observe=lambda answer: Compared(numbers(call(answer, _READINGS, _MISSING)), _readings()),
@@ -107,12 +106,10 @@ _PAD_READINGS = Question(
         ),
     ),
     hints=(
-        mark("Try the function on the example, and compare each number with the series."),
-        mark(
-            "Three arguments of `ml.pad` have the wrong default here: `padding`, `dtype`, `value`."
-        ),
+        "Try the function on the example, and compare each number with the series.",
+        "Three arguments of `ml.pad` have the wrong default here: `padding`, `dtype`, `value`.",
     ),
-    why=mark(
+    why=(
         "`pad` makes whole numbers unless it is told a dtype, and pads with 0 unless it is told a "
         "value. A sensor measures 0.6, and 0 as well."
     ),
@@ -147,7 +144,7 @@ def _is_table(seen: _ForCudnn) -> bool:
 
 _PAD_FOR_CUDNN = Question(
     name="pad-for-cudnn",
-    title=mark("Pad for a fast LSTM"),
+    title="Pad for a fast LSTM",
     minutes=10,
     kind="function",
     observe=lambda answer: _ForCudnn(numbers(call(answer, _TEXTS))),
@@ -176,11 +173,11 @@ _PAD_FOR_CUDNN = Question(
         ),
     ),
     hints=(
-        mark("There are two demands: padding only behind, and at least one id in every row."),
-        mark("What could stand for a text without any known word? The id 1 is the unknown word."),
-        mark("Replace each empty list by `[1]`, then pad behind."),
+        "There are two demands: padding only behind, and at least one id in every row.",
+        "What could stand for a text without any known word? The id 1 is the unknown word.",
+        "Replace each empty list by `[1]`, then pad behind.",
     ),
-    why=mark(
+    why=(
         "The kernels of cuDNN know a row by its length alone. So all its ids stand in front, and "
         "there is at least one."
     ),

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens._language import mark
 from masklens.lens.trace import Trace, trace
 from masklens.tracing.calls import LayerCall
 from masklens_course.answer import DiagnosedError, Raised, call, numbers, same, trying
@@ -100,7 +99,7 @@ def _named(answer: Any) -> _Named:
 
 _FIND_LOST_MASK = Question(
     name="find-lost-mask",
-    title=mark("Find the lost mask"),
+    title="Find the lost mask",
     minutes=5,
     kind="value",
     observe=_named,
@@ -161,11 +160,11 @@ _FIND_LOST_MASK = Question(
         ),
     ),
     hints=(
-        mark("Which layers of lesson 03 carry the mask? One kind in this model was not there."),
-        mark("Draw `ml.trace(model, batch)`, and look for the cross on the thread."),
-        mark("Behind the cross: which layer puts all timesteps together into one vector?"),
+        "Which layers of lesson 03 carry the mask? One kind in this model was not there.",
+        "Draw `ml.trace(model, batch)`, and look for the cross on the thread.",
+        "Behind the cross: which layer puts all timesteps together into one vector?",
     ),
-    why=mark(
+    why=(
         "`Reshape` may move timesteps, so it does not pass masks on, not even where it changes "
         "nothing, as here. So the average behind it counts the padding as well."
     ),
@@ -243,7 +242,7 @@ def _tags(build: Callable[[], Any]) -> _Tags:
 
 _REPAIR_TAGGER = Question(
     name="repair-tagger",
-    title=mark("Repair a tagger"),
+    title="Repair a tagger",
     minutes=15,
     kind="function",
     observe=_tags,
@@ -317,11 +316,11 @@ _REPAIR_TAGGER = Question(
         ),
     ),
     hints=(
-        mark("Draw `ml.trace(broken, batch)`. Two layers of the model do not pass masks on."),
-        mark("Which layer of the model reads the neighbours of a word anyway, in both directions?"),
-        mark("A `Conv1D` of width 1 computes each timestep by itself. So does another layer."),
+        "Draw `ml.trace(broken, batch)`. Two layers of the model do not pass masks on.",
+        "Which layer of the model reads the neighbours of a word anyway, in both directions?",
+        "A `Conv1D` of width 1 computes each timestep by itself. So does another layer.",
     ),
-    why=mark(
+    why=(
         "The two LSTMs of `Bidirectional` read the neighbours, so nothing is missing without the "
         "first `Conv1D`. A `Dense` computes what a `Conv1D` of width 1 does, and carries the mask."
     ),
@@ -411,7 +410,7 @@ def _counted_words(seen: _Joined) -> bool:
 
 _JOIN_DIRECTIONS = Question(
     name="join-directions",
-    title=mark("Join both directions"),
+    title="Join both directions",
     minutes=15,
     kind="function",
     observe=_joined,
@@ -459,13 +458,11 @@ _JOIN_DIRECTIONS = Question(
         ),
     ),
     hints=(
-        mark("At which timestep has the forward LSTM read everything? And the backward one?"),
-        mark("The first half of the features is the forward LSTM, the second the backward one."),
-        mark(
-            "`mask.argmax(axis=1)` is the first True of each row. `mask[:, ::-1]` runs backwards."
-        ),
+        "At which timestep has the forward LSTM read everything? And the backward one?",
+        "The first half of the features is the forward LSTM, the second the backward one.",
+        "`mask.argmax(axis=1)` is the first True of each row. `mask[:, ::-1]` runs backwards.",
     ),
-    why=mark(
+    why=(
         "Forward, the last word completes the state; backward, the first one does. This is what "
         "`Bidirectional` returns without `return_sequences=True`."
     ),
