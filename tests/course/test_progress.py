@@ -1,18 +1,14 @@
 """The picture of progress shows each question once, with what became of it."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
 
 import masklens as ml
 from masklens_course import history, questions
 from masklens_course.questions import all_questions
 
-WORDS = {"en": ("solved", "tried", "not yet"), "ko": ("풀었음", "시도함", "아직")}
 TITLES = [question.title for question in all_questions()]
 
 
@@ -67,35 +63,3 @@ def test_a_question_of_another_version_is_left_alone(folder: Path) -> None:
     line = {"version": 1, "question": "unheard-of", "state": "solved", "date": "2026-01-02"}
     (folder / history.FILE).write_text(json.dumps(line) + "\n", encoding="utf-8")
     assert ml.progress().text.startswith("0 of ")
-
-
-@pytest.fixture(params=["en", "ko"])
-def page(request: pytest.FixtureRequest, browser: Browser, folder: Path) -> Iterator[Page]:
-    ml.set_language(request.param)
-    history.remember("pad-by-hand", "right")
-    history.remember("pad-readings", "wrong")
-    (folder / "page.html").write_text(
-        f"<!doctype html><html lang={request.param}><meta charset=utf-8><title>progress</title>"
-        f"<main><h1>progress</h1>{ml.progress().html}</main>",
-        encoding="utf-8",
-    )
-    page = browser.new_page(viewport={"width": 360, "height": 640})
-    page.goto((folder / "page.html").as_uri())
-    yield page
-    page.close()
-
-
-@pytest.mark.parametrize(
-    ("theme", "background", "colour"), [("light", "#fff", "#222"), ("dark", "#111", "#ddd")]
-)
-def test_nobody_is_shut_out(page: Page, theme: str, background: str, colour: str) -> None:
-    page.evaluate(
-        f"document.documentElement.dataset.theme = '{theme}';"
-        f"document.body.style = 'background: {background}; color: {colour}'"
-    )
-    found = Axe().run(page).response["violations"]
-    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    states = page.locator("li b").evaluate_all("all => all.map(b => b.ariaLabel)")
-    solved, tried, not_yet = WORDS[page.evaluate("document.documentElement.lang")]
-    assert states == [solved, tried] + [not_yet] * (len(TITLES) - 2)

@@ -1,4 +1,4 @@
-"""Verdicts in a browser: nobody is shut out, nothing needs a style sheet, nothing runs off."""
+"""Verdicts and progress in a browser: nobody is shut out, and nothing runs off."""
 
 import re
 from collections.abc import Iterator
@@ -9,9 +9,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 import masklens as ml
+from masklens_course import history
 from masklens_course.checks import judge
-from masklens_course.questions import question
+from masklens_course.questions import all_questions, question
 
+WORDS = {"en": ("solved", "tried", "not yet"), "ko": ("풀었음", "시도함", "아직")}
 THEMES = {"light": ("#fff", "#222"), "dark": ("#111", "#ddd")}
 
 
@@ -36,12 +38,19 @@ def boxes() -> list[str]:
 
 
 @pytest.fixture(params=["en", "ko"])
-def page(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> Iterator[Page]:
+def page(
+    request: pytest.FixtureRequest,
+    browser: Browser,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Page]:
+    monkeypatch.setenv("MASKLENS_PROGRESS", "off")
+    monkeypatch.setattr(history, "_memory", {"pad-by-hand": "solved", "pad-readings": "tried"})
     ml.set_language(request.param)
     path = tmp_path / "verdicts.html"
     path.write_text(
         f"<!doctype html><html lang={request.param}><meta charset=utf-8><title>verdicts</title>"
-        f"<main><h1>verdicts</h1>{''.join(boxes())}</main>",
+        f"<main><h1>verdicts</h1>{''.join(boxes())}{ml.progress().html}</main>",
         encoding="utf-8",
     )
     page = browser.new_page(viewport={"width": 360, "height": 640})
@@ -65,6 +74,12 @@ def test_axe_finds_nothing(page: Page, theme: str, width: int) -> None:
     )
     found = Axe().run(page).response["violations"]
     assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == []
+
+
+def test_each_exercise_has_the_word_of_its_state(page: Page) -> None:
+    states = page.locator("li b").evaluate_all("all => all.map(b => b.ariaLabel)")
+    solved, tried, not_yet = WORDS[page.evaluate("document.documentElement.lang")]
+    assert states == [solved, tried] + [not_yet] * (len(all_questions()) - 2)
 
 
 def test_no_box_is_wider_than_a_phone(page: Page) -> None:
