@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Literal
@@ -152,7 +152,9 @@ class Question:
             # nbgrader validates without hidden tests: a cell that does not raise counts as right.
             self.grade(answer)
         verdict = judge(self, answer)
-        return verdict if verdict.kind == "blank" else _remembered(verdict)
+        if verdict.kind == "blank":
+            return verdict
+        return replace(verdict, note=remember(verdict.question, verdict.kind))
 
     def hint(self) -> Picture:
         """Gives the next hint, and after the last the first again.
@@ -182,9 +184,10 @@ class Question:
             >>> "padded" in question("pad-by-hand").solution().text
             True
         """
-        language = get_language()
-        known = language if (_SOLUTIONS / f"{language}.json").exists() else "en"
-        return note(_("A right answer"), _(self.why), _solutions(known)[self.name])
+        path = _SOLUTIONS / f"{get_language()}.json"
+        path = path if path.exists() else _SOLUTIONS / "en.json"
+        code = json.loads(path.read_text(encoding="utf-8"))[self.name]
+        return note(_("A right answer"), _(self.why), code)
 
     def grade(self, answer: Any) -> None:
         """Raises unless an answer is right, as graders such as nbgrader expect.
@@ -206,7 +209,9 @@ class Question:
         """
         verdict = judge(self, answer)
         if verdict.kind != "right":
-            _display(verdict)
+            notebook = sys.modules.get("IPython")
+            if notebook and notebook.get_ipython():
+                notebook.display.display(verdict)
             raise WrongAnswerError(str(verdict))
 
 
@@ -216,12 +221,6 @@ class WrongAnswerError(AssertionError):
     def _render_traceback_(self) -> list[str]:
         """Returns the message alone for IPython, since the traceback shows only this library."""
         return [f"{type(self).__name__}: {self}"]
-
-
-def _display(verdict: Verdict) -> None:
-    interactive = sys.modules.get("IPython")
-    if interactive and interactive.get_ipython():
-        interactive.display.display(verdict)
 
 
 _hints_given: dict[str, int] = {}
@@ -317,14 +316,3 @@ def _kind_mistake(kind: str, answer: Any) -> str:
         is_function = callable(answer) and not isinstance(answer, type | keras.layers.Layer)
         return "" if is_function else "not-a-function"
     return "not-a-value" if isinstance(answer, type | FunctionType | BuiltinFunctionType) else ""
-
-
-def _remembered(verdict: Verdict) -> Verdict:
-    return replace(verdict, note=remember(verdict.question, verdict.kind))
-
-
-@cache
-def _solutions(language: str) -> dict[str, str]:
-    text = (_SOLUTIONS / f"{language}.json").read_text(encoding="utf-8")
-    solutions: dict[str, str] = json.loads(text)
-    return solutions

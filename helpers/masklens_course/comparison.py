@@ -37,49 +37,38 @@ class Compared:
         """Returns whether the result has the values of another array, such as a usual mistake."""
         return same(self.yours, other)
 
-    def picture(self) -> Picture | None:
-        """Shows both side by side, as `side_by_side` does."""
-        return side_by_side(self.yours, self.right)
+    def picture(self, *, reveal: bool = True) -> Picture | None:
+        """Shows booleans or numbers of shape (batch, time) or (time,) side by side, as tables.
 
-    def own_picture(self) -> Picture | None:
-        """Shows the learner's result alone, where the right one is the answer to the question."""
-        return side_by_side(self.yours, self.right, reveal=False)
+        Args:
+            reveal: Whether to show the right result; False where it is the answer to the question.
 
+        Returns:
+            The tables, with a cross at each timestep that differs; None for results of another
+            rank, or larger than 8 by 16.
 
-def side_by_side(yours: Any, right: Any, *, reveal: bool = True) -> Picture | None:
-    """Shows a learner's result side by side with the right one, as tables.
-
-    Args:
-        yours: The learner's result, booleans or numbers of shape (batch, time) or (time,).
-        right: The right result.
-        reveal: Whether to show the right result; False where it is the answer to the question.
-
-    Returns:
-        The tables, with a cross at each timestep that differs; None for results of another rank, or
-        larger than 8 by 16.
-
-    Example:
-        >>> side_by_side([[True, True]], [[True, False]])
-        yours (✕ differs)
-           0   1
-        0  ■  ■✕
-        <BLANKLINE>
-        right answer
-           0  1
-        0  ■  □
-    """
-    ours, theirs = np.asarray(yours), np.asarray(right)
-    if ours.ndim == theirs.ndim == 1:
-        ours, theirs = ours[None], theirs[None]
-    if not (_drawable(ours) and _drawable(theirs)):
-        return None
-    wrong = np.ones(ours.shape, bool)
-    if ours.shape == theirs.shape:
-        wrong = ~np.isclose(ours.astype(float), theirs.astype(float), atol=1e-4, equal_nan=True)
-    tables = [_table(ours, wrong, _("yours (✕ differs)") if wrong.any() else _("yours"))]
-    if reveal:
-        tables.append(_table(theirs, np.zeros(theirs.shape, bool), _("right answer")))
-    return picture_of(*map(table_element, tables))
+        Example:
+            >>> Compared([[True, True]], [[True, False]]).picture()
+            yours (✕ differs)
+               0   1
+            0  ■  ■✕
+            <BLANKLINE>
+            right answer
+               0  1
+            0  ■  □
+        """
+        ours, theirs = np.asarray(self.yours), np.asarray(self.right)
+        if ours.ndim == theirs.ndim == 1:
+            ours, theirs = ours[None], theirs[None]
+        if not (_drawable(ours) and _drawable(theirs)):
+            return None
+        wrong = np.ones(ours.shape, bool)
+        if ours.shape == theirs.shape:
+            wrong = ~np.isclose(ours.astype(float), theirs.astype(float), atol=1e-4, equal_nan=True)
+        tables = [_table(ours, wrong, _("yours (✕ differs)") if wrong.any() else _("yours"))]
+        if reveal:
+            tables.append(_table(theirs, np.zeros(theirs.shape, bool), _("right answer")))
+        return picture_of(*map(table_element, tables))
 
 
 def _drawable(array: NDArray[Any]) -> bool:

@@ -16,7 +16,7 @@ from masklens_course.answer import (
     trying,
 )
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import Compared, side_by_side
+from masklens_course.comparison import Compared
 from masklens_course.mistakes import WRONG_SHAPE
 from masklens_course.own_layers import error_picture
 from masklens_course.own_models import built, large_weights, mask_on, trace_picture, traced
@@ -276,7 +276,7 @@ _KEEP_THE_MASK = Question(
                 "another-mask",
                 "The output carries a mask, but it is not the one of the words.",
                 lambda seen: seen.mask is not None,
-                lambda seen: side_by_side(seen.mask, _WORDS),
+                lambda seen: Compared(seen.mask, _WORDS).picture(),
             ),
             picture=trace_picture,
         ),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from masklens.drawing.picture import Picture
 from masklens_course.answer import Raised, same, trying
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import side_by_side
+from masklens_course.comparison import Compared
 from masklens_course.mistakes import MASK_LOST, NOT_BOOLEAN, THIRD_AXIS, WRONG_SHAPE
 from masklens_course.own_layers import (
     IN_A_MODEL,
@@ -144,9 +144,8 @@ class _Joined(LayerRuns):
     def one_bare_picture(self) -> Picture | None:
         wrong = (pair for pair in self.one_bare if not masks_agree(pair[0], (pair[1],)))
         for outputs, right in wrong:
-            return (
-                None if isinstance(outputs, Raised) else side_by_side(outputs[0].mask, right.mask)
-            )
+            yours = None if isinstance(outputs, Raised) else outputs[0].mask
+            return Compared(yours, right.mask).picture()
         return None
 
     def all_read(self) -> bool:

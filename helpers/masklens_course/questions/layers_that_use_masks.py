@@ -11,7 +11,7 @@ from masklens.drawing.picture import Picture, show
 from masklens.tracing.calls import Array
 from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import Compared, side_by_side
+from masklens_course.comparison import Compared
 from masklens_course.mistakes import WRONG_SHAPE
 
 
@@ -229,11 +229,11 @@ class _Weights(Compared):
     def first_picture(self) -> Picture | None:
         """The weights of the first sentence."""
         drawable = self.yours.ndim == 3 and self.yours.size
-        return side_by_side(self.yours[0], self.right[0]) if drawable else None
+        return Compared(self.yours[0], self.right[0]).picture() if drawable else None
 
     def empty_picture(self) -> Picture | None:
         yours, zeros = self.empty.yours, self.empty.right
-        return side_by_side(yours[0], zeros[0]) if yours.shape == zeros.shape else None
+        return Compared(yours[0], zeros[0]).picture() if yours.shape == zeros.shape else None
 
 
 def _weights(answer: Any) -> _Weights:

@@ -73,7 +73,7 @@ _PREDICT_MASK = Question(
                 "There is a True in the row that has no token. Nothing there can be read.",
                 lambda seen: bool(seen.row(3).any()),
             ),
-            picture=Compared.own_picture,
+            picture=lambda seen: seen.picture(reveal=False),
         ),
     ),
     hints=(

@@ -11,7 +11,7 @@ from masklens.drawing.picture import Picture
 from masklens.tracing.calls import Mask
 from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import Compared, side_by_side
+from masklens_course.comparison import Compared
 from masklens_course.mistakes import INVERTED, NOT_BOOLEAN, WRONG_SHAPE
 
 _TIME = 6
@@ -252,7 +252,7 @@ class _MayLook:
         right = np.where(_MEASURED[:, :, None], _ALLOWED, self.yours.astype(bool))
         wrong = (right != self.yours.astype(bool)).any(axis=(1, 2))
         row = int(wrong.argmax())
-        return side_by_side(self.yours[row], right[row])
+        return Compared(self.yours[row], right[row]).picture()
 
 
 _CAUSAL_MASK = Question(

@@ -14,7 +14,7 @@ from masklens.drawing.picture import Picture, picture_of
 from masklens.drawing.table import Cell, Table, numbered, table_element
 from masklens_course.answer import Raised, numbers, same, trying
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import side_by_side
+from masklens_course.comparison import Compared
 from masklens_course.mistakes import INVERTED, MASK_LOST, NOT_BOOLEAN, THIRD_AXIS
 from masklens_course.own_layers import (
     IN_A_MODEL,
@@ -235,7 +235,7 @@ class _Reloaded(LayerRuns):
 
     def after_picture(self) -> Picture | None:
         after = self.after[0].mask if isinstance(self.after, tuple) else None
-        return side_by_side(after, self.mask.yours)
+        return Compared(after, self.mask.yours).picture()
 
 
 def _reload(answer: Any) -> _Reloaded:

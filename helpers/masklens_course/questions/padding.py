@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from masklens.drawing.picture import Picture
 from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import Compared, side_by_side
+from masklens_course.comparison import Compared
 from masklens_course.mistakes import WRONG_SHAPE
 
 
@@ -54,7 +54,7 @@ _PAD_BY_HAND = Question(
                 "Both sides are swapped: you pad in front, and cut at the end.",
                 lambda seen: seen.is_like(_sentences("pre", "post")),
             ),
-            picture=Compared.own_picture,
+            picture=lambda seen: seen.picture(reveal=False),
         ),
     ),
     hints=(
@@ -129,7 +129,7 @@ class _ForCudnn:
         return np.asarray(self.yours != 0)
 
     def picture(self) -> Picture | None:
-        return side_by_side(self.mask, -np.sort(-self.mask.astype(int), axis=1) == 1)
+        return Compared(self.mask, -np.sort(-self.mask.astype(int), axis=1) == 1).picture()
 
 
 def _rows_keep_their_ids(seen: _ForCudnn) -> bool:
@@ -169,7 +169,7 @@ _PAD_FOR_CUDNN = Question(
             "empty-row",
             "A row holds nothing but padding: with it the fast kernel is not used, or fails.",
             lambda seen: bool(seen.mask.any(axis=1).all()),
-            picture=lambda seen: side_by_side(seen.mask, seen.mask),
+            picture=lambda seen: Compared(seen.mask, seen.mask).picture(),
         ),
     ),
     hints=(

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masklens.lens.trace import Trace, trace
-from masklens.tracing.calls import LayerCall
 from masklens_course.answer import DiagnosedError, Raised, call, numbers, same, trying
 from masklens_course.checks import Condition, Mistake, Question
 from masklens_course.comparison import Compared
@@ -40,41 +39,32 @@ def _classifier(loses_mask: bool) -> Any:
 
 @dataclass(frozen=True)
 class _Way:
-    """What a trace tells of the mask in the model: the calls, and who would have used it."""
+    """The way of the mask in the model, by the names of the layers, and who would have used it."""
 
-    calls: tuple[LayerCall, ...]
-    mended: tuple[LayerCall, ...]
-
-    @property
-    def names(self) -> list[str]:
-        return [call.name for call in self.calls]
-
-    def with_effect(self, effect: str) -> list[str]:
-        return [call.name for call in self.calls if call.effect == effect]
-
-    @property
-    def lost(self) -> str:
-        return self.with_effect("drops")[0]
-
-    @property
-    def behind(self) -> list[str]:
-        return self.names[self.names.index(self.lost) + 1 :]
-
-    @property
-    def missed(self) -> str:
-        """The layer behind the loss that uses the mask once nothing loses it."""
-        return next(c.name for c in self.mended if c.name in self.behind and c.uses_mask)
-
-    @property
-    def only_carry(self) -> list[str]:
-        return [c.name for c in self.mended if c.name in self.behind and c.effect == "passes"]
+    names: list[str]
+    creating: list[str]
+    passing: list[str]
+    lost: str
+    behind: list[str]
+    missed: str
+    only_carry: list[str]
 
 
 @cache
 def _way() -> _Way:
     broken, mended = _classifier(loses_mask=True), _classifier(loses_mask=False)
-    found = trace(broken, _REVIEWS, measure=False)
-    return _Way(found.calls, trace(mended, _REVIEWS, measure=False, probe=True).calls)
+    effects = {one.name: one.effect for one in trace(broken, _REVIEWS, measure=False).calls}
+    names = list(effects)
+    creating, passing, (lost,) = (
+        [name for name in names if effects[name] == effect]
+        for effect in ("creates", "passes", "drops")
+    )
+    behind = names[names.index(lost) + 1 :]
+    # Once nothing loses the mask, who behind it uses it, and who would only pass it on?
+    kept = [c for c in trace(mended, _REVIEWS, measure=False, probe=True).calls if c.name in behind]
+    missed = next(one.name for one in kept if one.uses_mask)
+    only_carry = [one.name for one in kept if one.effect == "passes"]
+    return _Way(names, creating, passing, lost, behind, missed, only_carry)
 
 
 @dataclass(frozen=True)
@@ -121,12 +111,12 @@ _FIND_LOST_MASK = Question(
             Mistake(
                 "makes-the-mask",
                 "The first layer that you name makes the mask, and hands it on.",
-                lambda seen: seen.first in seen.way.with_effect("creates"),
+                lambda seen: seen.first in seen.way.creating,
             ),
             Mistake(
                 "passes-it-on",
                 "The first layer that you name passes the mask on. Look further down.",
-                lambda seen: seen.first in seen.way.with_effect("passes"),
+                lambda seen: seen.first in seen.way.passing,
             ),
             Mistake(
                 "lost-before",
