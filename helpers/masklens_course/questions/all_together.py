@@ -40,7 +40,6 @@ class _Answers:
     raised: Raised | None = None
     trace: Trace | None = None
 
-    @property
     def are_probabilities(self) -> bool:
         return bool(
             self.raised is None
@@ -49,7 +48,6 @@ class _Answers:
             and (self.alone <= 1).all()
         )
 
-    @property
     def stays_behind(self) -> bool:
         return same(self.behind, self.alone)
 
@@ -81,7 +79,7 @@ def _answers(answer: Callable[[], Any]) -> _Answers:
         if isinstance(all_at_once, Raised):
             return _Answers(alone, raised=all_at_once)
         seen = _Answers(alone, all_at_once[:3], all_at_once[3:6], all_at_once[6:])
-        if seen.are_probabilities and seen.stays_behind:
+        if seen.are_probabilities() and seen.stays_behind():
             return seen
         return replace(seen, trace=traced(model, _BEHIND))
 
@@ -96,7 +94,7 @@ _ANSWERS_ONCE = Question(
         Condition(
             "not-a-probability",
             "The model should give one number from 0 to 1 for each review: the shape `(batch, 1)`.",
-            lambda seen: seen.are_probabilities,
+            _Answers.are_probabilities,
             Mistake(
                 "does-not-run",
                 "This is not a `keras.Model` that takes ids from 0 to 49 in the shape `(batch, "
@@ -115,7 +113,7 @@ _ANSWERS_ONCE = Question(
             "padding-moves-it",
             "The answer changes with padding behind the review. A layer reads padding as if it "
             "were words.",
-            lambda seen: seen.stays_behind,
+            _Answers.stays_behind,
             Mistake(
                 "makes-no-mask",
                 "The answer changes with padding behind the review. Who makes a mask?",

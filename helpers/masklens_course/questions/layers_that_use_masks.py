@@ -221,7 +221,6 @@ class _Weights(Compared):
         """The weights at padded steps."""
         return np.asarray(np.moveaxis(self.yours, 1, 2)[~_KEYS])
 
-    @property
     def masks_queries(self) -> bool:
         """Whether a padded word looks at nothing, and a valid one at padding as well."""
         return same(self.yours[_KEYS], _softmax(_SCORES)[_KEYS])
@@ -267,7 +266,7 @@ _MASKED_SOFTMAX = Question(
                 "masks-queries",
                 "The mask lies along the wrong axis: the words `i`, which look, are masked, and "
                 "not the words `j`, at which they look.",
-                lambda seen: seen.masks_queries,
+                _Weights.masks_queries,
             ),
             Mistake(
                 "sums-over-queries",
@@ -356,7 +355,6 @@ class _Loss(Compared):
         text = caption.format(yours=yours, right=f"{self.right:.4g}")
         return show(_READ, tokens=self.squares.astype(int).tolist(), caption=text)
 
-    @property
     def gradients_are_numbers(self) -> bool:
         """Whether the gradient is a number wherever the loss is; a constant needs none."""
         losses = (self.yours, self.missing, self.nothing.yours)
@@ -428,7 +426,7 @@ _MASKED_LOSS = Question(
             "The loss is right, but its gradient is `nan`. `where` hides the `nan` of a step; on "
             "the way back, it still comes through the error. Put a number in place of the missing "
             "reading before you compute the error.",
-            lambda seen: seen.gradients_are_numbers,
+            _Loss.gradients_are_numbers,
             Mistake(
                 "no-gradient",
                 "The loss is right, but no gradient gets back to `y_pred`, so no model can be "

@@ -182,22 +182,18 @@ class _Tags:
     mask: NDArray[Any] | None
     trace: Trace | None = None
 
-    @property
     def stays(self) -> bool:
         """Whether more padding leaves the tags of the words alone."""
         if isinstance(self.longer, Raised) or self.tags.shape[:2] != _REAL.shape:
             return False
         return same(self.longer[:, :_TIME][_REAL], self.tags[_REAL])
 
-    @property
     def masked(self) -> bool:
         return same(self.mask, _REAL)
 
-    @property
     def makes_mask(self) -> bool:
         return any(call.effect == "creates" for call in self.trace or ())
 
-    @property
     def loses_mask(self) -> bool:
         return any(call.effect == "drops" or call.lost_to for call in self.trace or ())
 
@@ -205,11 +201,9 @@ class _Tags:
         """Whether sentence 0 and another one get other tags where their words are the same."""
         return bool(np.abs(self.tags[0, steps] - self.tags[other, steps]).max() > _LEAST_MOVE)
 
-    @property
     def looks_ahead(self) -> bool:
         return self.moves(1, slice(0, 3))
 
-    @property
     def looks_back(self) -> bool:
         return self.moves(2, slice(1, 4))
 
@@ -225,7 +219,7 @@ def _tags(build: Callable[[], Any]) -> _Tags:
         output = model(_SENTENCES)
         longer = trying(lambda: numbers(model(_LONGER)))
         seen = _Tags(numbers(output), longer, mask_on(output))
-        if seen.stays and seen.masked:
+        if seen.stays() and seen.masked():
             return seen
         return replace(seen, trace=traced(model, _SENTENCES))
 
@@ -256,7 +250,7 @@ _REPAIR_TAGGER = Question(
             "padding-moves-tags",
             "The mask is carried through, but more padding still changes the tags of words. A "
             "layer lets timesteps mix, and does not use the mask.",
-            lambda seen: seen.stays,
+            _Tags.stays,
             Mistake(
                 "fixed-time",
                 "The model runs with 5 timesteps, but not with 7.",
@@ -265,13 +259,13 @@ _REPAIR_TAGGER = Question(
             Mistake(
                 "makes-no-mask",
                 "More padding changes the tags of words. No layer makes a mask.",
-                lambda seen: not seen.makes_mask,
+                lambda seen: not seen.makes_mask(),
             ),
             Mistake(
                 "loses-the-mask",
                 "More padding changes the tags of words. The mask is lost before all have used "
                 "it: the drop shows where padding gets in.",
-                lambda seen: seen.loses_mask,
+                _Tags.loses_mask,
             ),
             picture=trace_picture,
         ),
@@ -279,30 +273,30 @@ _REPAIR_TAGGER = Question(
             "no-mask-on-output",
             "The tags of words stay as they are, but the output does not carry the mask of the "
             "words. The loss would count the padding.",
-            lambda seen: seen.masked,
+            _Tags.masked,
             Mistake(
                 "loses-it-at-the-end",
                 "The tags of words stay as they are now. But the mask is still lost at the cross, "
                 "so the output has none, and the loss would count the padding.",
-                lambda seen: seen.loses_mask,
+                _Tags.loses_mask,
             ),
             picture=trace_picture,
         ),
         Condition(
             "ignores-words-before",
             "The tag of a word does not depend on the words before it.",
-            lambda seen: seen.looks_back,
+            _Tags.looks_back,
             Mistake(
                 "each-word-alone",
                 "Nothing is lost now. But the tag of a word depends on this word alone. Let it "
                 "depend on the words before it and behind it, too.",
-                lambda seen: not seen.looks_ahead,
+                lambda seen: not seen.looks_ahead(),
             ),
         ),
         Condition(
             "ignores-words-behind",
             "The tag of a word depends on the words before it, but not on those behind it.",
-            lambda seen: seen.looks_ahead,
+            _Tags.looks_ahead,
         ),
     ),
     hints=(
