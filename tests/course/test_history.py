@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -166,25 +167,18 @@ def test_a_line_that_was_cut_off_is_ended_and_loses_no_other(folder: Path) -> No
     assert recall()[0] == {"pad-by-hand": "solved", "causal-mask": "solved"}
 
 
-def unwritable_folder(folder: Path) -> None:
-    (folder / FILE).mkdir()
+UNWRITABLE: dict[str, Callable[[Path], None]] = {
+    "a folder": Path.mkdir,
+    "a link to itself": lambda path: path.symlink_to(path),
+    "a device that gives bytes without an end": lambda path: path.symlink_to("/dev/zero"),
+}
 
 
-def unwritable_loop(folder: Path) -> None:
-    (folder / FILE).symlink_to(folder / FILE)
-
-
-def unwritable_device(folder: Path) -> None:
-    """A device gives bytes without an end."""
-    (folder / FILE).symlink_to("/dev/zero")
-
-
-@pytest.mark.parametrize("spoil", [unwritable_folder, unwritable_loop, unwritable_device])
+@pytest.mark.parametrize("spoil", UNWRITABLE.values(), ids=UNWRITABLE.keys())
 def test_where_nothing_can_be_written_memory_serves_and_one_sentence_says_so(
-    folder: Path, spoil: object
+    folder: Path, spoil: Callable[[Path], None]
 ) -> None:
-    assert callable(spoil)
-    spoil(folder)
+    spoil(folder / FILE)
     notes = [remember("pad-by-hand", "right"), remember("causal-mask", "wrong"), recall()[1]]
     assert FILE in notes[0] and notes[1:] == ["", ""]
     assert recall()[0] == {"pad-by-hand": "solved", "causal-mask": "tried"}

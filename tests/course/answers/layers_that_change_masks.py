@@ -6,19 +6,7 @@ import tensorflow as tf  # noqa: F401  # for changed layers
 from keras import ops
 from keras.layers import Layer
 
-from answers import OPTS_IN, Answers, changes
-
-
-class SplitWithOps(Layer):
-    def __init__(self, steps):
-        super().__init__()
-        self.steps = steps
-
-    def call(self, inputs):
-        return ops.split(inputs, [self.steps], axis=1)
-
-    def compute_mask(self, inputs, mask=None):
-        return None if mask is None else ops.split(mask, [self.steps], axis=1)
+from answers import OPTS_IN, Answers, changed, changes
 
 
 class SplitWithNones(Layer):
@@ -75,26 +63,6 @@ class JoinOneByOne(Layer):
         return ops.any(ops.equal(x, x), axis=-1) if mask is None else mask
 
 
-class JoinWithEither(JoinOneByOne):
-    """Combines the masks as `Add` does, and joins them where one is missing."""
-
-    def compute_mask(self, inputs, mask=None):
-        if any(one is None for one in mask):
-            return super().compute_mask(inputs, mask)
-        return ops.logical_or(*mask)
-
-
-class JoinThatNeedsOne(JoinOneByOne):
-    """Makes the mask that is missing from the one that is there."""
-
-    def compute_mask(self, inputs, mask=None):
-        known = next(one for one in mask if one is not None)
-        read = ops.ones_like(known[:, :1])
-        pairs = zip(inputs, mask, strict=True)
-        masks = [ops.repeat(read, t.shape[1], axis=1) if m is None else m for t, m in pairs]
-        return ops.concatenate(masks, axis=1)
-
-
 class StackWithReshape(Layer):
     def __init__(self):
         super().__init__()
@@ -122,15 +90,26 @@ class StackWithMax(Layer):
 
 
 # Pieces of the layers above that stand for what becomes of the mask.
+SPLIT = "ops.split(x, [self.steps], axis=1)"
 CUT, ANY = "self.cut(mask)", "ops.any(self.pairs(mask), axis=2)"
 RESHAPED = "ops.reshape(x, (-1, x.shape[1] // 2, 2 * x.shape[2]))"
 KNOWN, JOINED = "ops.any(ops.equal(x, x), axis=-1)", "ops.concatenate(known, axis=1)"
 NONE, BOTH_NONE = "mask is None", "mask[0] is None and mask[1] is None"
+BOTH = "all(one is not None for one in mask)"
 SYMBOLIC = "mask is None or isinstance(mask, keras.KerasTensor)"
 
 ANSWERS = {
     "split-at": Answers(
-        right=(SplitWithOps, SplitWithNones),
+        right=(
+            SplitWithNones,
+            changed(
+                SplitWithNones,
+                "x[:, : self.steps], x[:, self.steps :]",
+                SPLIT,
+                "(None, None)",
+                "None",
+            ),
+        ),
         wrong=(
             *changes(
                 SplitWithNones,
@@ -159,10 +138,12 @@ ANSWERS = {
                 ("wrong-values", "return ops.concatenate((", "return 2 * ops.concatenate(("),
                 ("loses-the-mask", "compute_mask", "another"),
                 ("mask-of-one", *OPTS_IN),
+                ("wrong-mask", JOINED, f"ops.concatenate(mask[::-1] if {BOTH} else known, axis=1)"),
+                ("combines-the-masks", JOINED, f"ops.logical_or(*mask) if {BOTH} else {JOINED}"),
                 (
-                    "wrong-mask",
-                    JOINED,
-                    "ops.concatenate(known if any(m is None for m in mask) else mask[::-1], 1)",
+                    "wrong-without-masks",
+                    "return None",
+                    "return next(m for m in mask if m is not None)",
                 ),
                 ("fails-where-one-is-missing", JOINED, "ops.concatenate(mask, axis=1)"),
                 ("gives-up-where-one-is-missing", BOTH_NONE, "mask[0] is None or mask[1] is None"),
@@ -173,8 +154,6 @@ ANSWERS = {
                 ("fails-in-a-model", KNOWN, 'ops.ones(x.shape[:2], dtype="bool")'),
                 ("lost-in-a-model", BOTH_NONE, "isinstance(x[0], keras.KerasTensor)"),
             ),
-            ("combines-the-masks", JoinWithEither),
-            ("wrong-without-masks", JoinThatNeedsOne),
         ),
     ),
     "stack-pairs": Answers(
