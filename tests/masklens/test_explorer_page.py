@@ -17,7 +17,7 @@ from browser import Shown, Watch
 from nbformat import NotebookNode
 from playwright.sync_api import Browser, Page, expect
 from static_page import (
-    executed,
+    WIDGET_VIEW,
     purified,
     render,
     saved_states,
@@ -28,8 +28,10 @@ from static_page import (
 
 # The tests hold on pages as they do in JupyterLab: they run here too, with this module's notebook.
 from test_explorer_lab import (  # noqa: F401
-    CELLS,
     NASTY,
+    WORSE,
+    built,
+    few,
     same,
     test_models_of_ones_own_are_traced_alike,
     test_padding_is_what_keras_pads_and_masks,
@@ -41,15 +43,7 @@ from test_explorer_lab import (  # noqa: F401
 pytestmark = pytest.mark.slow
 
 LIVE = ".masklens-live"
-# What a careless page would take for the end of a script, and for a comment in one.
-WORSE = "</SCRIPT><img src=x onerror=alert(1)>", "<!--<script>"
-COURSE = [
-    *CELLS,
-    f"ml.PaddingExplorer([[1, 2]], [{WORSE!r}], maxlens=[3, 4], values=[0], predict=True)",
-]
 NAMES = "padding", "propagation", "own", "timesteps", "predict", "worse"
-OTHERS = ["import ipywidgets\nipywidgets.IntSlider()", "import anywidget\nanywidget.AnyWidget()"]
-SMALL = "ml.PaddingExplorer([[1, 2]], [['one', 'two']], maxlens=[3], values=[0])"
 
 # What an explorer of an older version may have saved: another module, and data of its own.
 OLDER_MODULE = """\
@@ -83,9 +77,10 @@ class Opened:
 
 @dataclass(frozen=True)
 class Site:
-    """Rendered notebooks, at an address."""
+    """Rendered notebooks, at an address, all with the same end of their names."""
 
     address: str
+    ending: str = ""
 
     @contextmanager
     def open(self, browser: Browser, name: str = "course", **settings: Any) -> Iterator[Opened]:
@@ -95,7 +90,7 @@ class Site:
             page = context.new_page()
             watch.attend(page)
             page.on("console", lambda said: said.type == "error" and watch.errors.append(said.text))
-            page.goto(f"{self.address}/{name}.html")
+            page.goto(f"{self.address}/{name}{self.ending}.html")
             yield Opened(page, watch)
         assert watch == Watch()
 
@@ -103,7 +98,7 @@ class Site:
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
     """A notebook of explorers, of widgets that are none, and last of a small explorer."""
-    return executed(tmp_path_factory.mktemp("book"), *COURSE, *OTHERS, SMALL)
+    return built(tmp_path_factory)
 
 
 def titled(book: NotebookNode, cells: slice) -> NotebookNode:
@@ -152,32 +147,32 @@ def changed(book: NotebookNode) -> NotebookNode:
     return new
 
 
-@pytest.fixture(scope="module")
-def books(book: NotebookNode) -> dict[str, NotebookNode]:
-    return {"course": titled(book, slice(-1)), "changed": changed(book)}
+def bare(book: NotebookNode) -> NotebookNode:
+    """A notebook of which a page shows no picture, as of any other widget."""
+    new = copy.deepcopy(book)
+    for output in (output for cell in new.cells for output in cell.get("outputs", [])):
+        if WIDGET_VIEW in output.get("data", {}):
+            output.data.pop("text/html", None)
+    return new
 
 
 @pytest.fixture(scope="module")
-def pages(books: dict[str, NotebookNode], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pages(book: NotebookNode, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site that prefers pictures, in a theme with a dark mode."""
-    return render(tmp_path_factory.mktemp("site"), books, theme="furo", picture_first=True)
+    books = {"course": titled(book, slice(-1)), "changed": changed(book)}
+    books |= {f"{name}-bare": bare(one) for name, one in books.items()}
+    return render(tmp_path_factory.mktemp("site"), books)
 
 
 @pytest.fixture(scope="module")
-def bare_pages(books: dict[str, NotebookNode], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site as myst-nb makes it by itself: without the pictures."""
-    return render(tmp_path_factory.mktemp("bare"), books, theme="alabaster", picture_first=False)
-
-
-@pytest.fixture(scope="module")
-def site_at(pages: Path, bare_pages: Path) -> Iterator[Callable[[str], Site]]:
+def site_at(pages: Path) -> Iterator[Callable[[str], Site]]:
     """The site over http or from a file, with the pictures or, as "bare", without."""
-    with served(pages) as http, served(bare_pages) as bare_http:
+    with served(pages) as http:
         sites = {
             "http": Site(http),
             "file": Site(pages.as_uri()),
-            "http, bare": Site(bare_http),
-            "file, bare": Site(bare_pages.as_uri()),
+            "http, bare": Site(http, "-bare"),
+            "file, bare": Site(pages.as_uri(), "-bare"),
         }
         yield sites.__getitem__
 
@@ -201,16 +196,22 @@ def notebook(
         yield opened
 
 
-def test_another_widget_is_left_alone(browser: Browser, any_site: Site) -> None:
+@pytest.fixture(scope="module")
+def anywhere(browser: Browser, any_site: Site) -> Iterator[Opened]:
+    """A page of each site, for tests that set what they look at."""
+    with any_site.open(browser) as opened:
+        yield opened
+
+
+def test_another_widget_is_left_alone(browser: Browser, any_site: Site, anywhere: Opened) -> None:
     def others(page: Page) -> list[str]:
         return [output.inner_html() for output in page.locator(".cell_output").all()[-2:]]
 
     with any_site.open(browser, java_script_enabled=False) as opened:
         before = others(opened.page)
         assert all("model_id" in output for output in before)
-    with any_site.open(browser) as opened:
-        assert opened["worse"].root.is_visible()
-        assert others(opened.page) == before
+    assert anywhere["worse"].root.is_visible()
+    assert others(anywhere.page) == before
 
 
 def test_a_notebook_of_an_older_version_shows_itself_in_its_own_way(
@@ -314,19 +315,19 @@ def violations(page: Page) -> list[str]:
     ]
 
 
-def test_a_token_is_text_everywhere(browser: Browser, any_site: Site) -> None:
-    with any_site.open(browser) as opened:
-        page, worse = opened.page, opened["worse"].root
-        expect(page).to_have_title(re.compile(re.escape(NASTY)))
-        assert WORSE[0][:20] in worse.locator(".ask").inner_text()
-        worse.get_by_role("button", name="Show the answer").click()
-        for token in WORSE:
-            expect(worse.locator("td.t").get_by_text(token, exact=True)).to_be_visible()
-        tokens = opened["padding"].root.locator("td.t")
-        expect(tokens.get_by_text(NASTY, exact=True)).to_be_visible()
-        opened["own"].choose(model="loser")
-        expect(opened["own"].root.get_by_text(NASTY, exact=True).first).to_be_visible()
-        assert page.locator("img[src=x]").count() == 0
+def test_a_token_is_text_everywhere(anywhere: Opened) -> None:
+    opened = anywhere
+    page, worse = opened.page, opened["worse"].root
+    expect(page).to_have_title(re.compile(re.escape(NASTY)))
+    assert WORSE[0][:20] in worse.locator(".ask").inner_text()
+    worse.get_by_role("button", name="Show the answer").click()
+    for token in WORSE:
+        expect(worse.locator("td.t").get_by_text(token, exact=True)).to_be_visible()
+    tokens = opened["padding"].root.locator("td.t")
+    expect(tokens.get_by_text(NASTY, exact=True)).to_be_visible()
+    opened["own"].choose(model="loser")
+    expect(opened["own"].root.get_by_text(NASTY, exact=True).first).to_be_visible()
+    assert page.locator("img[src=x]").count() == 0
 
 
 # What has the focus: its button or control, whether one sees that it has, and if it is ours.
@@ -377,38 +378,31 @@ def test_the_tab_key_visits_every_control_once_and_in_order(browser: Browser, si
     assert stops["worse"] == [ask, *axes, "0", "Show the answer"]
 
 
-# For each control: keys, and what they set.
-KEYS = {
-    "padding": [
-        ("padding", ["ArrowRight"], "post"),
-        ("padding", ["ArrowRight"], "pre"),
-        ("truncating", ["ArrowDown"], "post"),
-        ("maxlen", ["ArrowLeft"], "2"),
-        ("maxlen", ["End"], "5"),
-        ("value", ["ArrowRight"], "4 (are)"),
-        ("mask", ["Space"], False),
-        ("mask", ["Space"], True),
-    ],
-    "propagation": [
-        ("middle", ["ArrowDown", "ArrowDown"], "Flatten"),
-        ("mask_zero", ["Space"], False),
-        ("padding", ["ArrowLeft"], "pre"),
-    ],
-    "timesteps": [
-        ("step", ["ArrowRight", "ArrowRight"], "2"),
-        ("direction", ["ArrowRight"], "backward"),
-        ("step", ["ArrowUp"], "3"),
-        ("One step on", ["Enter"], "4"),
-        ("One step back", ["Enter", "Space"], "2"),
-    ],
-}
+# For each control of an explorer: keys, and what they set.
+KEYS = [
+    ("padding", "padding", ["ArrowRight"], "post"),
+    ("padding", "padding", ["ArrowRight"], "pre"),
+    ("padding", "truncating", ["ArrowDown"], "post"),
+    ("padding", "maxlen", ["ArrowLeft"], "2"),
+    ("padding", "maxlen", ["End"], "5"),
+    ("padding", "value", ["ArrowRight"], "4 (are)"),
+    ("padding", "mask", ["Space"], False),
+    ("padding", "mask", ["Space"], True),
+    ("propagation", "middle", ["ArrowDown", "ArrowDown"], "Flatten"),
+    ("propagation", "mask_zero", ["Space"], False),
+    ("propagation", "padding", ["ArrowLeft"], "pre"),
+    ("timesteps", "step", ["ArrowRight", "ArrowRight"], "2"),
+    ("timesteps", "direction", ["ArrowRight"], "backward"),
+    ("timesteps", "step", ["ArrowUp"], "3"),
+    ("timesteps", "One step on", ["Enter"], "4"),
+    ("timesteps", "One step back", ["Enter", "Space"], "2"),
+]
 
 
-@pytest.mark.parametrize("name", KEYS)
-def test_keys_do_what_the_mouse_does(browser: Browser, site: Site, name: str) -> None:
+def test_keys_do_what_the_mouse_does(browser: Browser, site: Site) -> None:
     with site.open(browser) as by_keys, site.open(browser) as by_mouse:
-        keys, mouse = by_keys[name], by_mouse[name]
-        for control, pressed, expected in KEYS[name]:
+        for name, control, pressed, expected in KEYS:
+            keys, mouse = by_keys[name], by_mouse[name]
             before = picture(keys)
             press(keys, control, *pressed)
             axis = "step" if control.startswith("One") else control
@@ -424,6 +418,7 @@ def picture(shown: Shown) -> str:
 
 def test_keys_play_and_pause(browser: Browser, site: Site) -> None:
     with site.open(browser) as opened:
+        opened.page.clock.install()
         shown = opened["timesteps"]
         step, keys = shown.control("step"), opened.page.keyboard
         press(shown, "Play", "Space")
@@ -432,7 +427,7 @@ def test_keys_play_and_pause(browser: Browser, site: Site) -> None:
         keys.press("Space")
         expect(step.get_by_role("button", name="Play")).to_be_focused()
         said = shown.said()
-        opened.page.wait_for_timeout(1500)
+        opened.page.clock.run_for(10_000)
         assert shown.said() == said
         # Started again it goes to the end, and stops there.
         keys.press("Enter")
@@ -463,18 +458,18 @@ def test_keys_answer_a_question(browser: Browser, site: Site) -> None:
         assert [box.is_a("y") for box in shown.tables()[1][1][1:]] == [True, True, False]
 
 
-def test_keys_copy_code_that_runs(browser: Browser, any_site: Site) -> None:
-    with any_site.open(browser) as opened:
-        shown, page = opened["padding"], opened.page
-        shown.choose(padding="post", truncating="post", maxlen="2", mask=False)
-        press(shown, "Copy", "Enter")
-        expect(shown.root.get_by_role("button", name="Copied")).to_be_visible()
-        page.evaluate("document.body.prepend(document.createElement('textarea'))")
-        paper = page.locator("textarea").first
-        paper.focus()
-        page.keyboard.press("Control+V")
-        copied = paper.input_value()
-        assert copied == shown.root.locator("pre").inner_text()
+def test_keys_copy_code_that_runs(anywhere: Opened) -> None:
+    opened = anywhere
+    shown, page = opened["padding"], opened.page
+    shown.choose(padding="post", truncating="post", maxlen="2", mask=False)
+    press(shown, "Copy", "Enter")
+    expect(shown.root.get_by_role("button", name="Copied")).to_be_visible()
+    page.evaluate("document.body.prepend(document.createElement('textarea'))")
+    paper = page.locator("textarea").first
+    paper.focus()
+    page.keyboard.press("Control+V")
+    copied = paper.input_value()
+    assert copied == shown.root.locator("pre").inner_text()
     names = {"keras": keras, "sequences": [[5, 8, 3], [9, 4, 7, 6, 2], [0, 11]]}
     exec(copied, names)
     assert names["padded"].tolist() == [[5, 8], [9, 4], [0, 11]]

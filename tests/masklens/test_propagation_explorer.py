@@ -6,6 +6,8 @@ import random
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import keras
@@ -42,10 +44,34 @@ VALUES = [
 ]
 
 
+@dataclass(frozen=True)
+class Made:
+    """An explorer of all models, and what was so when it had been made."""
+
+    explorer: Any
+    beginning: str
+    drawn: list[list[float]]
+
+
 @pytest.fixture(scope="module")
-def explorer() -> Any:
+def made() -> Made:
     ml.set_language("en")
-    return PropagationExplorer(SEQUENCES, predict=True)
+    keras.utils.set_random_seed(5)
+    drawn = [random_numbers()]
+    keras.utils.set_random_seed(5)
+    explorer = PropagationExplorer(SEQUENCES, predict=True)
+    drawn.append(random_numbers())
+    return Made(explorer, repr(explorer), drawn)
+
+
+@pytest.fixture
+def explorer(made: Made) -> Any:
+    return made.explorer
+
+
+def random_numbers() -> list[float]:
+    """The next number of each generator that a learner may have seeded."""
+    return [random.random(), np.random.random(), float(keras.random.normal(()))]
 
 
 @pytest.fixture(autouse=True)
@@ -196,6 +222,27 @@ class ByHand:
         return x, masks
 
 
+@cache
+def by_hand(middle: str, mask_zero: bool) -> ByHand:
+    """A model by hand that has its weights, which do not depend on the side of the padding."""
+    model = ByHand(middle, mask_zero)
+    model.run(padded(LENGTH, "post"))
+    return model
+
+
+@cache
+def ran(middle: str, mask_zero: bool, padding: str) -> tuple[Any, dict[str, tuple[Any, Any]]]:
+    """What a model by hand gives for the batch, and the masks before and behind each layer."""
+    return by_hand(middle, mask_zero).run(padded(LENGTH, padding))
+
+
+@cache
+def unpadded(middle: str, mask_zero: bool) -> list[Any]:
+    """What a model by hand gives for each sequence alone."""
+    model = by_hand(middle, mask_zero)
+    return [np.asarray(model.run(np.array([tokens]))[0])[0] for tokens in SEQUENCES]
+
+
 def padded(length: int, side: str) -> np.ndarray[Any, Any]:
     rows = []
     for tokens in SEQUENCES:
@@ -213,7 +260,7 @@ def test_masks_and_question_are_those_of_layers_called_by_hand(
     explorer: Any, mask_zero: bool, middle: str, padding: str
 ) -> None:
     shown = Shown(explorer, mask_zero=mask_zero, middle=middle, padding=padding)
-    _output, masks = ByHand(middle, mask_zero).run(padded(LENGTH, padding))
+    _output, masks = ran(middle, mask_zero, padding)
     top = {name: row for name, row in shown.layers.items() if name in masks}
     assert list(top) == list(masks)
     for name, (before, after) in masks.items():
@@ -235,8 +282,7 @@ def test_growth_is_the_difference_measured_directly(
     explorer: Any, mask_zero: bool, middle: str, padding: str
 ) -> None:
     shown = Shown(explorer, mask_zero=mask_zero, middle=middle, padding=padding)
-    model = ByHand(middle, mask_zero)
-    model.run(padded(LENGTH, padding))
+    model = by_hand(middle, mask_zero)
     if middle == "flatten":
         with pytest.raises(ValueError, match="48"):
             model.run(padded(2 * LENGTH, padding))
@@ -245,7 +291,7 @@ def test_growth_is_the_difference_measured_directly(
         assert "weights for 6 of them" in shown.say
         assert "Padding gets in at flatten." in shown.say
         return
-    alone = [np.asarray(model.run(np.array([tokens]))[0])[0] for tokens in SEQUENCES]
+    alone = unpadded(middle, mask_zero)
     largest = max(np.abs(output).max() for output in alone)
     moved = [
         np.abs(np.asarray(model.run(padded(length, padding))[0]) - alone).max()
@@ -267,6 +313,11 @@ def test_the_code_builds_the_model_that_is_shown(
     names: dict[str, Any] = {}
     exec(compile(shown.code, "shown", "exec"), names)
     assert names["sequences"] == SEQUENCES
+    output, _masks = ran(middle, mask_zero, padding)
+    np.testing.assert_allclose(names["model"](names["batch"].ids), output, atol=1e-6)
+    # A trace takes long, so each model has one with the padding on either side, but not two.
+    if (padding == "pre") == (mask_zero == (list(MIDDLES).index(middle) % 2 == 0)):
+        return
     trace = ml.trace(names["model"], names["batch"], probe=True)
     assert {call.name: call.effect for call in trace if call.depth == 0} == {
         name: effect for name, (effect, _mask) in shown.layers.items()
@@ -274,8 +325,6 @@ def test_the_code_builds_the_model_that_is_shown(
     for words, calls in (("The mask is lost at", trace.lost), ("Padding gets in at", trace.leaks)):
         said = f"{words} {', '.join(call.name for call in calls)}."
         assert (said in shown.say) == (words in shown.say) == bool(calls)
-    output, _masks = ByHand(middle, mask_zero).run(padded(LENGTH, padding))
-    np.testing.assert_allclose(names["model"](names["batch"].ids), output, atol=1e-6)
 
 
 def test_the_code_is_formatted_as_ruff_would(explorer: Any) -> None:
@@ -287,13 +336,9 @@ def test_the_code_is_formatted_as_ruff_would(explorer: Any) -> None:
         assert ("class " in code) == ("\n\n\nclass " in code)
 
 
-def test_it_starts_with_the_mask_and_nothing_in_the_middle() -> None:
-    explorer = PropagationExplorer(SEQUENCES, middles=["nothing", "conv"])
-    assert repr(explorer) == (
-        "PropagationExplorer(mask_zero=True, middle='nothing', padding='post')"
-    )
-    assert explorer._repr_mimebundle_()[0]["text/html"].count("<style>") == 1
-    assert len(explorer.grid["states"]) == 8
+def test_it_starts_with_the_mask_and_nothing_in_the_middle(made: Made) -> None:
+    assert made.beginning == "PropagationExplorer(mask_zero=True, middle='nothing', padding='post')"
+    assert made.explorer._repr_mimebundle_()[0]["text/html"].count("<style>") == 1
 
 
 def test_the_grid_of_three_sentences_is_small(explorer: Any) -> None:
@@ -305,6 +350,7 @@ def test_200_sequences_and_an_empty_one(recwarn: Any) -> None:
     rng = np.random.default_rng(0)
     many = [rng.integers(1, 50, size=int(rng.integers(0, 9))).tolist() for _row in range(200)]
     explorer = PropagationExplorer(many, middles=["nothing"])
+    assert len(explorer.grid["states"]) == 2 * 1 * 2
     shown = Shown(explorer, mask_zero=True)
     assert shown.growth[1:] == [0, 0, 0]
     assert "measured on 8 of 200 sequences" in shown.text
@@ -416,7 +462,7 @@ def test_vectors_of_ones_own() -> None:
     assert shown.growth[1:] == [0, 0, 0]
 
 
-def test_models_and_random_numbers_stay_as_they_are() -> None:
+def test_models_and_random_numbers_stay_as_they_are(made: Made) -> None:
     noisy = stacked(keras.layers.Dropout(0.5, seed=3), keras.layers.GRU(2, dropout=0.3, seed=4))
     stateful = stacked(keras.layers.GRU(2, stateful=True), mask_zero=False)
     models = {"noisy": noisy, "stateful": stateful}
@@ -425,13 +471,8 @@ def test_models_and_random_numbers_stay_as_they_are() -> None:
         model(batch.ids)
     before = {name: [np.array(v) for v in model.variables] for name, model in models.items()}
     keras.utils.set_random_seed(5)
-    expected = random.random(), np.random.random(), np.asarray(keras.random.normal((2,)))
-    keras.utils.set_random_seed(5)
     PropagationExplorer.from_models(models, batch)
-    PropagationExplorer(SEQUENCES, middles=["dropout"])
-    after = random.random(), np.random.random(), np.asarray(keras.random.normal((2,)))
-    assert expected[:2] == after[:2]
-    np.testing.assert_array_equal(expected[2], after[2])
+    assert made.drawn == [random_numbers()] * 2
     for name, model in models.items():
         for one, other in zip(before[name], model.variables, strict=True):
             np.testing.assert_array_equal(one, np.array(other))

@@ -220,6 +220,18 @@ _READ_TABLES = """root => [...root.querySelectorAll(".stage table")].map(
         getComputedStyle(cell).visibility === "visible"])))"""
 
 
+_READ_CHOICES = """root => Object.fromEntries(
+    [...root.querySelectorAll("[data-axis]")].map(control => {
+        const input = control.querySelector("input[type=radio]:checked, select")
+            ?? control.querySelector("input");
+        const shown = input.type === "checkbox" ? input.checked
+            : input.type === "radio" ? input.parentElement.textContent
+            : input.tagName === "SELECT" ? input.selectedOptions[0].textContent
+            : control.querySelector("output").textContent;
+        return [control.dataset.axis, shown];
+    }))"""
+
+
 @dataclass(frozen=True)
 class Shown:
     """An explorer on a page, worked as a learner works it."""
@@ -256,16 +268,11 @@ class Shown:
 
     def chosen(self, name: str) -> str | bool:
         """The label of the option that a control shows; of a switch whether it is on."""
-        return self.control(name).evaluate(
-            """control => {
-                const input = control.querySelector("input[type=radio]:checked, select")
-                    ?? control.querySelector("input");
-                if (input.type === "checkbox") return input.checked;
-                if (input.type === "radio") return input.parentElement.textContent;
-                if (input.tagName === "SELECT") return input.selectedOptions[0].textContent;
-                return control.querySelector("output").textContent;
-            }"""
-        )
+        return self.choices()[name]
+
+    def choices(self) -> dict[str, str | bool]:
+        """What all controls show, by the names of their axes."""
+        return dict(self.root.evaluate(_READ_CHOICES))
 
     def tables(self) -> list[list[list[Box]]]:
         """The cells of the tables of the picture, row by row."""

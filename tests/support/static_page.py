@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-from browser import make_notebook
 from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
-from authoring.execute import execute
 from masklens.explorers.explorer import FRONT_END
 
 LOADER = FRONT_END / "page.js"
@@ -24,21 +22,13 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _CONFIGURATION = """\
 project = "Course"
 extensions = ["myst_nb"]
-html_theme = {theme!r}
+html_theme = "furo"
 html_static_path = ["_static"]
 nb_execution_mode = "off"
-nb_ipywidgets_js = {{"page.js": {{}}}}
-nb_mime_priority_overrides = {overrides!r}
-"""
+nb_ipywidgets_js = {"page.js": {}}
 # So that a page carries the picture, which the loader then brings to life.
-_PICTURE_FIRST = [("html", "text/html", 1)]
-
-
-def executed(folder: Path, *cells: str) -> NotebookNode:
-    """A notebook of code cells, run as `authoring build` runs a lesson."""
-    book = make_notebook(*cells)
-    execute(book, folder)
-    return book
+nb_mime_priority_overrides = [("html", "text/html", 1)]
+"""
 
 
 def saved_states(book: NotebookNode) -> dict[str, NotebookNode]:
@@ -56,19 +46,16 @@ def shown_models(book: NotebookNode) -> list[str]:
     ]
 
 
-def render(
-    folder: Path, books: Mapping[str, NotebookNode], *, theme: str, picture_first: bool
-) -> Path:
-    """Renders notebooks as a site; what Sphinx warns of is an error.
+def render(folder: Path, books: Mapping[str, NotebookNode]) -> Path:
+    """Renders notebooks as a site that prefers pictures; what Sphinx warns of is an error.
 
     Returns:
         The folder of the pages.
     """
-    overrides = _PICTURE_FIRST if picture_first else []
     source, pages = folder / "source", folder / "pages"
     (source / "_static").mkdir(parents=True)
     texts = {
-        "conf.py": _CONFIGURATION.format(theme=theme, overrides=overrides),
+        "conf.py": _CONFIGURATION,
         "_static/page.js": LOADER.read_text(encoding="utf-8"),
         "index.md": "# Course\n\n```{toctree}\n" + "\n".join(books) + "\n```\n",
     }
