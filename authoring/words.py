@@ -186,4 +186,5 @@ def _told(path: Path) -> Iterator[tuple[int, str, list[str], None]]:
             told = [argument.value for argument in node.keywords if argument.arg in _OF_QUESTIONS]
         for expression in told:
             for text in expression.elts if isinstance(expression, ast.Tuple) else [expression]:
-                yield text.lineno, ast.literal_eval(text), [], None
+                if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    yield text.lineno, text.value, [], None

@@ -183,13 +183,10 @@ def _set_aside(path: Path) -> Path:
 def _append(path: Path, lines: Iterable[Mapping[str, object]]) -> None:
     """Appends lines in one write, with a line break before them if the last line lacks one."""
     text = "".join(json.dumps(line) + "\n" for line in lines).encode()
-    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
-    try:
-        if os.fstat(file).st_size:
-            os.lseek(file, -1, os.SEEK_END)
-            if os.read(file, 1) != b"\n":
+    with path.open("a+b", buffering=0) as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
                 text = b"\n" + text
-        if os.write(file, text) < len(text):
+        if file.write(text) < len(text):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    finally:
-        os.close(file)
