@@ -140,7 +140,7 @@ update: .venv/test  ## renew the lock with the newest versions that pyproject.to
 	$(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
 		--custom-compile-command 'make update' pyproject.toml -o $(LOCK)
 
-bench: .venv/bench  ## measure what the library costs, beside what one would use instead
+bench: .venv/test .venv/preloaded .venv/quiet .venv/node  ## measure what the library costs, beside what one would use instead
 	$(RUN) -m benchmarks
 
 clean:  ## remove the environments and what the tools leave behind
@@ -178,7 +178,7 @@ KERNEL_SETTING = c.IPKernelApp.capture_fd_output = False
 	@touch $@
 
 # One stamp for each extra of pyproject.toml; a changed lock installs it again.
-.venv/learn .venv/teach .venv/hub .venv/docs .venv/test .venv/bench: .venv/%: pyproject.toml $(LOCK) | .venv/created
+.venv/learn .venv/teach .venv/hub .venv/docs .venv/test: .venv/%: pyproject.toml $(LOCK) | .venv/created
 	@echo "Installing masklens[$*] into .venv; the first time this takes some minutes."
 	@$(RUN) -m pip install -qq --disable-pip-version-check -c $(LOCK) -e '.[$*]'
 	@touch $@

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.table import print_table, verdict
 from masklens.explorers.explorer import front_end
+from tests.support.browser import NO_BROWSER, find_program
 
 TOGGLES = 200
 GOAL_MS = 16
@@ -30,7 +30,6 @@ GOAL_FRONT_END = 27_000
 PATIENCE = 180  # seconds, for a kernel that imports TensorFlow
 ROOT = Path(__file__).parents[1]
 LESSONS = ("01", "02", "03", "06")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 SETUP = """\
 import ipywidgets
@@ -159,13 +158,6 @@ WATCH = """
 """
 
 
-def find_browser() -> str | None:
-    """The Chromium to measure with, if there is one."""
-    named = os.environ.get("MASKLENS_CHROMIUM")
-    found = map(shutil.which, [named] if named else BROWSERS)
-    return next((browser for browser in found if browser), None)
-
-
 @contextmanager
 def _lab(folder: Path) -> Iterator[str]:
     """Runs a JupyterLab of its own, and gives the address of its notebook."""
@@ -241,9 +233,9 @@ def _times(page: Page, way: Way) -> list[float]:
 
 
 def _measure_toggles() -> bool:
-    browser_path = find_browser()
+    browser_path = find_program()
     if browser_path is None:
-        print("\nLeft out: click to painted (no Chromium found; apt install chromium).")
+        print(f"\nLeft out: click to painted, {NO_BROWSER}")
         return True
     print("click to painted: JupyterLab starts", file=sys.stderr)
     with (

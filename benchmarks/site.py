@@ -17,8 +17,8 @@ from typing import Any
 from playwright.sync_api import Browser, sync_playwright
 
 from authoring import course, site
-from benchmarks.explorers import find_browser
 from benchmarks.table import print_table, verdict
+from tests.support.browser import NO_BROWSER, find_program
 
 ROOT = Path(__file__).parents[1]
 GOAL_LESSON = 350_000  # bytes, for a lesson with an explorer
@@ -85,9 +85,9 @@ def _fetched(browser: Browser, address: str) -> dict[str, int]:
 
 
 def measure_site() -> bool:
-    program = find_browser()
+    program = find_program()
     if program is None:
-        print("\nLeft out: the weight of the site (no Chromium found; apt install chromium).")
+        print(f"\nLeft out: the weight of the site, {NO_BROWSER}")
         return True
     rows, all_met = [], True
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
