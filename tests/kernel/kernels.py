@@ -141,26 +141,38 @@ class Kernel:
 
 
 class Jupyter:
-    """Starts kernels, in a runtime folder that no other parent uses."""
+    """Starts kernels, in a runtime folder that no other parent uses.
 
-    def __init__(self, prefix: Path) -> None:
+    Args:
+        prefix: where the kernelspecs are.
+        own: variables of the environment of all kernels; None takes one away.
+    """
+
+    def __init__(self, prefix: Path, **own: str | None) -> None:
         # The path of a socket has 103 bytes at most; pytest's folders may have more.
         self.runtime = Path(tempfile.mkdtemp(prefix="mk-", dir="/tmp"))
-        self.prefix = prefix
+        self.prefix, self._own = prefix, own
+        self.packages = self.runtime / "packages"  # where modules are found, too
+        self.packages.mkdir()
         self.kernels: list[Kernel] = []
 
     @property
     def environment(self) -> dict[str, str]:
         names = ("KERAS_BACKEND", "MASKLENS_LANGUAGE", "MPLBACKEND", "JPY_PARENT_PID")
         kept = {name: value for name, value in os.environ.items() if name not in names}
-        return {
+        path = filter(None, [str(self.packages), os.environ.get("PYTHONPATH")])
+        wanted: dict[str, str | None] = {
             **kept,
+            "PYTHONPATH": os.pathsep.join(path),
+            "JUPYTER_PATH": str(self.prefix / "share" / "jupyter"),
             "XDG_RUNTIME_DIR": str(self.runtime),
             "MASKLENS_KERNEL_IDLE": "60",
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "",
             "IPYTHONDIR": str(self.runtime / "ipython"),
+            **self._own,
         }
+        return {name: value for name, value in wanted.items() if value is not None}
 
     @property
     def folder(self) -> Path:
@@ -182,9 +194,9 @@ class Jupyter:
         return process.environ().get("XDG_RUNTIME_DIR") == str(self.runtime)
 
     def start(
-        self, kind: str = PRELOADED, folder: Path | None = None, **environment: str | None
+        self, kind: str = PRELOADED, folder: Path | None = None, **environment: str
     ) -> Kernel:
-        """Starts a kernel as a notebook in a folder would; None takes a variable away."""
+        """Starts a kernel as a notebook in a folder would."""
         folder = folder or self.runtime
         log = self.runtime / f"{len(self.kernels)}.log"
         specs = KernelSpecManager(
@@ -196,8 +208,7 @@ class Jupyter:
             connection_file=str(self.runtime / f"kernel-{len(self.kernels)}.json"),
             shutdown_wait_time=20,
         )
-        wanted = {**self.environment, **environment}
-        env = {name: value for name, value in wanted.items() if value is not None}
+        env = {**self.environment, **environment}
         stream = log.open("w")  # stays open, as a restarted kernel writes to it, too
         manager.start_kernel(cwd=str(folder), env=env, stdout=stream, stderr=stream)
         kernel = Kernel(manager, log, folder)
@@ -226,10 +237,10 @@ class Jupyter:
         return found
 
 
-def start_jupyter(prefix: Path) -> Iterator[Jupyter]:
+def start_jupyter(prefix: Path, **own: str | None) -> Iterator[Jupyter]:
     """A Jupyter that ends with the test; the body of a fixture."""
     install(prefix)
-    jupyter = Jupyter(prefix)
+    jupyter = Jupyter(prefix, **own)
     try:
         yield jupyter
     finally:
