@@ -15,7 +15,7 @@ import psutil
 
 from benchmarks.table import print_table, verdict
 from tests.classroom import class_accounts
-from tests.classroom.hub import PATIENCE, Student, new_hub
+from tests.classroom.hub import Student, new_hub
 
 STUDENTS = len(class_accounts.STUDENTS)
 KERNELS = {"preloaded": "python3", "plain": "python3-plain"}
@@ -80,8 +80,7 @@ def _fail_to_start(student: Student) -> float:
     runtime.rename(runtime.with_name(".away"))
     runtime.touch()
     begin = perf_counter()
-    student.session.get(f"{student.hub.url}/hub/spawn", timeout=PATIENCE)
-    assert student.progress()["failed"]
+    assert student.ask_for_server()["failed"]
     return perf_counter() - begin
 
 
@@ -120,13 +119,13 @@ def measure_hub() -> bool:
     if os.geteuid() != 0:
         print("\nLeft out: a class on a hub, which needs root.")
         return True
-    class_accounts.remove()
+    class_accounts.remove_all()
     try:
         preloaded = _measure("preloaded")
         class_accounts.remove()
         plain = _measure("plain")
     finally:
-        class_accounts.remove()
+        class_accounts.remove_all()
     rows = [[what, f"{preloaded[what]:.1f}", f"{plain[what]:.1f}"] for what in preloaded]
     print_table(
         f"{STUDENTS} students at once on {psutil.cpu_count()} processors; memory: PSS per student",

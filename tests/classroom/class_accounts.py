@@ -1,6 +1,8 @@
-"""The accounts of a class for tests; run as a program, it removes what a test may have left."""
+"""The accounts of a class for tests; run as a program, it removes what any test may have left."""
 
+import grp
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -11,22 +13,25 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / "classroom" / "accounts"
-GROUP = "mltest"
-PREFIX = "mlt-"
+_ANY_GROUP, _ANY_PREFIX = "mltest", "mlt-"
+# Tests that run beside each other have classes of their own.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+GROUP = f"{_ANY_GROUP}{_WORKER}"
+PREFIX = f"{_ANY_PREFIX}{_WORKER}-" if _WORKER else _ANY_PREFIX
 STUDENTS = [
-    f"{PREFIX}{name}" for name in ["ann", "ben", "chul", "dana", "eun-ji", "finn_2", "gil", "hana"]
+    f"{PREFIX}{name}" for name in ["ann", "eun-ji", "finn_2", "dana", "ben", "chul", "gil", "hana"]
 ]
 TEACHER = f"{PREFIX}kim"
 EXCHANGE = Path("/usr/local/share/nbgrader/exchange")
 # Says that the exchange was not there before the tests.
-OURS = EXCHANGE / ".made-by-mltest"
+_OURS = EXCHANGE / ".made-by-mltest"
 
 
 def run_command(names: Path, *teacher: str) -> "subprocess.CompletedProcess[str]":
     """Runs the command that makes accounts, for the group of the tests."""
     if not EXCHANGE.exists():
-        EXCHANGE.mkdir(parents=True)
-        OURS.touch()
+        EXCHANGE.mkdir(parents=True, exist_ok=True)
+        _OURS.touch()
     environment = os.environ | {"MASKLENS_CLASS_GROUP": GROUP}
     command = [COMMAND, names, *teacher]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -49,15 +54,14 @@ def make_class(folder: Path) -> dict[str, str]:
     return read_passwords(done.stdout)
 
 
-def accounts() -> dict[str, int]:
-    """The accounts of the tests, with their uids."""
-    lines = [line.split(":") for line in Path("/etc/passwd").read_text().splitlines()]
-    return {line[0]: int(line[2]) for line in lines if line[0].startswith(PREFIX)}
+def accounts(prefix: str = PREFIX) -> dict[str, int]:
+    """The accounts of the class, with their uids."""
+    return {one.pw_name: one.pw_uid for one in pwd.getpwall() if one.pw_name.startswith(prefix)}
 
 
-def processes(name: str | None = None) -> list[psutil.Process]:
-    """What runs under the account of a student, or of any."""
-    uids = {uid for one, uid in accounts().items() if name in (None, one)}
+def processes(prefix: str = PREFIX) -> list[psutil.Process]:
+    """What runs under the accounts whose names begin so."""
+    uids = {*accounts(prefix).values()}
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -66,9 +70,9 @@ def processes(name: str | None = None) -> list[psutil.Process]:
     return found
 
 
-def left_outside() -> list[Path]:
+def left_outside(prefix: str = PREFIX) -> list[Path]:
     """What the accounts have outside of their homes."""
-    uids, found = set(accounts().values()), []
+    uids, found = set(accounts(prefix).values()), []
     for place in ("/tmp", "/var/tmp", "/dev/shm"):
         for path in Path(place).iterdir():
             with suppress(FileNotFoundError):  # somebody else's, and gone by now
@@ -77,40 +81,46 @@ def left_outside() -> list[Path]:
     return found
 
 
-def end_processes() -> None:
+def end_processes(prefix: str = PREFIX) -> None:
     """Ends what runs under the accounts, and waits for it."""
-    while found := processes():
+    while found := processes(prefix):
         for process in found:
             with suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(found, timeout=1)
 
 
-def remove() -> None:
-    """Removes the accounts and all that the tests have made on this machine."""
+def remove(group: str = GROUP, prefix: str = PREFIX) -> None:
+    """Removes the class and all that its tests have made on this machine."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get("MASKLENS_CLASS_GROUP") == GROUP and process.uids().real == 0:
+            ours = process.environ().get("MASKLENS_CLASS_GROUP", "").startswith(group)
+            if ours and process.uids().real == 0:
                 process.kill()
-    end_processes()
-    for path in left_outside():
+    end_processes(prefix)
+    for path in left_outside(prefix):
         _delete(path)
-    for name in accounts():
+    for name in accounts(prefix):
         subprocess.run(["userdel", "--remove", name], check=True, capture_output=True)
-    for group in (GROUP, f"{GROUP}-teachers"):
-        if f"\n{group}:" in Path("/etc/group").read_text():
-            subprocess.run(["groupdel", group], check=True)
-    _delete(Path("/etc/pam.d", GROUP))
-    if OURS.exists():
+    for one in grp.getgrall():
+        if one.gr_name.startswith(group):
+            subprocess.run(["groupdel", one.gr_name], check=True)
+    for path in (
+        *Path("/etc/pam.d").glob(f"{group}*"),
+        *Path(tempfile.gettempdir()).glob(f"{group}*"),
+        *Path("/run").glob(f"jupyter-{prefix}*"),  # systemdspawner's
+        *Path("/run/faillock").glob(f"{prefix}*"),
+    ):
+        _delete(path)
+
+
+def remove_all() -> None:
+    """Removes every class of the tests, and nbgrader's exchange if it is of their making."""
+    remove(_ANY_GROUP, _ANY_PREFIX)
+    if _OURS.exists():
         shutil.rmtree(EXCHANGE)
         with suppress(OSError):  # something else lies there
             EXCHANGE.parent.rmdir()
-    for path in (
-        *Path(tempfile.gettempdir()).glob(f"{GROUP}*"),
-        *Path("/run").glob(f"jupyter-{PREFIX}*"),  # systemdspawner's
-        *Path("/run/faillock").glob(f"{PREFIX}*"),
-    ):
-        _delete(path)
 
 
 def _delete(path: Path) -> None:
@@ -121,4 +131,4 @@ def _delete(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    remove()
+    remove_all()

@@ -20,13 +20,13 @@ def passwords(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
 
 @pytest.fixture(scope="module")
 def hub(passwords: dict[str, str]) -> Iterator[Hub]:
-    """A hub for all tests of a module."""
+    """A hub for all tests of a module, not yet started."""
     with new_hub() as hub:
         yield hub
 
 
 @pytest.fixture
 def fresh_hub(passwords: dict[str, str]) -> Iterator[Hub]:
-    """A hub for one test."""
+    """A hub for one test, not yet started."""
     with new_hub() as hub:
         yield hub

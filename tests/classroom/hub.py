@@ -23,7 +23,6 @@ import websocket
 
 from tests.classroom.class_accounts import GROUP, ROOT, end_processes, processes
 
-CONFIG = ROOT / "classroom" / "jupyterhub_config.py"
 PATIENCE = 180  # seconds; many servers start at once on whatever machine this is
 
 
@@ -57,8 +56,20 @@ def opened(paths: list[Path]) -> list[str]:
         f"mkdir -p '{path}'; mount --move $k{n} '{path}'; rmdir $k{n}"
         for n, path in enumerate(covered)
     ]
-    script = "; ".join([*keep, *cover, *show, 'exec "$@"'])
-    return ["unshare", "--mount", "--propagation=private", "sh", "-ec", script, "sh"]
+    return mounted("; ".join([*keep, *cover, *show]))
+
+
+def mounted(commands: str) -> list[str]:
+    """A command before another one, which then has mounts of its own."""
+    return [
+        "unshare",
+        "--mount",
+        "--propagation=private",
+        "sh",
+        "-ec",
+        f'{commands}; exec "$@"',
+        "sh",
+    ]
 
 
 def _free_port(count: int) -> int:
@@ -76,13 +87,19 @@ def _free_port(count: int) -> int:
 
 @dataclass
 class Hub:
-    """A hub of its own, with a folder and ports that no other one has."""
+    """A hub of its own, with a folder and ports that no other one has.
+
+    Args:
+        before: a command in which it runs, such as one that has mounts of its own.
+        after: the same, for what runs with the folders opened to everybody.
+    """
 
     folder: Path
     port: int
     settings: dict[str, str] = field(default_factory=dict)
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
+    config: Path = ROOT / "classroom" / "jupyterhub_config.py"
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -106,17 +123,17 @@ class Hub:
         }
         return kept | ours | self.settings
 
-    def command(self) -> list[str]:
-        needed = [Path(sys.base_prefix), Path(sys.prefix), ROOT / "helpers", CONFIG.parent]
-        needed.append(ROOT / "solutions")
-        hub = [sys.executable, "-m", "jupyterhub", "-f", str(CONFIG)]
-        return [*self.before, *opened(needed), *self.after, *hub]
+    def _command(self, *program: str) -> list[str]:
+        needed = [Path(sys.base_prefix), Path(sys.prefix)]
+        needed += [ROOT / name for name in ("helpers", "classroom", "solutions")]
+        python = [sys.executable, *(program or ("-m", "jupyterhub", "-f"))]
+        return [*self.before, *opened(needed), *self.after, *python, str(self.config)]
 
     def start(self) -> None:
         """Starts the hub, and waits until it answers."""
         with (self.folder / "hub.log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), env=self.environment(), stdout=log, stderr=log, cwd=self.folder
+                self._command(), env=self.environment(), stdout=log, stderr=log, cwd=self.folder
             )
 
         def answers() -> bool:
@@ -125,11 +142,14 @@ class Hub:
 
         wait_for("the hub answers", answers)
 
-    def refused(self, **settings: str) -> str:
-        """What the hub says that does not start."""
-        environment = self.environment() | settings
+    def refused(self, *program: str) -> str:
+        """What the hub says that does not start, or a program that only reads its settings."""
         done = subprocess.run(
-            self.command(), env=environment, capture_output=True, text=True, timeout=60, check=False
+            self._command(*program),
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
         )
         assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
         # One message, and nothing else.
@@ -210,10 +230,11 @@ class Student:
         return self.session.request(method, url, headers=headers, timeout=PATIENCE)
 
     def spawn(self) -> None:
-        """Asks for the server, and waits until it is there."""
-        page = self.session.get(f"{self.hub.url}/hub/spawn", timeout=PATIENCE)
-        page.raise_for_status()
-        self.wait_for_server()
+        """Asks for the server, waits until it is there, and opens it."""
+        last = self.ask_for_server()
+        assert last.get("ready"), (last, self.hub.log)
+        # Asks the hub, like a browser that comes from it, who this is.
+        self.session.get(f"{self.server}/lab", timeout=PATIENCE).raise_for_status()
 
     def server_processes(self) -> list[psutil.Process]:
         """The student's server, if it runs."""
@@ -224,13 +245,16 @@ class Student:
                     found.append(one)
         return found
 
-    def stop(self) -> None:
-        """Stops the server, and waits until it has ended."""
-        assert self.ask_hub(f"users/{self.name}/server", "DELETE").status_code in (202, 204)
-        wait_for("the server has stopped", lambda: not self.server_processes())
+    def stop(self, of: "Student | None" = None) -> None:
+        """Stops the server, or as a teacher that of a student, and waits until it has ended."""
+        student = of or self
+        answer = self.ask_hub(f"users/{student.name}/server", "DELETE")
+        assert answer.status_code in (202, 204), answer.text
+        wait_for("the server has stopped", lambda: not student.server_processes())
 
-    def progress(self) -> Answer:
-        """Follows the progress as the page does; the last that it is told."""
+    def ask_for_server(self) -> Answer:
+        """Asks for the server, and follows the progress as the page does; the last that it says."""
+        self.session.get(f"{self.hub.url}/hub/spawn", timeout=PATIENCE)
         progress = f"{self.hub.url}/hub/api/users/{self.name}/server/progress"
         lines = self.session.get(
             progress, params={"_xsrf": self.xsrf("/hub/")}, stream=True, timeout=PATIENCE
@@ -238,13 +262,6 @@ class Student:
         events = [json.loads(line.removeprefix("data: ")) for line in lines if "data: " in line]
         assert events, self.hub.log
         return dict(events[-1])
-
-    def wait_for_server(self) -> None:
-        """Waits until the server is there, and opens it."""
-        last = self.progress()
-        assert last.get("ready"), (last, self.hub.log)
-        # Asks the hub, like a browser that comes from it, who this is.
-        self.session.get(f"{self.server}/lab", timeout=PATIENCE).raise_for_status()
 
     def ask(self, path: str, method: str = "GET", body: Any = None, to: str = "") -> Any:
         """Asks the REST API of a server: the student's own, or another one's."""

@@ -11,6 +11,7 @@ from tests.classroom.class_accounts import (
     COMMAND,
     EXCHANGE,
     GROUP,
+    PREFIX,
     STUDENTS,
     TEACHER,
     read_passwords,
@@ -19,9 +20,8 @@ from tests.classroom.class_accounts import (
 
 pytestmark = pytest.mark.accounts
 
-GOOD = (
-    "\ufeffmlt-minji 김민지\r\n# a comment\r\n\r\nmlt-haeun 최하은  # moved here in May\r\nmlt-jun"
-)
+MINJI, HAEUN, JUN, MOVED = (f"{PREFIX}{name}" for name in ("minji", "haeun", "jun", "moved"))
+GOOD = f"\ufeff{MINJI} 김민지\r\n# a comment\r\n\r\n{HAEUN} 최하은  # moved here in May\r\n{JUN}"
 BAD = {
     "김민지": "cannot be an account",
     "Mlt-Anna": "cannot be an account",
@@ -42,9 +42,9 @@ def test_accounts_are_made_once_and_closed(passwords: dict[str, str], tmp_path: 
     done = run_command(names)
     assert (done.returncode, done.stderr) == (0, "")
     first = read_passwords(done.stdout)
-    assert list(first) == ["mlt-minji", "mlt-haeun", "mlt-jun"]
+    assert list(first) == [MINJI, HAEUN, JUN]
     assert len({*first.values()}) == 3 and {len(password) for password in first.values()} == {12}
-    full = {"mlt-minji": "김민지", "mlt-haeun": "최하은", "mlt-jun": ""}
+    full = {MINJI: "김민지", HAEUN: "최하은", JUN: ""}
     for name in first:
         account = pwd.getpwnam(name)
         assert account.pw_gecos == full[name]
@@ -52,15 +52,15 @@ def test_accounts_are_made_once_and_closed(passwords: dict[str, str], tmp_path: 
         home = Path(account.pw_dir).stat()
         assert (home.st_uid, stat.S_IMODE(home.st_mode)) == (account.pw_uid, 0o700)
     # Again, with one more, and an interruption made good: neither password nor files change.
-    kept = _hash("mlt-minji")
-    subprocess.run(["passwd", "--lock", "mlt-jun"], check=True, capture_output=True)
-    subprocess.run(["usermod", "--password", "!", "mlt-jun"], check=True)
-    Path(pwd.getpwnam("mlt-haeun").pw_dir).chmod(0o755)
-    names.write_text(names.read_text() + "\nmlt-new\n")
+    kept = _hash(MINJI)
+    subprocess.run(["passwd", "--lock", JUN], check=True, capture_output=True)
+    subprocess.run(["usermod", "--password", "!", JUN], check=True)
+    Path(pwd.getpwnam(HAEUN).pw_dir).chmod(0o755)
+    names.write_text(names.read_text() + f"\n{PREFIX}new\n")
     again = run_command(names)
-    assert set(read_passwords(again.stdout)) == {"mlt-jun", "mlt-new"}
-    assert _hash("mlt-minji") == kept
-    assert stat.S_IMODE(Path(pwd.getpwnam("mlt-haeun").pw_dir).stat().st_mode) == 0o700
+    assert set(read_passwords(again.stdout)) == {JUN, f"{PREFIX}new"}
+    assert _hash(MINJI) == kept
+    assert stat.S_IMODE(Path(pwd.getpwnam(HAEUN).pw_dir).stat().st_mode) == 0o700
 
 
 def _hash(name: str) -> str:
@@ -72,7 +72,7 @@ def test_each_bad_name_gets_one_line_and_the_others_an_account(
     passwords: dict[str, str], tmp_path: Path
 ) -> None:
     names = tmp_path / "names.txt"
-    names.write_text("\n".join([*BAD, "mlt-good"]))
+    names.write_text("\n".join([*BAD, f"{PREFIX}good"]))
     done = run_command(names)
     assert done.returncode == 1
     lines = done.stderr.splitlines()
@@ -80,7 +80,7 @@ def test_each_bad_name_gets_one_line_and_the_others_an_account(
     for number, ((name, message), line) in enumerate(zip(BAD.items(), lines, strict=True), 1):
         assert line.startswith(f"accounts: line {number}: '{name}' ") and message in line
     assert "minji 김민지" in lines[0]
-    assert list(read_passwords(done.stdout)) == ["mlt-good"]
+    assert list(read_passwords(done.stdout)) == [f"{PREFIX}good"]
     # No account of the system's own was touched.
     groups = subprocess.run(["id", "-nG", "root"], capture_output=True, text=True, check=True)
     assert GROUP not in groups.stdout.split()
@@ -113,19 +113,19 @@ def test_a_backup_comes_back_under_the_account_whatever_its_number(
     passwords: dict[str, str], tmp_path: Path
 ) -> None:
     names, archive = tmp_path / "names.txt", tmp_path / "class.tgz"
-    names.write_text("mlt-moved")
+    names.write_text(MOVED)
     run_command(names)
-    work = Path("/home/mlt-moved/work.txt")
+    work = Path("/home", MOVED, "work.txt")
     work.write_text("all of it")
     work.chmod(0o600)
-    before = pwd.getpwnam("mlt-moved")
-    subprocess.run(["chown", "mlt-moved:", work], check=True)
-    subprocess.run(["tar", "-czf", archive, "-C", "/", "home/mlt-moved"], check=True)
+    before = pwd.getpwnam(MOVED)
+    subprocess.run(["chown", f"{MOVED}:", work], check=True)
+    subprocess.run(["tar", "-czf", archive, "-C", "/", f"home/{MOVED}"], check=True)
     # On the new machine, another account has the number.
-    subprocess.run(["userdel", "--remove", "mlt-moved"], check=True, capture_output=True)
-    subprocess.run(["useradd", "--uid", str(before.pw_uid), "mlt-other"], check=True)
+    subprocess.run(["userdel", "--remove", MOVED], check=True, capture_output=True)
+    subprocess.run(["useradd", "--uid", str(before.pw_uid), f"{PREFIX}other"], check=True)
     run_command(names)
-    after = pwd.getpwnam("mlt-moved")
+    after = pwd.getpwnam(MOVED)
     assert after.pw_uid != before.pw_uid
     subprocess.run(["tar", "-xzpf", archive, "-C", "/", "home"], check=True)
     for path in (work, work.parent):

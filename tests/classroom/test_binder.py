@@ -8,10 +8,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
 from contextlib import chdir, redirect_stdout
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
@@ -49,61 +47,28 @@ def dockerfile(repository: Path) -> str:
     return printed.getvalue()
 
 
-def conda(repository: Path, see: Callable[[CondaBuildPack], Any]) -> Any:
-    """What conda's build pack says; like repo2docker, it looks into the current folder."""
-    with chdir(repository):
-        pack = CondaBuildPack(base_image=Repo2Docker().base_image)
-        pack.platform = "linux/amd64"
-        return see(pack)
-
-
-def test_the_first_build_pack_that_takes_the_repository_is_condas(repository: Path) -> None:
-    with chdir(repository):
-        packs = [pack for pack in Repo2Docker().buildpacks if pack(base_image="").detect()]
-    assert packs[0] is CondaBuildPack
-
-
-def test_the_python_of_the_base_is_the_one_that_the_environment_names(
+def test_conda_builds_with_the_python_that_the_environment_names(
     repository: Path, dockerfile: str
 ) -> None:
-    python = conda(repository, lambda pack: pack.python_version)
+    with chdir(repository):  # like repo2docker, it looks into the current folder
+        packs = [pack for pack in Repo2Docker().buildpacks if pack(base_image="").detect()]
+        assert packs[0] is CondaBuildPack
+        pack = CondaBuildPack(base_image=Repo2Docker().base_image)
+        pack.platform = "linux/amd64"
+        python = pack.python_version
+        # Else `-e .` and the lock would be looked for where only environment.yml is.
+        assert pack.get_preassemble_script_files() == {}
     assert f"python={python}" in ENVIRONMENT["dependencies"]
     # A file of repo2docker's own: without it, the build would stop.
     assert re.search(rf"COPY .*py-2d{python.replace('.', '-2e')}-2dlinux-2d64", dockerfile)
 
 
-def test_a_range_of_pythons_would_be_built_upon_another_base(
-    repository: Path, tmp_path: Path
-) -> None:
-    text = (repository / "environment.yml").read_text()
-    (tmp_path / "environment.yml").write_text(text.replace("python=3.12", "python >=3.11,<3.14"))
-    assert conda(tmp_path, lambda pack: pack.python_version) == "3.10"
-
-
-def test_the_environment_is_updated_when_all_files_are_there(
-    repository: Path, dockerfile: str
-) -> None:
-    """Else `-e .` and the lock would be looked for where only environment.yml is."""
+def test_the_environment_is_updated_when_all_files_are_there(dockerfile: str) -> None:
     steps = ["COPY --chown=1000:1000 src/ ${REPO_DIR}/", UPDATE, "RUN ./postBuild"]
     assert [dockerfile.count(step) for step in steps] == [1, 1, 1]
-    places = [dockerfile.index(step) for step in steps]
+    # In another folder than the home folder, too, as an image for Kubernetes has it.
+    places = [dockerfile.index(step) for step in ("ARG REPO_DIR", "WORKDIR ${REPO_DIR}", *steps)]
     assert places == sorted(places)
-    assert conda(repository, lambda pack: pack.get_preassemble_script_files()) == {}
-
-
-def test_without_local_paths_only_the_environment_would_be_there(
-    repository: Path, tmp_path: Path
-) -> None:
-    environment = {**ENVIRONMENT, "dependencies": ["python=3.12", {"pip": ["nbgitpuller"]}]}
-    (tmp_path / "environment.yml").write_text(yaml.safe_dump(environment))
-    files = conda(tmp_path, lambda pack: pack.get_preassemble_script_files())
-    assert files == {"environment.yml": "environment.yml"}
-
-
-def test_the_repository_stands_where_the_environment_is_updated(dockerfile: str) -> None:
-    """In another folder than the home folder, too, as an image for Kubernetes has it."""
-    assert "ARG REPO_DIR" in dockerfile
-    assert dockerfile.index("WORKDIR ${REPO_DIR}") < dockerfile.index(UPDATE)
 
 
 # --- postBuild ------------------------------------------------------------------------------------
@@ -134,9 +99,6 @@ class Environment:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def python(self, repository: Path, program: str) -> Any:
-        return json.loads(self.run(repository, "python", "-c", program))
-
     def untrusted(self, repository: Path) -> list[Path]:
         data = self.home / ".local/share/jupyter"
         data.mkdir(parents=True, exist_ok=True)
@@ -156,50 +118,32 @@ def built(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Environ
     return environment
 
 
-def test_post_build_may_be_executed() -> None:
-    assert os.access(ROOT / "postBuild", os.X_OK)
+SETTINGS = """
+import json
+from pathlib import Path
+from ipykernel.kernelapp import IPKernelApp
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyterlab.commands import get_app_dir
+from jupyterlab_server.settings_utils import _get_overrides
+app = IPKernelApp()
+app.init_profile_dir()
+app.init_config_files()
+app.load_config_file()
+kernel = KernelSpecManager().get_kernel_spec("python3").to_dict()
+lab = _get_overrides(str(Path(get_app_dir(), "settings")))[0]
+print(json.dumps([kernel, lab, app.capture_fd_output]))
+"""
 
 
-def test_notebooks_open_with_the_preloaded_kernel(repository: Path, built: Environment) -> None:
-    spec = built.python(
-        repository,
-        "import json\n"
-        "from jupyter_client.kernelspec import KernelSpecManager\n"
-        "print(json.dumps(KernelSpecManager().get_kernel_spec('python3').to_dict()))",
-    )
-    assert spec["display_name"] == "Python 3 (Keras preloaded)"
-    assert spec["argv"][0] == str(built.prefix / "bin" / "python")
+def test_what_opens_is_set_up_as_the_course_wants_it(repository: Path, built: Environment) -> None:
+    kernel, lab, captured = json.loads(built.run(repository, "python", "-c", SETTINGS))
+    assert kernel["display_name"] == "Python 3 (Keras preloaded)"
+    assert kernel["argv"][0] == str(built.prefix / "bin" / "python")
     book = nbformat.read(repository / "notebooks/ko/01_padding.ipynb", as_version=4)
     assert book.metadata.kernelspec.name == "python3"
-
-
-def test_lab_reads_the_settings_of_the_course(repository: Path, built: Environment) -> None:
-    settings = built.python(
-        repository,
-        "import json\n"
-        "from pathlib import Path\n"
-        "from jupyterlab.commands import get_app_dir\n"
-        "from jupyterlab_server.settings_utils import _get_overrides\n"
-        "folder = str(Path(get_app_dir(), 'settings'))\n"
-        "print(json.dumps(_get_overrides(folder)[0]))",
-    )
-    assert settings["@jupyter-widgets/jupyterlab-manager:plugin"] == {"saveState": True}
-    assert settings["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
-
-
-def test_kernels_keep_what_tensorflow_says_out_of_notebooks(
-    repository: Path, built: Environment
-) -> None:
-    captured = built.python(
-        repository,
-        "import json\n"
-        "from ipykernel.kernelapp import IPKernelApp\n"
-        "app = IPKernelApp()\n"
-        "app.init_profile_dir()\n"
-        "app.init_config_files()\n"
-        "app.load_config_file()\n"
-        "print(json.dumps(app.capture_fd_output))",
-    )
+    assert lab["@jupyter-widgets/jupyterlab-manager:plugin"] == {"saveState": True}
+    assert lab["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+    # What TensorFlow says stays out of notebooks.
     assert captured is False
 
 

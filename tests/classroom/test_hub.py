@@ -3,6 +3,7 @@
 import json
 import stat
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +16,22 @@ import psutil
 import pytest
 import requests
 import websocket
+from playwright.sync_api import Browser
 
 from authoring.links import Course
+from tests.classroom.attack import SECRET, Attack
 from tests.classroom.class_accounts import (
-    EXCHANGE,
+    PREFIX,
     ROOT,
     STUDENTS,
     TEACHER,
     accounts,
+    end_processes,
     left_outside,
     processes,
 )
 from tests.classroom.hub import PATIENCE, Hub, Notebook, Student, wait_for
+from tests.classroom.nbgrader_commands import in_one_process
 
 pytestmark = pytest.mark.accounts
 
@@ -36,12 +41,18 @@ HALF = 14
 
 @dataclass
 class Class:
-    """Students who have worked through lesson 03, with crashes in the middle."""
+    """Students who have worked through lesson 03, with crashes in the middle.
+
+    Args:
+        while_down: how many outputs each notebook had that was saved without a hub.
+        spared: whether a program lived on that had the number of an earlier hub's proxy.
+    """
 
     hub: Hub
     students: list[Student]
     notebooks: list[Notebook]
     while_down: list[int]
+    spared: bool
     teacher: Student
 
 
@@ -77,11 +88,23 @@ def _go_on(notebook: Notebook) -> None:
 
 @pytest.fixture(scope="module")
 def lesson(hub: Hub, passwords: dict[str, str]) -> Class:
-    """Eight students at once; the hub is killed and restarted on the way, then the proxy."""
-    hub.start()
-    students = [Student(hub, name, passwords[name]) for name in STUDENTS]
-    with ThreadPoolExecutor(len(students)) as pool:
+    """Four students at once; the hub is killed and restarted on the way, then the proxy."""
+    kept = hub.folder / "class" / "hub"
+    kept.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "600"]) as other:
+        try:
+            (kept / "proxy.pid").write_text(str(other.pid))
+            hub.start()
+            spared = hub.proxy().pid != other.pid and other.poll() is None
+        finally:
+            other.kill()
+    students = [Student(hub, name, passwords[name]) for name in STUDENTS[:4]]
+    teacher = Student(hub, TEACHER, passwords[TEACHER])
+    teacher.login().raise_for_status()
+    with ThreadPoolExecutor(len(students) + 1) as pool:
+        its_server = pool.submit(teacher.spawn)
         notebooks = list(pool.map(_begin, students))
+        its_server.result()
         hub.kill()
         wait_for("its culler ends, too", lambda: not _cullers(hub))
         saved = list(pool.map(_save_while_down, notebooks))
@@ -90,9 +113,7 @@ def lesson(hub: Hub, passwords: dict[str, str]) -> Class:
         first.kill()
         wait_for("another proxy serves", lambda: hub.proxy() != first and _serves(students[0]))
         list(pool.map(_go_on, notebooks))
-    teacher = Student(hub, TEACHER, passwords[TEACHER])
-    teacher.login().raise_for_status()
-    return Class(hub, students, notebooks, saved, teacher)
+    return Class(hub, students, notebooks, saved, spared, teacher)
 
 
 def _cullers(hub: Hub) -> list[psutil.Process]:
@@ -140,6 +161,10 @@ def test_nothing_is_lost_when_hub_and_proxy_are_killed(lesson: Class) -> None:
         nbformat.validate(on_disk)
         ran = [cell for cell in on_disk["cells"] if cell["cell_type"] == "code"]
         assert _text(ran) == _text(notebook.cells)
+
+
+def test_the_number_of_a_proxy_that_is_gone_ends_no_other_program(lesson: Class) -> None:
+    assert lesson.spared
 
 
 def test_each_student_works_in_a_closed_home_under_an_account_of_their_own(lesson: Class) -> None:
@@ -315,24 +340,21 @@ def test_a_servers_token_is_good_for_that_server_alone(lesson: Class) -> None:
         assert asked.status_code in (403, 404), (method, path)
 
 
-def test_nobody_makes_tokens_and_a_teacher_stops_servers_but_enters_none(lesson: Class) -> None:
+def test_nobody_makes_tokens_and_a_teacher_sees_who_is_there(lesson: Class) -> None:
     one, other = lesson.students[:2]
     for somebody in (one, lesson.teacher):
         for name in (one.name, other.name, TEACHER):
             assert somebody.ask_hub(f"users/{name}/tokens", "POST").status_code == 403
-    assert {user["name"] for user in lesson.teacher.ask_hub("users").json()} == {*STUDENTS, TEACHER}
+    everybody = {student.name for student in lesson.students} | {TEACHER}
+    assert {user["name"] for user in lesson.teacher.ask_hub("users").json()} == everybody
     assert one.ask_hub("users").status_code == 403
     assert one.ask_hub(f"users/{other.name}/server", "DELETE").status_code == 404
     for page, status in ((one, 403), (lesson.teacher, 200)):
         admin = page.session.get(f"{lesson.hub.url}/hub/admin", timeout=PATIENCE)
         assert admin.status_code == status
-    last = lesson.students[-1]
-    assert lesson.teacher.ask_hub(f"users/{last.name}/server", "DELETE").status_code in (202, 204)
-    wait_for("the server has stopped", lambda: not last.server_processes())
 
 
 def test_only_a_teacher_has_the_formgrader(lesson: Class) -> None:
-    lesson.teacher.spawn()
     for somebody, there in ((lesson.students[0], False), (lesson.teacher, True)):
         page = somebody.session.get(f"{somebody.server}/formgrader", timeout=PATIENCE)
         assert (page.status_code != 404) == there
@@ -340,39 +362,23 @@ def test_only_a_teacher_has_the_formgrader(lesson: Class) -> None:
         assert assigned.status_code != 404
 
 
-def test_work_is_handed_out_and_in_through_the_exchange(lesson: Class) -> None:
-    def run(somebody: Student, *commands: str, folder: str = "my-class") -> str:
-        code = f"import subprocess as s\nfor command in {commands!r}:\n"
-        code += f"    s.run(command, shell=True, check=True, cwd={folder!r}, capture_output=True)\n"
-        return somebody.run(code)
-
-    student, other = lesson.students[:2]
-    run(
-        lesson.teacher,
-        "mkdir -p my-class/source/padding",
-        f"cp {ROOT}/classroom/nbgrader_config.py my-class",
-        f"cp {ROOT}/solutions/en/01_padding.ipynb my-class/source/padding",
-        folder=".",
+def test_what_a_teacher_has_released_stands_in_a_students_list(lesson: Class) -> None:
+    student, course = lesson.students[0], f"{PREFIX}masks"
+    source = _home(lesson.teacher) / "source" / "padding"
+    steps = ("generate_assignment", "release_assignment")
+    release = in_one_process(*[f"nbgrader {step} padding --course {course}" for step in steps])
+    lesson.teacher.run(
+        "import os, shutil, subprocess\n"
+        f"os.makedirs({str(source)!r})\n"
+        f"shutil.copy({str(ROOT / 'solutions/en/01_padding.ipynb')!r}, {str(source)!r})\n"
+        f"subprocess.run({release!r}, check=True, capture_output=True)"
     )
-    run(
-        lesson.teacher,
-        "nbgrader generate_assignment padding",
-        "nbgrader release_assignment padding",
-    )
-    listed = student.session.get(f"{student.server}/assignments?course_id=masks", timeout=PATIENCE)
-    assert [one["assignment_id"] for one in listed.json()["value"]] == ["padding"]
-    for command in ("fetch_assignment", "submit"):
-        run(student, f"nbgrader {command} padding --course masks", folder=".")
-    inbound = EXCHANGE / "masks" / "inbound"
-    assert len([*inbound.iterdir()]) == 1
-    looked = f"import os\ntry:\n    os.listdir({str(inbound)!r})\nexcept PermissionError:\n"
-    assert other.run(f"{looked}    print('refused')") == "refused"
-    run(lesson.teacher, "nbgrader collect padding")
-    collected = _home(lesson.teacher) / "my-class/submitted" / student.name / "padding"
-    assert (collected / "01_padding.ipynb").exists()
+    url = f"{student.server}/assignments?course_id={course}"
+    listed = student.session.get(url, timeout=PATIENCE).json()["value"]
+    assert [one["assignment_id"] for one in listed] == ["padding"]
 
 
-@pytest.mark.parametrize("name", ["mlt-nobody", "root", "../mlt-ann", "김민지", ""])
+@pytest.mark.parametrize("name", [f"{PREFIX}nobody", "root", f"../{STUDENTS[0]}", "김민지", ""])
 def test_a_name_that_nobody_has_given_out_is_refused(lesson: Class, name: str) -> None:
     roots = Path("/run/faillock/root")
     counted = roots.exists()
@@ -385,7 +391,7 @@ def test_a_name_that_nobody_has_given_out_is_refused(lesson: Class, name: str) -
 
 
 def test_an_account_outside_of_the_class_is_refused_with_its_password(lesson: Class) -> None:
-    stranger = Student(lesson.hub, "mlt-stranger", "correct horse")
+    stranger = Student(lesson.hub, f"{PREFIX}stranger", "correct horse")
     subprocess.run(["useradd", stranger.name], check=True)
     try:
         password = f"{stranger.name}:{stranger.password}"
@@ -396,28 +402,33 @@ def test_an_account_outside_of_the_class_is_refused_with_its_password(lesson: Cl
         subprocess.run(["userdel", stranger.name], check=True)
 
 
-def test_wrong_passwords_hold_nobody_up_and_take_their_time(lesson: Class) -> None:
-    names = [STUDENTS[0], STUDENTS[1], "mlt-nobody"]
-    wrong = [Student(lesson.hub, names[n % 3], f"wrong horse {n}") for n in range(50)]
+def test_guesses_hold_nobody_up_and_a_hundred_of_them_close_the_account(
+    lesson: Class, passwords: dict[str, str]
+) -> None:
+    guessed, other = STUDENTS[4:6]  # who have not been here before
     taken = []
 
-    def guess(student: Student) -> int:
+    def guess(number: int) -> int:
         begin = monotonic()
-        status = student.login().status_code
+        status = Student(lesson.hub, guessed, f"wrong horse {number}").login().status_code
         taken.append(monotonic() - begin)
         return status
 
+    def log_in(name: str) -> int:
+        return Student(lesson.hub, name, passwords[name]).login().status_code
+
     with ThreadPoolExecutor(50) as pool:
-        refused = pool.map(guess, wrong)
+        refused = pool.map(guess, range(50))
         # Somebody whose name is being guessed, and somebody else.
-        for student in (lesson.students[0], lesson.students[5]):
-            begin = monotonic()
-            assert Student(lesson.hub, student.name, student.password).login().ok
-            print(f"A right login took {monotonic() - begin:.1f} s, after {len(taken)} wrong ones.")
+        for name in (guessed, other):
+            assert log_in(name) == 200
             assert len(taken) < 50
-        assert set(refused) == {403}
+        assert {*refused, *pool.map(guess, range(101))} == {403}
     # PAM waits for two seconds, or up to a quarter less.
     assert min(taken) > 1.4
+    assert (log_in(guessed), log_in(other)) == (403, 200)
+    subprocess.run(["faillock", "--user", guessed, "--reset"], check=True)
+    assert log_in(guessed) == 200
 
 
 # --- What a student's own files do ----------------------------------------------------------------
@@ -440,25 +451,6 @@ OWN = [
 ]
 
 
-def test_a_students_files_do_not_stand_in_for_what_a_server_imports(lesson: Class) -> None:
-    student = lesson.students[2]
-    home = _home(student)
-    student.stop()
-    for name in OWN:
-        (home / f"{name}.py").write_text(f"raise SystemExit('the {name}.py of a student')\n")
-    (home / "mine.py").write_text("answer = 42\n")
-    (home / "code.py").chmod(0o644)
-    subprocess.run(["chown", "-R", f"{student.name}:", home], check=True)
-    student.spawn()
-    listed = {one["name"] for one in student.ask("contents")["content"]}
-    assert {f"{name}.py" for name in OWN} <= listed
-    for kernel in ("python3", "python3-plain"):
-        imports = f"import {', '.join(OWN)}, mine; print(mine.answer)"
-        assert student.run(imports, kernel) == "42"
-    for name in OWN:
-        student.ask(f"contents/{name}.py", "DELETE")
-
-
 EXTENSION = """
 def load_jupyter_server_extension(app):
     open(__file__ + ".loaded", "w").close()
@@ -466,75 +458,85 @@ _load_jupyter_server_extension = load_jupyter_server_extension
 """
 
 
-def test_settings_in_a_home_folder_load_no_extension(lesson: Class) -> None:
-    student = lesson.students[3]
+@pytest.fixture(scope="module")
+def cluttered(lesson: Class) -> Student:
+    """A student with files in the way of a server, which starts while the course is away."""
+    student = lesson.students[2]
     home = _home(student)
-    packages = home / ".local" / "lib" / "python3.11" / "site-packages"
+    lesson.teacher.stop(student)
+    for name in OWN:
+        (home / f"{name}.py").write_text(f"raise SystemExit('the {name}.py of a student')\n")
+    (home / "mine.py").write_text("answer = 42\n")
+    (home / "code.py").chmod(0o644)
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = home / ".local" / "lib" / python / "site-packages"
     settings = home / ".jupyter" / "jupyter_server_config.d"
-    for folder in (packages, settings, home / ".jupyter"):
+    for folder in (packages, settings):
         folder.mkdir(parents=True, exist_ok=True)
-    (packages / "intruder.py").write_text(EXTENSION)
-    (home / "intruder.py").write_text(EXTENSION)
+    for folder in (packages, home):
+        (folder / "intruder.py").write_text(EXTENSION)
     loaded = {"ServerApp": {"jpserver_extensions": {"intruder": True}}}
     for path in (settings / "intruder.json", home / ".jupyter" / "jupyter_server_config.json"):
         path.write_text(json.dumps(loaded))
     config = "open(__file__ + '.loaded', 'w').close()"
     (home / ".jupyter" / "jupyter_server_config.py").write_text(config)
     subprocess.run(["chown", "-R", f"{student.name}:", home], check=True)
-    student.stop()
-    student.spawn()
-    assert not list(home.rglob("*.loaded"))
-
-
-def test_a_server_that_cannot_start_says_why_before_any_timeout(lesson: Class) -> None:
-    student = lesson.students[4]
-    student.stop()
-    runtime = _home(student) / ".run"
-    runtime.rename(runtime.with_name(".away"))
-    runtime.touch()
-    begin = monotonic()
-    student.session.get(f"{lesson.hub.url}/hub/spawn", timeout=PATIENCE)
-    last = student.progress()
-    print(f"It took {monotonic() - begin:.1f} s to say so.")
-    assert last["failed"] and "서버를 시작하지 못했습니다" in last["message"]
-    assert "timeout" not in last["message"].lower()
-    assert f"'{runtime}' exists but is not a directory" in last["message"]
-    page = student.session.get(f"{lesson.hub.url}/hub/spawn-pending/{student.name}")
-    assert f"&#39;{runtime}&#39; exists but is not a directory" in page.text
-    assert f"The server of {student.name} did not start" in lesson.hub.log
-    # Once it is mended, it starts.
-    runtime.unlink()
-    student.spawn()
-
-
-def test_a_server_starts_without_the_course_and_says_so(lesson: Class) -> None:
-    student = lesson.students[5]
     course, away = lesson.hub.folder / "course", lesson.hub.folder / "away"
-    student.stop()
     course.rename(away)
     try:
         student.spawn()
     finally:
         away.rename(course)
-    note = (_home(student) / "course-update.md").read_text(encoding="utf-8")
-    log = (lesson.hub.folder / "class" / "hub" / "logs" / f"{student.name}.log").read_text()
+    return student
+
+
+def test_a_students_files_do_not_stand_in_for_what_a_server_imports(cluttered: Student) -> None:
+    listed = {one["name"] for one in cluttered.ask("contents")["content"]}
+    assert {f"{name}.py" for name in OWN} <= listed
+    for kernel in ("python3", "python3-plain"):
+        imports = f"import {', '.join(OWN)}, mine; print(mine.answer)"
+        assert cluttered.run(imports, kernel) == "42"
+
+
+def test_settings_in_a_home_folder_load_no_extension(cluttered: Student) -> None:
+    assert not list(_home(cluttered).rglob("*.loaded"))
+
+
+def test_a_server_starts_without_the_course_and_says_so(cluttered: Student) -> None:
+    folder = cluttered.hub.folder
+    note = (_home(cluttered) / "course-update.md").read_text(encoding="utf-8")
+    log = (folder / "class" / "hub" / "logs" / f"{cluttered.name}.log").read_text()
     line = "- The course could not be brought up to date. Your files are as you left them."
     for text in (note, log):
-        assert line in text and str(course) in text
+        assert line in text and str(folder / "course") in text
 
 
-def test_an_account_that_is_gone_is_named(lesson: Class) -> None:
-    student = lesson.students[-1]
-    student.stop()
-    subprocess.run(["usermod", "--login", "mlt-gone", student.name], check=True)
+def test_a_server_that_cannot_start_says_why_before_any_timeout(lesson: Class) -> None:
+    student = lesson.students[3]
+    lesson.teacher.stop(student)
+    runtime = _home(student) / ".run"
+    away = runtime.rename(runtime.with_name(".away"))
+    runtime.touch()
+    last = student.ask_for_server()
+    why = f"'{runtime}' exists but is not a directory"
+    assert last["failed"] and "서버를 시작하지 못했습니다" in last["message"]
+    assert "timeout" not in last["message"].lower()
+    assert why in last["message"]
+    page = student.session.get(f"{lesson.hub.url}/hub/spawn-pending/{student.name}")
+    assert why.replace("'", "&#39;") in page.text
+    assert f"The server of {student.name} did not start" in lesson.hub.log
+    # Nor can it, mended, where the account is gone.
+    runtime.unlink()
+    away.rename(runtime)
+    end_processes(student.name)
+    subprocess.run(["usermod", "--login", f"{PREFIX}gone", student.name], check=True)
     try:
-        student.session.get(f"{lesson.hub.url}/hub/spawn", timeout=PATIENCE)
-        last = student.progress()
+        last = student.ask_for_server()
         line = f"the class has no account {student.name!r}"
         assert last["failed"] and line in last["message"]
         assert f"The server of {student.name} did not start: {line}" in lesson.hub.log
     finally:
-        subprocess.run(["usermod", "--login", student.name, "mlt-gone"], check=True)
+        subprocess.run(["usermod", "--login", student.name, f"{PREFIX}gone"], check=True)
 
 
 def test_a_link_to_a_lesson_leads_to_the_students_own_server(lesson: Class) -> None:
@@ -545,26 +547,44 @@ def test_a_link_to_a_lesson_leads_to_the_students_own_server(lesson: Class) -> N
     assert parse_qs(urlsplit(page.url).query) == parse_qs(urlsplit(link).query)
 
 
-FORK = """
-import os, time
-children = []
+LIMITED = """
+import resource
+print(*resource.getrlimit(resource.RLIMIT_NPROC))
 try:
-    while True:
-        pid = os.fork()
-        if not pid:
-            time.sleep(60)
-            os._exit(0)
-        children.append(pid)
-except BlockingIOError:
-    print("no more")
-for pid in children:
-    os.kill(pid, 9)
+    resource.setrlimit(resource.RLIMIT_NPROC, (4096, 4096))
+except ValueError:
+    print("refused")
 """
 
 
 def test_a_student_cannot_fill_the_machine_with_processes(lesson: Class) -> None:
-    student = lesson.students[6]
-    assert student.run(FORK) == "no more"
-    raised = "import resource as r; r.setrlimit(r.RLIMIT_NPROC, (4096, 4096))"
-    tried = f"try:\n    {raised}\nexcept ValueError:\n    print('refused')"
-    assert student.run(tried) == "refused"
+    for kernel in ("python3", "python3-plain"):
+        assert lesson.students[0].run(LIMITED, kernel) == "512 512\nrefused"
+
+
+@pytest.fixture(scope="module")
+def attack(lesson: Class) -> Attack:
+    """A page where the server of the student was who could not start it before."""
+    attack = Attack(lesson.students[3], lesson.students[0])
+    attack.attacker.spawn()
+    attack.prepare()
+    return attack
+
+
+def test_a_page_of_a_student_reaches_what_is_the_visitors_own(
+    browser: Browser, lesson: Class, attack: Attack
+) -> None:
+    """Where all servers have one address; where each has its own, see test_attack.py."""
+    for visitor, users, stopped in (
+        (lesson.students[1], 403, (403, 404)),
+        # Through a teacher, the page sees who is there, and stops servers.
+        (lesson.teacher, 200, (202, 204)),
+    ):
+        found = attack.visit(browser, visitor)
+        # Nobody's token is made, and no server entered but the visitor's own,
+        assert found["hub"] == visitor.name
+        assert found["token"][0] == found["enter"][0] == 403
+        # whose files are read and changed.
+        assert SECRET in found["read"] and found["write"] == 201
+        assert found["users"][0] == users
+        assert found["stop"][0] in stopped

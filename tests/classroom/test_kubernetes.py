@@ -5,10 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import nbformat
 import psutil
@@ -21,7 +21,7 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from authoring import course
-from tests.classroom.preloaded import preloaded, started_in
+from tests.kernel.kernels import start_jupyter, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -105,18 +105,19 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[float, 
     """The memory of a student's server, and of preloaded libraries with a lesson that was run."""
     folder = tmp_path_factory.mktemp("server")
     lab = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port-retries=50"]
-    with preloaded(folder) as environment, (folder / "log").open("w") as log:
-        environment |= STUDENT["extraEnv"]
-        server = psutil.Popen(lab, cwd=folder, env=environment, stdout=log, stderr=log)
-        while "is running at" not in (folder / "log").read_text():
-            assert server.poll() is None, (folder / "log").read_text()
-            time.sleep(0.1)
+    for jupyter in start_jupyter(folder):
+        environment = {**jupyter.environment, **STUDENT["extraEnv"]}
+        with (folder / "log").open("w") as log:
+            server = psutil.Popen(lab, cwd=folder, env=environment, stdout=log, stderr=log)
+        wait_for(lambda: "is running at" in (folder / "log").read_text(), "the server starts")
         book = nbformat.read(ROOT / "notebooks/en/01_padding.ipynb", as_version=4)
         client = NotebookClient(book)
-        with client.setup_kernel(cwd=str(folder), env=environment):
+        starting = client.setup_kernel(cwd=str(folder), env=environment)
+        with patch.dict(os.environ, JUPYTER_PATH=environment["JUPYTER_PATH"]), starting:
             for number, cell in enumerate(book.cells):
                 client.execute_cell(cell, number)
-            rest = [one for one in started_in(folder) if one.pid != server.pid]
+            assert len(jupyter.parents()) == 1  # a launcher and its kernel are there, too
+            rest = [one for one in jupyter.processes() if one.pid != server.pid]
             yield memory_of([server]), memory_of(rest)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.classroom.class_accounts import ROOT, STUDENTS
-from tests.classroom.hub import Hub, Student
+from tests.classroom.hub import Hub, Student, mounted
 
 pytestmark = pytest.mark.accounts
 
@@ -33,15 +33,13 @@ def asked(fresh_hub: Hub, passwords: dict[str, str]) -> dict[str, list[str]]:
     for name in ("systemd-run", "systemctl"):
         (tools / name).write_text(RECORD.format(calls=str(calls)))
         (tools / name).chmod(0o755)
-    booted = 'mount -t tmpfs tmpfs /run/systemd; mkdir /run/systemd/system; exec "$@"'
-    fresh_hub.before = ["unshare", "--mount", "--propagation=private", "sh", "-ec", booted, "sh"]
+    fresh_hub.before = mounted("mount -t tmpfs tmpfs /run/systemd; mkdir /run/systemd/system")
     fresh_hub.settings["PATH"] = f"{tools}:/usr/sbin:/usr/bin:/sbin:/bin"
     fresh_hub.settings["MASKLENS_CLASS_MEMORY"] = "3G"
     fresh_hub.start()
     student = Student(fresh_hub, STUDENTS[0], passwords[STUDENTS[0]])
     student.login().raise_for_status()
-    student.session.get(f"{fresh_hub.url}/hub/spawn")
-    last = student.progress()
+    last = student.ask_for_server()
     # Nothing was started, and the student is told so.
     assert last["failed"] and "did not begin within 10 seconds" in last["message"]
     lines = [json.loads(line) for line in calls.read_text().splitlines()]

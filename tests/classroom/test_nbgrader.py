@@ -16,7 +16,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from tests.classroom.preloaded import preloaded
+from tests.classroom.nbgrader_commands import in_one_process
+from tests.kernel.kernels import start_jupyter
 
 pytestmark = pytest.mark.slow
 
@@ -120,12 +121,11 @@ class Class:
         for student in STUDENTS:
             self.hand_in(student)
         self.handed_in = {student: self.notebook("submitted", student) for student in STUDENTS}
-        for command in COMMANDS[1:]:
-            self.run(command)
+        self.run(*COMMANDS[1:])
 
-    def run(self, command: str) -> str:
+    def run(self, *commands: str) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", *command.split()],
+            in_one_process(*commands),
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -133,7 +133,6 @@ class Class:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
 
     def path(self, step: str, student: str, ending: str = "ipynb") -> Path:
         name = f"{STUDENTS[student].notebook}.{ending}"
@@ -173,8 +172,9 @@ class Class:
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
-    with preloaded(tmp_path_factory.mktemp("kernels")) as environment:
-        yield Class(tmp_path_factory.mktemp("수업"), environment)
+    for jupyter in start_jupyter(tmp_path_factory.mktemp("kernels")):
+        yield Class(tmp_path_factory.mktemp("수업"), jupyter.environment)
+        assert len(jupyter.parents()) == 1
 
 
 def test_each_student_gets_the_points_deserved(graded: Class) -> None:

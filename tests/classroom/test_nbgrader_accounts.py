@@ -6,6 +6,7 @@ It needs root, as it makes accounts and removes them: pytest -m accounts tests/c
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from tests.classroom.hub import opened
+from tests.classroom.nbgrader_commands import in_one_process
 
 pytestmark = pytest.mark.accounts
 
@@ -76,6 +78,11 @@ class Account:
         assert done.returncode == 0, f"{self.name}: {command}\n{done.stdout}"
         return done.stdout
 
+    def nbgrader(self, *commands: str, folder: str = ".") -> str:
+        """Types commands of nbgrader for the assignment, and returns what they say."""
+        lines = [f"nbgrader {command}" for command in commands]
+        return self.run(shlex.join(in_one_process(*lines)), folder)
+
     def may_read(self, path: Path) -> bool:
         assert path.exists()
         return self.try_to(f"find '{path}' -type f -exec cat {{}} + -o -type d -ls").returncode == 0
@@ -106,18 +113,20 @@ class Class:
         teacher.run("mkdir -m 700 my-class; mkdir -p my-class/source/padding")
         teacher.run(f"cp {ROOT}/classroom/nbgrader_config.py my-class")
         teacher.run(f"cp {ROOT}/solutions/en/01_padding.ipynb my-class/source/padding")
-        for command in ("generate_assignment", "release_assignment"):
-            teacher.run(f"nbgrader {command} padding", "my-class")
+        teacher.nbgrader(
+            "generate_assignment padding", "release_assignment padding", folder="my-class"
+        )
         for student, answer in zip(students, (RIGHT, WRONG), strict=True):
-            student.run("nbgrader fetch_assignment padding --course masks")
+            student.nbgrader("fetch_assignment padding --course masks")
             student.solve(answer)
-            said = student.run("nbgrader validate padding/01_padding.ipynb")
+            said = student.nbgrader(
+                "validate padding/01_padding.ipynb", "submit padding --course masks"
+            )
             assert f"FAILED ON {2 if answer == RIGHT else 3} CELL" in said
-            student.run("nbgrader submit padding --course masks")
-        for command in ("collect", "autograde", "generate_feedback", "release_feedback"):
-            teacher.run(f"nbgrader {command} padding", "my-class")
+        steps = ("collect", "autograde", "generate_feedback", "release_feedback")
+        teacher.nbgrader(*[f"{step} padding" for step in steps], folder="my-class")
         for student in students:
-            student.run("nbgrader fetch_feedback padding --course masks")
+            student.nbgrader("fetch_feedback padding --course masks")
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +187,6 @@ def test_a_student_cannot_put_another_folder_in_the_place_of_the_courses(lesson:
 
 
 def test_work_handed_in_under_anothers_name_is_told(lesson: Class) -> None:
-    lesson.hasty.run(f"nbgrader submit padding --course masks --student {lesson.careful.name}")
-    told = lesson.teacher.run("nbgrader collect padding --update", "my-class")
+    lesson.hasty.nbgrader(f"submit padding --course masks --student {lesson.careful.name}")
+    told = lesson.teacher.nbgrader("collect padding --update", folder="my-class")
     assert "cheating attempt" in told
