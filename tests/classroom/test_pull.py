@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -24,8 +25,14 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PULL = ROOT / "classroom" / "pull.py"
 BRANCH = "main"
-LESSON, OTHER = "notebooks/ko/01_padding.ipynb", "notebooks/ko/02_mask_generators.ipynb"
-NEW = "notebooks/ko/08_attention.ipynb"
+LESSON, OTHER, SAME, BROKEN, STRANGE = (
+    f"notebooks/ko/{name}.ipynb"
+    for name in (
+        *("01_padding", "02_mask_generators", "03_propagation"),
+        *("04_masks_by_hand", "05_layers_that_change_masks"),
+    )
+)
+NEW, DATA = "notebooks/ko/08_attention.ipynb", "수업 자료/데이터 1.csv"
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -41,7 +48,7 @@ class Course:
         self.folder, self.url = folder, folder.as_uri()
         if folder.exists():
             return
-        for name in (LESSON, OTHER, "README.md", ".gitignore"):
+        for name in (LESSON, OTHER, SAME, BROKEN, STRANGE, "README.md", ".gitignore"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
         git(folder, "init", "--quiet", "--initial-branch", BRANCH)
@@ -63,6 +70,8 @@ class Student:
     def __init__(self, home: Path, course: Course) -> None:
         self.home, self.copy, self.course = home, home / "masklens", course
         home.mkdir(exist_ok=True)
+        # In nobody's way, although pull.py and what it runs import random.
+        (home / "random.py").write_text("raise SystemExit('the random.py of a student')")
         # A student's own Jupyter, git and Python; nothing of ours.
         self.environment = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
 
@@ -106,7 +115,7 @@ class Student:
         """Pulls as the hub does before a server starts, and returns what the student is told."""
         note = self.home / pull.NOTES
         note.unlink(missing_ok=True)
-        command = [sys.executable, PULL, url or self.course.url, branch, self.copy]
+        command = [sys.executable, "-P", PULL, url or self.course.url, branch, self.copy]
         done = self.run(*command, MASKLENS_LANGUAGE=language)
         assert done.returncode == 0, done.stderr
         return note.read_text(encoding="utf-8") if note.exists() else ""
@@ -137,17 +146,23 @@ def first_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def course(first_day: Path, tmp_path: Path) -> Course:
-    return Course(shutil.copytree(first_day / "course", tmp_path / "course"))
-
-
-@pytest.fixture
-def student(first_day: Path, tmp_path: Path, course: Course) -> Student:
-    """Hangul and a space in the name, and a copy of the course."""
-    student = Student(shutil.copytree(first_day / NAME, tmp_path / NAME), course)
+def class_in(first_day: Path, folder: Path) -> tuple[Course, Student]:
+    """A copy of the first day's class."""
+    course = Course(shutil.copytree(first_day / "course", folder / "course"))
+    student = Student(shutil.copytree(first_day / NAME, folder / NAME), course)
     git(student.copy, "remote", "set-url", "origin", course.url)
-    return student
+    return course, student
+
+
+@pytest.fixture
+def student(first_day: Path, tmp_path: Path) -> Student:
+    """Hangul and a space in the name, and a copy of the course."""
+    return class_in(first_day, tmp_path)[1]
+
+
+@pytest.fixture
+def course(student: Student) -> Course:
+    return student.course
 
 
 def code_cells(book: Any) -> list[Any]:
@@ -178,22 +193,101 @@ def study(book: Any) -> None:
 # --- Both survive ---------------------------------------------------------------------------------
 
 
-def test_what_a_student_and_the_course_changed_survives_by_a_git_pull_link_too(
-    student: Student, course: Course
-) -> None:
+def test_a_git_pull_link_merges_too(student: Student, course: Course) -> None:
     student.save(LESSON, study)
-    student.save(OTHER, study)
-    edited, kept = student.book(LESSON), student.path(OTHER).read_bytes()
+    edited = student.book(LESSON)
     course.change(LESSON, append("print('news')"))
-    shutil.copy(ROOT / "notebooks/ko/03_propagation.ipynb", course.folder / NEW)
-    (course.folder / OTHER).unlink()
     course.publish()
-
     student.gitpuller()
     append("print('news')")(edited)
     assert student.book(LESSON) == edited
-    assert student.path(NEW).read_bytes() == (course.folder / NEW).read_bytes()
-    assert student.path(OTHER).read_bytes() == kept
+
+
+@dataclass(frozen=True)
+class News:
+    """A student whose work the course's news have met, and what the student was told.
+
+    Args:
+        before: the student's files before.
+        again: what the student is told at the next start, when nothing is new.
+    """
+
+    student: Student
+    course: Course
+    before: dict[str, bytes]
+    told: str
+    again: str
+
+    def book_before(self, name: str) -> Any:
+        return nbformat.reads(self.before[f"masklens/{name}"].decode(), as_version=4)
+
+
+@pytest.fixture(scope="module")
+def news(first_day: Path, tmp_path_factory: pytest.TempPathFactory) -> News:
+    """Every kind of change that a student and the course make, in files of their own."""
+    course, student = class_in(first_day, tmp_path_factory.mktemp("news"))
+    student.save(LESSON, study)
+    student.save(OTHER, study)
+    student.save(SAME, append("mine = 1"))
+    student.path(BROKEN).write_text("<<<<<<< mine")
+    stranger = student.book(STRANGE)
+    study(stranger)
+    nbformat.write(stranger, student.path(STRANGE))
+    for name in (LESSON, SAME, BROKEN, STRANGE):
+        course.change(name, append("theirs = 1"))
+    shutil.copy(ROOT / "notebooks/ko/06_opting_in.ipynb", course.folder / NEW)
+    # Of the same text as another file that leaves: git would call it renamed.
+    for folder, text in (
+        (student.copy, b"mine\n"),
+        (course.folder, (course.folder / "README.md").read_bytes()),
+    ):
+        (folder / DATA).parent.mkdir(parents=True)
+        (folder / DATA).write_bytes(text)
+    for name in (OTHER, "README.md"):
+        (course.folder / name).unlink()
+    course.publish()
+    before = student.files()
+    return News(student, course, before, student.pull(), student.pull())
+
+
+def test_what_a_student_and_the_course_changed_survives(news: News) -> None:
+    for name in (LESSON, STRANGE):
+        edited = news.book_before(name)
+        append("theirs = 1")(edited)
+        assert news.student.book(name) == edited
+    assert news.student.path(NEW).read_bytes() == (news.course.folder / NEW).read_bytes()
+    assert news.student.path(OTHER).read_bytes() == news.before[f"masklens/{OTHER}"]
+
+
+def test_a_student_is_told_where_the_course_changed_the_same_cell(news: News) -> None:
+    cells = news.student.book(SAME).cells
+    (number,) = [number for number, cell in enumerate(cells, 1) if "mine = 1" in cell.source]
+    first = cells[number - 1].source.splitlines()[0]
+    assert f"In `{SAME}` you and the course changed the same cells" in news.told
+    assert f"cell {number} (`{first}`). Yours were kept" in news.told
+    # That, and of the two files below; nothing is told again.
+    assert news.told.count("\n- ") == 3
+    assert news.again == ""
+
+
+def test_a_file_that_is_no_notebook_any_more_is_kept_and_told(news: News) -> None:
+    assert f"`{BROKEN}` could not be merged with the course's" in news.told
+    assert news.student.path(BROKEN).read_text() == "<<<<<<< mine"
+
+
+def test_a_students_file_makes_room_for_a_new_one_of_the_course(news: News) -> None:
+    copy = news.student.copy
+    assert (copy / DATA).read_bytes() == (news.course.folder / DATA).read_bytes()
+    (moved,) = [path for path in copy.rglob("*__*") if path.read_bytes() == b"mine\n"]
+    assert f"Yours is now `{moved.relative_to(copy)}`" in news.told
+
+
+def test_outputs_of_the_course_are_shown_and_those_of_strangers_are_not(
+    news: News, student: Student
+) -> None:
+    assert student.trusts(LESSON) and student.trusts(STRANGE)  # fresh copies
+    assert news.student.trusts(LESSON) and news.student.trusts(NEW)
+    assert not news.student.trusts(STRANGE)
 
 
 def test_a_course_with_nothing_new_changes_nothing(student: Student) -> None:
@@ -211,63 +305,6 @@ def test_a_lesson_that_a_student_deleted_or_renamed_comes_again(student: Student
     assert student.pull() == ""
     assert mine.read_bytes() == text
     assert student.path(LESSON).read_bytes() == (ROOT / LESSON).read_bytes()
-
-
-# --- Conflicts ------------------------------------------------------------------------------------
-
-
-def test_a_student_is_told_where_the_course_changed_the_same_cell(
-    student: Student, course: Course
-) -> None:
-    student.save(LESSON, append("mine = 1"))
-    course.change(LESSON, append("theirs = 1"))
-    course.change(OTHER, append("theirs = 1"))
-    course.publish()
-    told = student.pull()
-    cells = student.book(LESSON).cells
-    (number,) = [number for number, cell in enumerate(cells, 1) if "mine = 1" in cell.source]
-    first = cells[number - 1].source.splitlines()[0]
-    assert f"In `{LESSON}` you and the course changed the same cells" in told
-    assert f"cell {number} (`{first}`). Yours were kept" in told
-    assert OTHER not in told
-    # Nothing is new, so nothing is told again.
-    assert student.pull() == ""
-    # As it says: with another name on the student's, the course's comes.
-    student.path(LESSON).rename(student.path("mine.ipynb"))
-    assert student.pull() == ""
-    assert student.path(LESSON).read_bytes() == (course.folder / LESSON).read_bytes()
-    assert "mine = 1" in student.path("mine.ipynb").read_text(encoding="utf-8")
-
-
-def test_a_file_that_is_no_notebook_any_more_is_kept_and_told(
-    student: Student, course: Course
-) -> None:
-    student.path(LESSON).write_text("<<<<<<< mine")
-    for name in (LESSON, OTHER):
-        course.change(name, append("theirs = 1"))
-    course.publish()
-    assert f"`{LESSON}` 노트북을 과정의 새 노트북과 합치지 못했습니다" in student.pull(
-        language="ko"
-    )
-    assert student.path(LESSON).read_text() == "<<<<<<< mine"
-    assert "theirs = 1" in student.path(OTHER).read_text()
-
-
-def test_a_students_file_makes_room_for_a_new_one_of_the_course(
-    student: Student, course: Course
-) -> None:
-    name = "수업 자료/데이터 1.csv"
-    # Of the same text as another file that leaves: git would call it renamed.
-    own, new = b"mine\n", (course.folder / OTHER).read_bytes()
-    for folder, text in ((student.copy, own), (course.folder, new)):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(text)
-    (course.folder / OTHER).unlink()
-    course.publish()
-    told = student.pull()
-    assert student.path(name).read_bytes() == new
-    (moved,) = [path for path in student.copy.rglob("*__*") if path.read_bytes() == own]
-    assert f"Yours is now `{moved.relative_to(student.copy)}`" in told
 
 
 # --- What cannot be pulled ------------------------------------------------------------------------
@@ -385,7 +422,7 @@ def test_a_server_that_never_answers_is_given_up(
 
 
 def test_a_folder_of_the_students_own_is_left_alone(tmp_path: Path, course: Course) -> None:
-    student = Student(tmp_path / NAME, course)
+    student = Student(tmp_path / "another", course)
     student.copy.mkdir()
     student.path("mine.txt").write_text("mine")
     git(student.home, "init", "--quiet")
@@ -397,31 +434,9 @@ def test_a_folder_of_the_students_own_is_left_alone(tmp_path: Path, course: Cour
 
 
 def test_a_start_that_was_broken_off_is_in_nobodys_way(tmp_path: Path, course: Course) -> None:
-    student = Student(tmp_path / NAME, course)
+    student = Student(tmp_path / "another", course)
     assert "does not appear to be" in student.pull(url=(tmp_path / "nowhere").as_uri())
     (student.home / ".masklens.coming" / ".git").mkdir(parents=True)
     assert student.pull() == ""
     assert student.path(LESSON).read_bytes() == (ROOT / LESSON).read_bytes()
-    assert {path.name for path in student.home.iterdir()} == {"masklens", ".local"}
-
-
-# --- Whose outputs are shown ----------------------------------------------------------------------
-
-
-def test_outputs_of_the_course_are_shown_and_those_of_strangers_are_not(
-    student: Student, course: Course
-) -> None:
-    assert student.trusts(LESSON) and student.trusts(OTHER)
-    student.save(LESSON, study)
-    assert student.trusts(LESSON)
-    stranger = student.book(OTHER)
-    study(stranger)
-    nbformat.write(stranger, student.path(OTHER))
-    for name in (LESSON, OTHER):
-        course.change(name, append("theirs = 1"))
-    course.publish()
-    student.pull()
-    for name in (LESSON, OTHER):
-        assert "theirs = 1" in student.path(name).read_text(encoding="utf-8")
-    assert student.trusts(LESSON)
-    assert not student.trusts(OTHER)
+    assert {path.name for path in student.home.iterdir()} == {"masklens", ".local", "random.py"}
