@@ -94,7 +94,7 @@ test-oldest: .venv-oldest/created  ## test the library with the oldest versions 
 		$(addprefix --ignore=tests/masklens/,test_explorer_lab.py test_explorer_page.py)
 
 test-hub: .venv/test .venv/preloaded .venv/quiet .venv/node  ## run a hub with accounts that it makes and removes; as root
-	$(RUN) -m pytest -n 0 -m accounts tests/classroom; status=$$?; \
+	$(RUN) -m pytest -m accounts tests/classroom; status=$$?; \
 		$(RUN) tests/classroom/class_accounts.py && exit $$status
 
 test-colab:  ## run lessons, solutions and what `make colab` writes with Colab's versions

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from playwright.sync_api import Browser
 
-from tests.classroom.hub import Notebook, Student, wait_for
+from tests.classroom.hub import Notebook, Student
+from tests.support.waiting import wait_for
 
 SECRET = "what nobody else may read"
 
@@ -143,7 +144,7 @@ class Attack:
                 tab.goto(f"{self.attacker.server}/solutions?{quote(json.dumps(about))}")
                 return tab.locator("button", has_text="The solutions").count() == 1
 
-            wait_for("the attacker's page is there", replaced)
+            wait_for(replaced, "the attacker's page is there")
             tab.click("button")
             tab.wait_for_function("document.title == 'done'")
             return dict(tab.evaluate("results"))

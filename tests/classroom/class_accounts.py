@@ -106,6 +106,7 @@ def remove(group: str = GROUP, prefix: str = PREFIX) -> None:
         if one.gr_name.startswith(group):
             subprocess.run(["groupdel", one.gr_name], check=True)
     for path in (
+        *EXCHANGE.glob(f"{prefix}*"),  # a course of the tests
         *Path("/etc/pam.d").glob(f"{group}*"),
         *Path(tempfile.gettempdir()).glob(f"{group}*"),
         *Path("/run").glob(f"jupyter-{prefix}*"),  # systemdspawner's

@@ -8,9 +8,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,19 +21,7 @@ import requests
 import websocket
 
 from tests.classroom.class_accounts import GROUP, ROOT, end_processes, processes
-
-PATIENCE = 180  # seconds; many servers start at once on whatever machine this is
-
-
-def wait_for(what: str, condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """Waits until a condition holds, and returns what it returned."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        with suppress(OSError, requests.RequestException):
-            if found := condition():
-                return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {patience:.0f} s")
+from tests.support.waiting import PATIENCE, wait_for
 
 
 def opened(paths: list[Path]) -> list[str]:
@@ -140,7 +127,7 @@ class Hub:
             assert self.process is not None and self.process.poll() is None, self.log
             return requests.get(f"{self.url}/hub/api", timeout=5).ok
 
-        wait_for("the hub answers", answers)
+        wait_for(answers, "the hub answers")
 
     def refused(self, *program: str) -> str:
         """What the hub says that does not start, or a program that only reads its settings."""
@@ -250,7 +237,7 @@ class Student:
         student = of or self
         answer = self.ask_hub(f"users/{student.name}/server", "DELETE")
         assert answer.status_code in (202, 204), answer.text
-        wait_for("the server has stopped", lambda: not student.server_processes())
+        wait_for(lambda: not student.server_processes(), "the server has stopped")
 
     def ask_for_server(self) -> Answer:
         """Asks for the server, and follows the progress as the page does; the last that it says."""

@@ -30,8 +30,9 @@ from tests.classroom.class_accounts import (
     left_outside,
     processes,
 )
-from tests.classroom.hub import PATIENCE, Hub, Notebook, Student, wait_for
+from tests.classroom.hub import Hub, Notebook, Student
 from tests.classroom.nbgrader_commands import in_one_process
+from tests.support.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.accounts
 
@@ -107,12 +108,12 @@ def lesson(hub: Hub, passwords: dict[str, str]) -> Class:
         notebooks = list(pool.map(_begin, students))
         its_server.result()
         hub.kill()
-        wait_for("its culler ends, too", lambda: not _cullers(hub))
+        wait_for(lambda: not _cullers(hub), "its culler ends, too")
         saved = list(pool.map(_save_while_down, notebooks))
         hub.start()
         first = hub.proxy()
         first.kill()
-        wait_for("another proxy serves", lambda: hub.proxy() != first and _serves(students[0]))
+        wait_for(lambda: hub.proxy() != first and _serves(students[0]), "another proxy serves")
         list(pool.map(_go_on, notebooks))
     return Class(hub, students, notebooks, saved, spared, teacher)
 
@@ -364,7 +365,7 @@ def test_only_a_teacher_has_the_formgrader(lesson: Class) -> None:
 
 
 def test_what_a_teacher_has_released_stands_in_a_students_list(lesson: Class) -> None:
-    student, course = lesson.students[0], f"{PREFIX}masks"
+    student, course = lesson.students[0], f"{PREFIX}handed-out"
     source = _home(lesson.teacher) / "source" / "padding"
     steps = ("generate_assignment", "release_assignment")
     release = in_one_process(*[f"nbgrader {step} padding --course {course}" for step in steps])

@@ -383,11 +383,6 @@ def test_while_another_pull_is_at_work_it_does_nothing(at_work: Student) -> None
     assert lock.exists()
 
 
-def test_nobody_is_asked_for_a_password(at_work: Student) -> None:
-    with refusing_server() as url:
-        assert "terminal prompts disabled" in at_work.pull(url)
-
-
 class Refuses(BaseHTTPRequestHandler):
     """Asks everybody for a password."""
 
@@ -396,19 +391,13 @@ class Refuses(BaseHTTPRequestHandler):
         self.send_header("WWW-Authenticate", "Basic")
         self.end_headers()
 
-    def log_message(self, *_arguments: object) -> None:
-        """Says nothing."""
 
-
-class refusing_server:  # noqa: N801  # used like a function
-    def __enter__(self) -> str:
-        self.server = HTTPServer(("127.0.0.1", 0), Refuses)
-        Thread(target=self.server.serve_forever).start()
-        return f"http://127.0.0.1:{self.server.server_port}/course"
-
-    def __exit__(self, *_error: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+def test_nobody_is_asked_for_a_password(at_work: Student) -> None:
+    with HTTPServer(("127.0.0.1", 0), Refuses) as server:
+        Thread(target=server.serve_forever).start()
+        told = at_work.pull(f"http://127.0.0.1:{server.server_port}/course")
+        server.shutdown()
+    assert "terminal prompts disabled" in told
 
 
 def test_a_server_that_never_answers_is_given_up(

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from tests.classroom.class_accounts import ROOT, STUDENTS, processes
-from tests.classroom.hub import PATIENCE, Hub, Student, mounted, opened, wait_for
+from tests.classroom.hub import Hub, Student, mounted, opened
+from tests.support.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.accounts
 
@@ -123,7 +124,7 @@ def test_idle_servers_are_stopped(fresh_hub: Hub, passwords: dict[str, str]) -> 
     student.login().raise_for_status()
     student.spawn()
     assert processes()
-    wait_for("the idle server is stopped", lambda: not processes())
+    wait_for(lambda: not processes(), "the idle server is stopped")
 
 
 FILL = """
@@ -184,9 +185,9 @@ def test_the_hub_ends_what_it_started_but_not_what_a_student_left_behind(
     stop = ["make", "--silent", "-C", ROOT, "hub-stop"]
     subprocess.run(stop, env=hub.environment(), check=True, timeout=PATIENCE)
     assert process.wait(timeout=PATIENCE) in (0, -signal.SIGTERM, 143)
-    wait_for("the proxy ends", lambda: not proxy.is_running())
+    wait_for(lambda: not proxy.is_running(), "the proxy ends")
     # Without systemd, nobody counts what belongs to a server.
-    wait_for("the server ends", lambda: {p.name() for p in processes()} == {"sleep"})
+    wait_for(lambda: {p.name() for p in processes()} == {"sleep"}, "the server ends")
     with pytest.raises(requests.ConnectionError):
         requests.get(hub.url, timeout=PATIENCE)
     again = subprocess.run(stop, env=hub.environment(), capture_output=True, text=True)

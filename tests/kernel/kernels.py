@@ -4,8 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,18 +16,9 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 from masklens_kernel.spec import install
+from tests.support.waiting import PATIENCE, wait_for
 
 PRELOADED, PLAIN = "python3", "python3-plain"
-PATIENCE = 120  # seconds; what a test waits for at most, on whatever machine this is
-
-
-def wait_for(what: Callable[[], Any], said: str, seconds: float = PATIENCE) -> Any:
-    """Waits until a condition holds, and returns what it returned."""
-    until = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < until, f"{said}: not within {seconds} s"
-        time.sleep(0.02)
-    return found
 
 
 def gone(*pids: int) -> bool:
@@ -77,37 +67,29 @@ class Kernel:
     def ready(self, *, forked: bool | None = None) -> "Kernel":
         """Waits until it answers, and looks whether it is of the kind that was asked for."""
         self.client.wait_for_ready(timeout=PATIENCE)
-        self._wait_for_output()
+        # What a kernel says before this channel is connected is lost.
+        wait_for(self._answers, "the kernel says something")
         expected = self.manager.kernel_name == PRELOADED if forked is None else forked
         assert self.is_forked == expected, self.log
         return self
 
-    def _wait_for_output(self) -> None:
-        """Asks until an answer comes here, too: what a kernel says before this channel is lost."""
-        for _ in range(PATIENCE):
-            request = self.client.kernel_info()
-            try:
-                while (
-                    self.client.get_iopub_msg(timeout=1)["parent_header"].get("msg_id") != request
-                ):
-                    pass
-                return
-            except Empty:
-                continue
-        raise AssertionError(f"no output within {PATIENCE} s: {self.log}")
+    def _answers(self) -> bool:
+        request = self.client.kernel_info()
+        try:
+            while self.client.get_iopub_msg(timeout=1)["parent_header"].get("msg_id") != request:
+                pass
+        except Empty:
+            return False
+        return True
 
     def send(self, code: str, **options: Any) -> str:
         return str(self.client.execute(code, **{"allow_stdin": False, **options}))
 
-    def hear(self, request: str, seconds: float = PATIENCE) -> Result:
+    def hear(self, request: str) -> Result:
         """Collects what a cell says until it has ended."""
-        result, until = Result(), time.monotonic() + seconds
+        result = Result()
         while True:
-            left = until - time.monotonic()
-            try:
-                message = self.client.get_iopub_msg(timeout=max(0, left))
-            except Empty:
-                raise AssertionError(f"no end within {seconds} s: {result}") from None
+            message = self.client.get_iopub_msg(timeout=PATIENCE)
             if message["parent_header"].get("msg_id") != request:
                 continue
             content, kind = message["content"], message["msg_type"]
@@ -123,8 +105,8 @@ class Kernel:
             elif kind == "status" and content["execution_state"] == "idle":
                 return result
 
-    def run(self, code: str, seconds: float = PATIENCE) -> Result:
-        return self.hear(self.send(code), seconds)
+    def run(self, code: str) -> Result:
+        return self.hear(self.send(code))
 
     def until(self, request: str, printed: str) -> None:
         """Waits until a running cell has printed something."""

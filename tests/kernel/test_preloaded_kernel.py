@@ -15,10 +15,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from kernels import PATIENCE, PLAIN, PRELOADED, Jupyter, Kernel, gone, start_jupyter, wait_for
 
 from masklens_kernel import messages
 from masklens_kernel.spec import PLAIN_OPTIONS
+from tests.kernel.kernels import PLAIN, PRELOADED, Jupyter, Kernel, gone, start_jupyter
+from tests.support.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
