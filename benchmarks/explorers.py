@@ -1,4 +1,4 @@
-"""Measures the explorers: click to painted in a browser, bytes saved in notebooks, time to make."""
+"""Measures the explorers in a browser: from a click to the new picture, beside ipywidgets."""
 
 import json
 import os
@@ -15,21 +15,15 @@ from pathlib import Path
 from statistics import median
 
 import nbformat
-from nbclient import NotebookClient
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.table import print_table, verdict
-from masklens.explorers.explorer import front_end
 from tests.support.browser import NO_BROWSER, find_program
 
 TOGGLES = 200
 GOAL_MS = 16
 GOAL_RATIO = 20
-GOAL_SAVED = 100_000
-GOAL_FRONT_END = 27_000
 PATIENCE = 180  # seconds, for a kernel that imports TensorFlow
-ROOT = Path(__file__).parents[1]
-LESSONS = ("01", "02", "03", "06")
 
 SETUP = """\
 import ipywidgets
@@ -232,7 +226,7 @@ def _times(page: Page, way: Way) -> list[float]:
     return times
 
 
-def _measure_toggles() -> bool:
+def measure_explorers() -> bool:
     browser_path = find_program()
     if browser_path is None:
         print(f"\nLeft out: click to painted, {NO_BROWSER}")
@@ -271,98 +265,3 @@ def _measure_toggles() -> bool:
         rows,
     )
     return all_met
-
-
-# Put before and after the cells of a lesson: how long its explorers took to be made.
-_TIME_FIRST = """\
-from time import perf_counter as _now
-
-from masklens.explorers.explorer import Explorer as _Explorer
-
-_made, _init = {}, _Explorer.__init__
-
-
-def _timed(self, *args, **options):
-    start = _now()
-    _init(self, *args, **options)
-    _made[self.model_id] = _now() - start
-
-
-_Explorer.__init__ = _timed
-"""
-_TIME_LAST = "import json as _json\nprint(_json.dumps(_made))"
-
-
-def _seconds_to_make(path: Path) -> dict[str, float]:
-    """Executes a lesson, and returns the seconds for each of its explorers, by model id."""
-    notebook = nbformat.read(path, as_version=4)
-    first, last = map(nbformat.v4.new_code_cell, (_TIME_FIRST, _TIME_LAST))
-    notebook.cells = [first, *notebook.cells, last]
-    options = {"timeout": PATIENCE, "resources": {"metadata": {"path": str(path.parent)}}}
-    NotebookClient(notebook, **options).execute(stderr=subprocess.DEVNULL)
-    return dict(json.loads("".join(output.text for output in last.outputs)))
-
-
-def _saved(path: Path) -> dict[str, dict[str, str]]:
-    """The traits of the explorers that a notebook was saved with, by model id."""
-    widgets = nbformat.read(path, as_version=4).metadata.get("widgets", {})
-    models = widgets.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
-    return {
-        model_id: model["state"] for model_id, model in models.items() if "grid" in model["state"]
-    }
-
-
-def _bytes(value: object) -> int:
-    """How long a value is in a notebook."""
-    return len(json.dumps(value, ensure_ascii=False).encode())
-
-
-def _measure_saved() -> bool:
-    paths = sorted(
-        path for lesson in LESSONS for path in (ROOT / "notebooks").glob(f"*/{lesson}_*.ipynb")
-    )
-    rows, all_met = [], True
-    for path in paths:
-        name = f"{path.parent.name}/{path.stem}"
-        print(f"saved explorers: {name}", file=sys.stderr)
-        seconds = _seconds_to_make(path)
-        saved = _saved(path)
-        if not saved:
-            all_met = False
-            rows.append([name, "none", "", "", "", "an explorer", verdict(False)])
-        for model_id, state in saved.items():
-            grid = _bytes(state["grid"])
-            met = grid <= GOAL_SAVED
-            all_met &= met
-            rows.append(
-                [
-                    f"{name} {state['_anywidget_id'].rsplit('.')[-1]}",
-                    f"{len(json.loads(state['grid'])['states'])}",
-                    f"{seconds[model_id]:.2f}",
-                    f"{grid:,}",
-                    f"{grid + _bytes(state['_esm']) + _bytes(state['_css']):,}",
-                    f"{GOAL_SAVED:,} B of states",
-                    verdict(met),
-                ]
-            )
-    print_table(
-        "The explorers of the lessons",
-        ["", "states", "seconds to make", "bytes saved", "with front end", "goal", "verdict"],
-        rows,
-    )
-    module, sheet = (len(part.encode()) for part in front_end())
-    met = module + sheet <= GOAL_FRONT_END
-    print_table(
-        "The front end of every explorer",
-        ["", "bytes", "goal", "verdict"],
-        [
-            ["module", f"{module:,}", "", ""],
-            ["style sheet", f"{sheet:,}", "", ""],
-            ["both", f"{module + sheet:,}", f"{GOAL_FRONT_END:,} B", verdict(met)],
-        ],
-    )
-    return all_met and met
-
-
-def measure_explorers() -> bool:
-    return all([_measure_toggles(), _measure_saved()])
