@@ -380,7 +380,11 @@ def test_what_a_teacher_has_released_stands_in_a_students_list(lesson: Class) ->
     assert [one["assignment_id"] for one in listed] == ["padding"]
 
 
-@pytest.mark.parametrize("name", [f"{PREFIX}nobody", "root", f"../{STUDENTS[0]}", "김민지", ""])
+@pytest.mark.parametrize(
+    "name",
+    [f"{PREFIX}nobody", "root", f"../{STUDENTS[0]}", "김민지", ""],
+    ids=["no account", "root", "a path", "Hangul", "nothing"],
+)
 def test_a_name_that_nobody_has_given_out_is_refused(lesson: Class, name: str) -> None:
     roots = Path("/run/faillock/root")
     counted = roots.exists()
