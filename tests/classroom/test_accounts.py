@@ -123,7 +123,8 @@ def test_a_backup_comes_back_under_the_account_whatever_its_number(
     subprocess.run(["tar", "-czf", archive, "-C", "/", f"home/{MOVED}"], check=True)
     # On the new machine, another account has the number.
     subprocess.run(["userdel", "--remove", MOVED], check=True, capture_output=True)
-    subprocess.run(["useradd", "--uid", str(before.pw_uid), f"{PREFIX}other"], check=True)
+    other = ["useradd", "--non-unique", "--uid", str(before.pw_uid), f"{PREFIX}other"]
+    subprocess.run(other, check=True)
     run_command(names)
     after = pwd.getpwnam(MOVED)
     assert after.pw_uid != before.pw_uid

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.classroom.class_accounts import ROOT, STUDENTS, processes
-from tests.classroom.hub import Hub, Student, mounted, opened
+from tests.classroom.hub import Hub, Student, mounted
 from tests.support.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.accounts
@@ -25,21 +25,6 @@ import runpy, sys
 from traitlets.config import Config
 runpy.run_path(sys.argv[1], {"get_config": Config})
 """
-
-
-def test_closed_folders_are_opened_for_one_command_only(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    for name in ("one", "one/two", "three"):
-        (closed / name).mkdir(parents=True)
-        (closed / name / "word").write_text(name)
-    closed.chmod(0o700)
-    nobody = ["setpriv", "--reuid=65534", "--clear-groups"]
-    words = [closed / name / "word" for name in ("one", "one/two", "three")]
-    read = [*nobody, "cat", *map(str, words)]
-    needed = [closed / "three", closed / "one" / "two", closed / "one"]
-    done = subprocess.run([*opened(needed), *read], capture_output=True, text=True, check=True)
-    assert done.stdout == "oneone/twothree"
-    assert subprocess.run(read, capture_output=True).returncode != 0
 
 
 def test_only_root_starts_a_hub(hub: Hub) -> None:
