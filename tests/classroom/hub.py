@@ -156,6 +156,7 @@ class Hub:
 
     def end(self) -> None:
         """Ends everything, and removes the folder."""
+        end_processes()  # or the hub would wait for each server
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from jupyterhub.spawner import Spawner
 from nbclient import NotebookClient
 
 from authoring import course
+from tests.classroom.hub import make_course
 from tests.kernel.kernels import start_jupyter
 from tests.support.waiting import wait_for
 
@@ -113,10 +113,7 @@ def test_a_server_with_a_lesson_has_the_memory_that_it_takes(tmp_path: Path) -> 
 def test_starting_a_server_brings_the_course_to_where_it_opens(tmp_path: Path) -> None:
     course, home = tmp_path / "course", tmp_path / "jovyan"
     home.mkdir()
-    shutil.copytree(ROOT / "notebooks", course / "notebooks")
-    git = ["git", "-C", course, "-c", "user.name=Teacher", "-c", "user.email=teacher@example.org"]
-    for command in ("init -qb main", "add --all", "commit -qm Course"):
-        subprocess.run([*git, *command.split()], check=True)
+    make_course(course)
     here = {
         "python": sys.executable,
         PULL[1]: str(ROOT / "classroom" / "pull.py"),
