@@ -9,11 +9,8 @@ import pytest
 
 from tests.classroom.class_accounts import (
     COMMAND,
-    EXCHANGE,
     GROUP,
     PREFIX,
-    STUDENTS,
-    TEACHER,
     read_passwords,
     run_command,
 )
@@ -84,16 +81,6 @@ def test_each_bad_name_gets_one_line_and_the_others_an_account(
     # No account of the system's own was touched.
     groups = subprocess.run(["id", "-nG", "root"], capture_output=True, text=True, check=True)
     assert GROUP not in groups.stdout.split()
-
-
-def test_a_student_is_no_teacher(passwords: dict[str, str]) -> None:
-    for name, group in ((STUDENTS[0], GROUP), (TEACHER, f"{GROUP}-teachers")):
-        groups = subprocess.run(["id", "-nG", name], capture_output=True, text=True, check=True)
-        assert set(groups.stdout.split()) == {name, group}
-
-
-def test_the_exchange_is_open_and_keeps_what_is_others(passwords: dict[str, str]) -> None:
-    assert stat.S_IMODE(EXCHANGE.stat().st_mode) == 0o1777
 
 
 def test_a_list_that_is_not_there_is_named(passwords: dict[str, str], tmp_path: Path) -> None:
