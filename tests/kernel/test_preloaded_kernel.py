@@ -344,36 +344,16 @@ def test_a_killed_launcher_takes_its_kernel_along(jupyter: Jupyter) -> None:
     wait_for(lambda: gone(child.pid), "what it has started ends")
 
 
-JUPYTER = """
-import sys, time
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import KernelManager
-specs = KernelSpecManager(kernel_dirs=[sys.argv[1]], ensure_native_kernel=False)
-kernel = KernelManager(kernel_name="python3", kernel_spec_manager=specs)
-kernel.start_kernel()
-client = kernel.blocking_client()
-client.start_channels()
-client.wait_for_ready(timeout=120)
-print("ready", flush=True)
-time.sleep(600)
-"""
-
-
-def test_a_killed_jupyter_takes_its_kernels_along(jupyter: Jupyter, tmp_path: Path) -> None:
+def test_a_killed_jupyter_takes_its_kernels_along(jupyter: Jupyter, forked: Kernel) -> None:
     before = {process.pid for process in jupyter.processes()}
-    server = subprocess.Popen(
-        [sys.executable, "-c", JUPYTER, str(jupyter.prefix / "share/jupyter/kernels")],
-        env={**jupyter.environment, "JUPYTER_RUNTIME_DIR": str(jupyter.runtime)},
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-    )
-    with server:
-        assert server.stdout and server.stdout.readline() == "ready\n"
+    (parent,) = jupyter.parents()
+    env = {**jupyter.environment, "JUPYTER_RUNTIME_DIR": str(jupyter.runtime)}
+    start = "from jupyter_client.kernelapp import main; main(['--kernel=python3'])"
+    with subprocess.Popen([sys.executable, "-c", start], env=env) as server:
+        wait_for(lambda: {child.pid for child in parent.children()} - before, "a kernel is forked")
         server.kill()
-    parents = {parent.pid for parent in jupyter.parents()}
     wait_for(
-        lambda: {process.pid for process in jupyter.processes()} <= before | parents,
+        lambda: {process.pid for process in jupyter.processes()} <= before,
         "launcher and kernel end",
     )
 
