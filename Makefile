@@ -80,7 +80,8 @@ test-fresh: .venv/test  ## execute the notebooks in kernels that import everythi
 fuzz: .venv/test  ## hold the lens against the oracle on a thousand random models; FUZZ=200
 	MASKLENS_FUZZ=$(or $(FUZZ),1000) $(RUN) -m pytest --dist load tests/masklens/lens/test_random_models.py
 
-# The tests of the library alone, without what an author needs. Old versions warn of new ones.
+# The tests of the library alone, without what an author needs. Old versions warn of new ones, and
+# old wheels of Keras hold no tests.
 TEST_LIBRARY = PYTHONPATH=tests/support $(1) -m pytest -o addopts= -q -W default --noconftest \
 	-p english
 
@@ -91,7 +92,8 @@ test-backends: .venv-backends/created  ## test padding, traces and leaks on JAX 
 
 test-oldest: .venv-oldest/created  ## test the library with the oldest versions that pyproject.toml allows
 	MASKLENS_FUZZ=0 $(call TEST_LIBRARY,.venv-oldest/bin/python) tests/masklens \
-		$(addprefix --ignore=tests/masklens/,test_explorer_lab.py test_explorer_page.py)
+		$(addprefix --ignore=tests/masklens/,test_explorer_lab.py test_explorer_page.py \
+		test_keras_own_tests.py)
 
 test-hub: .venv/test .venv/preloaded .venv/quiet .venv/node  ## run a hub with accounts that it makes and removes; as root
 	$(RUN) -m pytest -m accounts tests/classroom; status=$$?; \

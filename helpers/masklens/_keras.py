@@ -98,6 +98,21 @@ def array_of(tensor: Any) -> NDArray[Any]:
     return np.asarray(keras.ops.convert_to_numpy(tensor))
 
 
+def booleans_of(mask: Any) -> NDArray[np.bool_]:
+    """Reads a mask as booleans that must not be written to.
+
+    Args:
+        mask: A mask, or whatever else a custom layer has attached in its place.
+
+    Returns:
+        The mask; True where it holds no numbers.
+    """
+    values = array_of(mask)
+    if values.dtype.kind not in "biuf":
+        return np.ones(values.shape, dtype=bool)
+    return values.astype(bool, copy=False)
+
+
 def is_symbolic(tensor: Any) -> bool:
     """Returns whether a tensor is symbolic: its values do not exist yet."""
     return _symbolic_type(type(tensor).__mro__) or getattr(tensor, "is_meta", False)

@@ -371,7 +371,8 @@ def stateful(fuse: Fuse | None = None) -> keras.Model:
     # A mask is lost, and weights that are all 0 are lent other values: more runs, more to put back.
     x = layers.LSTM(2, bias_initializer="zeros")(layers.RMSNormalization()(x))
     model = keras.Model(ids, layers.Dense(2)(x), name="stateful")
-    model.compile("adam", "mse", metrics=["mae"])
+    # In a graph, Keras before 3.14 cannot run an RNN with a state and a mask.
+    model.compile("adam", "mse", metrics=["mae"], run_eagerly=True)
     model.fit(IDS, TARGETS, verbose=0)
     model(IDS)
     return model

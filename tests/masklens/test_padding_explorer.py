@@ -384,7 +384,7 @@ def test_an_explorer_leaves_no_trace_in_the_session() -> None:
     before = random.getstate()
     first = int(keras.layers.Masking().name.split("_")[-1].replace("masking", "0"))
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         ml.PaddingExplorer([[0, 1], []])
         ml.PaddingExplorer([[0.5, 1], [2]])
     assert random.getstate() == before

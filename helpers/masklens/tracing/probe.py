@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from masklens._keras import array_of, attach_mask, attached_mask
+from masklens._keras import array_of, attach_mask, attached_mask, booleans_of
 from masklens.tracing.calls import Array, Mask
 from masklens.tracing.recorder import is_array, is_mask_argument, named_arguments
 
@@ -66,7 +66,9 @@ class _Trial:
                 by_hand |= {id(leaf): leaf for leaf in leaves}
             else:
                 self._tensors += leaves
-        self.masks = {identity: self._read(mask) for identity, mask in (attached | by_hand).items()}
+        self.masks = {
+            identity: booleans_of(mask) for identity, mask in (attached | by_hand).items()
+        }
 
     def run(
         self, changed: int | None = None, variant: Mask | None = None
@@ -117,7 +119,7 @@ class _Trial:
         shape = tuple(output.shape)
         own = attached_mask(output)
         if own is not None:
-            return self._read(own)
+            return booleans_of(own)
         fitting = [mask for mask in masks.values() if mask.ndim > 1 and mask.shape == shape[:2]]
         unmasked = any(
             tuple(tensor.shape)[:2] == shape[:2] and id(tensor) not in masks
@@ -129,9 +131,6 @@ class _Trial:
         # As in merge layers, a timestep is valid if it is in any of the inputs.
         merged: Mask = np.logical_or.reduce(fitting)
         return merged
-
-    def _read(self, mask: Any) -> Mask:
-        return array_of(mask).astype(bool, copy=False)
 
     def _read_values(self, tensor: Any) -> Array:
         return array_of(tensor)

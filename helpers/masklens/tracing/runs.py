@@ -11,6 +11,7 @@ from masklens._keras import (
     all_layers,
     array_of,
     attached_mask,
+    booleans_of,
     functions_as_python,
     global_seeds,
     is_symbolic,
@@ -151,7 +152,7 @@ class Run:
 
     def boolean(self, mask: Any) -> Mask:
         """Reads a mask as an array of booleans."""
-        return array_of(mask).astype(bool, copy=False)
+        return booleans_of(mask)
 
     def has_same_calls_as(self, other: "Run") -> bool:
         """Returns whether both runs made the same calls in order, on the same numbered tensors."""
