@@ -23,7 +23,6 @@ from authoring.execute import execute
 # Losing a mask is what some of the models here are for.
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask"),
     pytest.mark.filterwarnings("ignore:The padding value 0 also occurs"),
 ]
 

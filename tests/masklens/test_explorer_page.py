@@ -40,7 +40,10 @@ from test_explorer_lab import (  # noqa: F401
     test_what_is_asked_stays_hidden_until_it_is_revealed,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:The padding value 0 also occurs"),
+]
 
 LIVE = ".masklens-live"
 NAMES = "padding", "propagation", "own", "timesteps", "predict", "worse"

@@ -14,7 +14,12 @@ from lens.keras_io_models import keras_io_cases
 from lens.oracle import give_weights, quiet
 from lens.reported_models import Known, reported_cases
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # KerasHub's T5 in float16.
+    pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:Layer .* looks like it has unbuilt state:UserWarning"),
+]
 
 QUESTIONS = ("content", "amount", "rows")
 
