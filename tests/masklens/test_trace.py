@@ -102,7 +102,7 @@ def test_outputs_and_random_state_are_the_same_with_and_without(case: Case) -> N
 
 
 # A model that is cut off takes a list, also of one input.
-@pytest.mark.filterwarnings("ignore:Exception encountered when calling Functional.call:UserWarning")
+@pytest.mark.filterwarnings("ignore:The structure of `inputs` doesn.t match:UserWarning")
 @pytest.mark.parametrize(
     "case", [case for case in CASES if not case.own_code], ids=lambda case: case.name
 )
