@@ -534,7 +534,7 @@ def read_though_no_mask_is_lost() -> list[Known]:
             on_ids(
                 stack(
                     rnn("LSTM", True),
-                    layers.Dense(3, name="dense"),
+                    lambda x: layers.Dense(3, name="dense")(x),
                     lambda x: layers.Lambda(lambda y: y * 2.0, name="last")(x),
                 ),
                 **sequence,
