@@ -154,6 +154,9 @@ def test_rows_that_divide_by_the_largest_value_of_the_batch_are_found_wherever_i
         assert ml.trace(model, ids).moves_by["rows"]
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="Keras looks words up with TensorFlow alone"
+)
 def test_text_is_traced_behind_the_layer_that_makes_ids_of_it() -> None:
     lookup = layers.StringLookup(vocabulary=["a", "b"], mask_token="")
     words = keras.Input((None,), dtype="string")
