@@ -135,7 +135,11 @@ def mask_beside_ids(*, used: bool) -> Case:
             "mask": keras.Input((None,), dtype="bool", name="mask"),
         }
         x = PaddingContent(name="content")(layers.Embedding(12, 4)(inputs["tokens"]))
-        return keras.Model(inputs, layers.LSTM(3)(x, mask=inputs["mask"] if used else None))
+        if used:
+            return keras.Model(inputs, layers.LSTM(3)(x, mask=inputs["mask"]))
+        # Older versions of Keras want each input connected.
+        beside = x + 0 * ops.cast(inputs["mask"], x.dtype)[..., None]
+        return keras.Model(inputs, layers.LSTM(3)(beside))
 
     valid = ids() != 0
     return Case(
