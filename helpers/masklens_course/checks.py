@@ -109,14 +109,14 @@ class Question:
 
     Attributes:
         name: The name for `masklens.question`.
-        title: The title, marked for translation.
+        title: The title; it is a message of the catalogue.
         lesson: The lesson that it belongs to, such as `"01_padding"`; its set fills it in.
         minutes: The approximate time that it takes.
         kind: The kind of answer: a value, a function or a class of layers.
         observe: Runs the learner's answer, and returns the observation for the conditions.
         conditions: The conditions of a right answer; the first that does not hold decides.
-        hints: Hints of increasing detail, marked for translation.
-        why: Why the solution is right, marked for translation.
+        hints: Hints of increasing detail; each is a message of the catalogue.
+        why: Why the solution is right; it is a message of the catalogue.
     """
 
     name: str
