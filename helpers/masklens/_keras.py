@@ -1,4 +1,4 @@
-"""The only module that uses private parts of Keras and TensorFlow: masks, seeds, eager mode."""
+"""All that uses private parts of Keras and TensorFlow: masks, seeds, names, and eager mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,6 +133,19 @@ def global_seeds() -> list[Any]:
     # Keras's own accessor would create the generator, with a seed from Python's `random`.
     generator = get_global_attribute("global_seed_generator")
     return [] if generator is None else [generator.state]
+
+
+@contextmanager
+def count_names_anew() -> Iterator[None]:
+    """Names layers as in a new session, and leaves the session's own count as it was."""
+    from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
+
+    counts = get_global_attribute("object_name_uids")
+    set_global_attribute("object_name_uids", None)
+    try:
+        yield
+    finally:
+        set_global_attribute("object_name_uids", counts)
 
 
 def all_layers(model: Any) -> list[Any]:
