@@ -12,7 +12,7 @@ from hypothesis import settings
 from authoring.__main__ import main
 from authoring.execute import QUIET_ENVIRONMENT
 
-pytest_plugins = ["browser", "english", "left_out", "tests.classroom.class_fixtures"]
+pytest_plugins = ["browser", "english", "javascript", "left_out", "tests.classroom.class_fixtures"]
 
 LESSON = '''\
 # %% [markdown] id="title"

@@ -1,6 +1,7 @@
 """Leaves out the tests for which this machine lacks something, and says which and why."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -25,11 +26,16 @@ def _find_keras_hub_fault() -> str | None:
     return None if find_spec("keras_hub") else "no keras-hub found: pip install keras-hub"
 
 
+def _find_node_fault() -> str | None:
+    return None if shutil.which("node") else "no Node found (Debian, Ubuntu: apt install nodejs)"
+
+
 # What a test asks for, and how to know why it cannot be had here.
 NEEDS: dict[str, Callable[[], str | None]] = {
     "browser": _find_browser_fault,
     "keras_hub": _find_keras_hub_fault,
     "made_slides": _find_reveal_fault,
+    "node": _find_node_fault,
 }
 _MARK = "left out: "
 
