@@ -19,7 +19,7 @@ from masklens.padding import PaddedBatch
 from masklens.tracing.calls import Mask
 
 # A batch with more timesteps in all becomes an image, since nobody reads so many squares.
-MOST_SQUARES = 600
+_MOST_SQUARES = 600
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ def _show_mask(
     caption = caption or _("mask {shape}: {true} of {all} timesteps are True").format(
         shape=mask.shape, true=int(mask.sum()), all=mask.size
     )
-    if mask.size > MOST_SQUARES:
+    if mask.size > _MOST_SQUARES:
         return picture_of(large_mask_element(mask, caption))
-    return picture_of(table_element(mask_table(mask, tokens, caption)))
+    return picture_of(table_element(_mask_table(mask, tokens, caption)))
 
 
 def _show_batch(
@@ -170,16 +170,16 @@ def _show_batch(
                 mask=mask.shape, batch=batch.origin.shape
             )
         )
-    if batch.origin.size > MOST_SQUARES:
+    if batch.origin.size > _MOST_SQUARES:
         shown = batch.mask if mask is None else mask
         return picture_of(large_mask_element(shown, caption or batch.call))
-    tables = [batch_table(batch, tokens, caption)]
+    tables = [_batch_table(batch, tokens, caption)]
     if mask is not None:
-        tables.append(mask_table(mask, None, _("mask")))
+        tables.append(_mask_table(mask, None, _("mask")))
     return picture_of(*map(table_element, tables))
 
 
-def batch_table(
+def _batch_table(
     batch: PaddedBatch,
     tokens: Sequence[Sequence[object]] | None = None,
     caption: str | None = None,
@@ -197,7 +197,7 @@ def batch_table(
     Example:
         >>> from masklens.padding import pad
         >>> batch = pad([[7, 8], [9]], padding="post")
-        >>> picture_of(table_element(batch_table(batch, caption="batch")))
+        >>> picture_of(table_element(_batch_table(batch, caption="batch")))
         batch
            0    1
         0  7    8
@@ -223,7 +223,7 @@ def batch_table(
     return Table(caption or batch.call, head, numbered(rows), code=caption is None)
 
 
-def mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: str) -> Table:
+def _mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: str) -> Table:
     """Lays a mask out as a table with one square or one token per timestep.
 
     Args:
@@ -235,7 +235,7 @@ def mask_table(mask: Mask, tokens: Sequence[Sequence[object]] | None, caption: s
         The table, with a legend.
 
     Example:
-        >>> picture_of(table_element(mask_table(np.array([[True, False]]), None, "mask")))
+        >>> picture_of(table_element(_mask_table(np.array([[True, False]]), None, "mask")))
         mask
            0  1
         0  ■  □

@@ -6,6 +6,7 @@ from pathlib import Path
 
 PICTURE = Path(__file__).with_name("picture.css")
 TRACE = Path(__file__).with_name("trace.css")
+COMPARISON = Path(__file__).with_name("comparison.css")
 # For plots, on white; the colours of HTML are in `theme.css`.
 BLUE, GREY = "#0072b2", "#767676"
 _THEME = Path(__file__).with_name("theme.css")

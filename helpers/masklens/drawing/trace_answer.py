@@ -1,10 +1,15 @@
 """The findings of a trace in words: whether padding gets into the answer, loss and metrics."""
 
 import math
+from dataclasses import replace
 
 from masklens._language import translate as _
-from masklens.drawing.trace_words import MOST_PERCENT, Words, figure, rounded
+from masklens.drawing.threads import row_sign
+from masklens.drawing.trace_drawing import Drawing
+from masklens.drawing.trace_words import MOST_PERCENT, Words, figure, rounded, row_name
 from masklens.tracing.findings import Findings
+
+_MOST_PLACES = 3
 
 
 def headline(found: Findings, error: BaseException | None = None) -> Words:
@@ -59,6 +64,37 @@ def _moved_sentence(found: Findings, moves: float) -> str:
     else:
         sentence = _("Padding gets into the answer: it moves by {how_far}.")
     return sentence.format(how_far=how_far)
+
+
+def short_verdict(drawing: Drawing) -> Words:
+    """Says in a few words what padding does to the answer and where it gets in, for a comparison.
+
+    Args:
+        drawing: The trace, with its rows.
+
+    Returns:
+        The words, with names in backticks; the headline where that is short already, and where
+        there is no figure to compare.
+    """
+    found = drawing.found
+    whole = headline(found, drawing.error)
+    moves = found.moves
+    if drawing.error is not None or not moves or not math.isfinite(moves):
+        return whole
+    if found.hidden:
+        template = _("Padding will move the answer by {figure} once trained: {places}")
+    elif not found.moves_by["content"] and not found.moves_by["amount"]:
+        template = _("The other rows move the answer by {figure}: {places}")
+    else:
+        template = _("Padding moves the answer by {figure}: {places}")
+    said = template.format(figure=figure(moves), places=_places(drawing))
+    return replace(whole, text=said)
+
+
+def _places(drawing: Drawing) -> str:
+    leaks = [row for row in drawing.rows if row_sign(row) in ("leak", "broken")]
+    names = [row_name(row) if row.is_code else f"`{row_name(row)}`" for row in leaks]
+    return ", ".join(names[:_MOST_PLACES] + ["…"] * (len(names) > _MOST_PLACES))
 
 
 def questions(found: Findings) -> list[tuple[str, Words]]:

@@ -46,25 +46,45 @@ def draw(found: Findings, error: BaseException | None = None) -> Picture:
         The picture.
     """
     drawing = Drawing(found, error)
+    answer = headline_element(headline(found, error))
+    caption = element("figcaption", answer, *details(found, remarks(found), drawing.signs))
+    return Picture((framed(element("figure", caption, *table_of(drawing))),), (TRACE,))
+
+
+def framed(*nodes: Element) -> Element:
+    """Puts elements into the `<div>` that `trace.css` styles.
+
+    Args:
+        nodes: A figure, or the table of one.
+
+    Returns:
+        The `<div>`, whose table follows the room that there is.
+    """
+    # A style attribute, so that a wide table scrolls on a phone also without style sheets.
+    style = "overflow-x:auto"
+    return element("div", *nodes, class_="masklens-trace", lang=get_language(), style=style)
+
+
+def table_of(drawing: Drawing) -> Iterator[Element]:
+    """Sets the rows of a trace, with the threads beside them.
+
+    Args:
+        drawing: The content of the picture.
+
+    Yields:
+        The `<table>`; nothing for a trace without rows or an error.
+    """
     # Text needs a layout of its own: threads made of letters, and long sentences below a row.
     plain = table_text(drawing)
-    table = element("table", *_table(drawing), style=f"--n:{_width(drawing)}", plain=plain)
-    caption = element("figcaption", *_caption(drawing))
-    whole = element(
-        "div",
-        element("figure", caption, *([table] if table.children else [])),
-        class_="masklens-trace",
-        lang=get_language(),
-        style="overflow-x:auto",
-    )
-    return Picture((whole,), (TRACE,))
+    if rows := list(_table_rows(drawing)):
+        yield element("table", *rows, style=f"--n:{_width(drawing)}", plain=plain)
 
 
 def _width(drawing: Drawing) -> int:
     return len(drawing.threads[0].cells) if drawing.threads else 1
 
 
-def _table(drawing: Drawing) -> Iterator[Element]:
+def _table_rows(drawing: Drawing) -> Iterator[Element]:
     if drawing.rows:
         names = (_("layer"), _("what happens"), _("mask"), _("output shape"))
         corner = element("td", class_="r", colspan=_width(drawing))
@@ -79,24 +99,57 @@ def _table(drawing: Drawing) -> Iterator[Element]:
         yield _more((ThreadCell(),) * _width(drawing), *said, kind="say")
 
 
-def _caption(drawing: Drawing) -> Iterator[str | Element]:
-    found = drawing.found
-    answer = headline(found, drawing.error)
+def headline_element(answer: Words) -> Element:
+    """Sets the sentence that answers whether padding gets in, with its sign.
+
+    Args:
+        answer: The sentence.
+
+    Returns:
+        The `<b>` in the tone of the sentence.
+    """
     # Keep a number and its % on one line.
-    said = answer.text.replace(" %", "\u00a0%")
-    yield element("b", *_signed(answer.sign), said, class_=answer.tone, plain=_plain(answer))
+    said = with_code(answer.text.replace(" %", "\u00a0%"))
+    return element("b", *_signed(answer.sign), *said, class_=answer.tone, plain=_plain(answer))
+
+
+def details(
+    found: Findings, sentences: Sequence[str], signs: Sequence[Sign] = ()
+) -> Iterator[Element]:
+    """Sets what stands below the headline: the figures, the remarks, the scores, the legend.
+
+    Args:
+        found: The trace.
+        sentences: The remarks between the figures and the scores, with code in backticks.
+        signs: The signs to explain.
+
+    Yields:
+        Small lines, each with the break before it.
+    """
     lines: list[list[str | Element]] = []
     if asked := questions(found):
         lines.append([_("The answer moves with:") + " ", *_figures(asked)])
-    lines += map(with_code, remarks(found))
+    lines += map(with_code, sentences)
     if scores := score_words(found):
         lines.append([_("That is about the answer. What the loss and the metrics do:")])
         lines.append(_figures([(f"{name}:", words) for name, words in scores]))
     for line in lines:
         yield from (_LINE, element("small", *line))
-    if signs := [element("span", _sign(sign), f" {sign_words(sign)}") for sign in drawing.signs]:
-        yield element("br", plain="")
-        yield element("small", *joined(signs, " "), class_="key", plain="")
+    if signs:
+        yield from (element("br", plain=""), legend(signs))
+
+
+def legend(signs: Sequence[Sign]) -> Element:
+    """Explains signs; in text nothing, since a legend stands below the rows there.
+
+    Args:
+        signs: The signs that occur in the picture.
+
+    Returns:
+        The small line.
+    """
+    spans = [element("span", _sign(sign), f" {sign_words(sign)}") for sign in signs]
+    return element("small", *joined(spans, " "), class_="key", plain="")
 
 
 def _figures(asked: Sequence[tuple[str, Words]]) -> list[str | Element]:
