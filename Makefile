@@ -49,7 +49,7 @@ LAB_OPTIONS = --log-level=ERROR --ServerApp.answer_yes=True --ServerApp.root_dir
 export TF_CPP_MIN_LOG_LEVEL := 3
 export TF_ENABLE_ONEDNN_OPTS := 0
 
-.PHONY: help lab quick test test-fresh fuzz test-backends test-oldest test-hub test-colab docs colab slides links accounts hub hub-stop build check catalogs new update bench clean
+.PHONY: help lab quick test test-fresh fuzz test-backends test-oldest test-hub test-colab docs colab slides links accounts hub hub-stop build check catalogs new weights update bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -77,13 +77,14 @@ test: .venv/test .venv/preloaded .venv/node  ## everything that must hold before
 test-fresh: .venv/test  ## execute the notebooks in kernels that import everything themselves
 	$(RUN) -m pytest $(NOTEBOOK_TESTS)
 
-fuzz: .venv/test  ## hold the lens against the oracle on a thousand random models; FUZZ=200
-	MASKLENS_FUZZ=$(or $(FUZZ),1000) $(RUN) -m pytest --dist load tests/masklens/lens/test_random_models.py
+fuzz: .venv/test  ## hold the lens and the engine against others on a thousand random models; FUZZ=200
+	MASKLENS_FUZZ=$(or $(FUZZ),1000) $(RUN) -m pytest --dist load \
+		tests/masklens/lens/test_random_models.py tests/masklens/explorers/test_engine.py
 
 # The tests of the library alone, without what an author needs. Old versions warn of new ones, and
 # old wheels of Keras hold no tests.
 TEST_LIBRARY = PYTHONPATH=tests/support $(1) -m pytest -o addopts= -q -W default --noconftest \
-	-p english
+	-p english -p javascript
 
 test-backends: .venv-backends/created  ## test padding, traces and leaks on JAX and on torch
 	$(foreach backend,jax torch,KERAS_BACKEND=$(backend) MASKLENS_FUZZ=30 \
@@ -92,8 +93,8 @@ test-backends: .venv-backends/created  ## test padding, traces and leaks on JAX 
 
 test-oldest: .venv-oldest/created  ## test the library with the oldest versions that pyproject.toml allows
 	MASKLENS_FUZZ=0 $(call TEST_LIBRARY,.venv-oldest/bin/python) tests/masklens \
-		$(addprefix --ignore=tests/masklens/,test_explorer_lab.py test_explorer_page.py \
-		test_keras_own_tests.py)
+		$(addprefix --ignore=tests/masklens/,explorers/test_explorer_lab.py \
+		explorers/test_explorer_page.py test_keras_own_tests.py)
 
 test-hub: .venv/test .venv/preloaded .venv/quiet .venv/node  ## run a hub with accounts that it makes and removes; as root
 	$(RUN) -m pytest -m accounts tests/classroom; status=$$?; \
@@ -137,6 +138,9 @@ catalogs: .venv/test  ## bring the translators' catalogues up to date with the E
 
 new: .venv/test  ## begin a lesson, exercise or language; KIND=exercise NAME=pad-twice SET=01_padding
 	@$(RUN) -m authoring new $(KIND) $(NAME) $(if $(SET),--set $(SET))
+
+weights: .venv/test  ## train the layers that explorers stack; two minutes, and not the same bytes everywhere
+	$(RUN) -m authoring.train
 
 update: .venv/test  ## renew the lock with the newest versions that pyproject.toml allows
 	$(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \

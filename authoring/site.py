@@ -31,7 +31,7 @@ from authoring import (
     words,
 )
 from authoring.layout import AuthoringError, Fault, relative
-from masklens.explorers.explorer import FRONT_END
+from masklens.explorers.widget import FRONT_END
 
 _DOCS = Path("docs")
 TARGET = _DOCS / "_build" / "html"
@@ -40,7 +40,7 @@ PAGES = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutio
 _REMOTE = re.compile(
     r"(?:https://(?:[^@/]+@)?github\.com/|(?:ssh://)?git@github\.com[:/])([\w-]+/[\w.-]+?)(?:\.git)?/?"
 )
-_LANDING_EXPLORER = ("01_padding", "PaddingExplorer")
+_LANDING_EXPLORER = ("00_start", "PropagationExplorer")
 
 
 def repository(root: Path, environment: Mapping[str, str]) -> str | None:
@@ -106,7 +106,8 @@ def build(
 def _assemble(root: Path, folder: Path, language: str, github: str | None) -> None:
     """Writes what Sphinx reads for one language: settings, notebooks and pages."""
     shutil.copytree(root / _DOCS, folder, ignore=shutil.ignore_patterns("_build"))
-    shutil.copy(FRONT_END / "page.js", folder / "static")
+    for name in ("page.js", "page.css"):
+        shutil.copy(FRONT_END / name, folder / "static")
     words.write_for_sphinx(root, language, folder / "locale")
     place = partial(_place, root, github)
     for edition, page in PAGES.items():

@@ -16,7 +16,7 @@ from traitlets.config import Config
 
 from authoring import course, layout, notebook, words
 from authoring.layout import AuthoringError, Fault
-from masklens.explorers.explorer import FRONT_END
+from masklens.explorers.widget import FRONT_END
 
 TARGET = Path("docs/_build/slides")
 # A template of nbconvert, and the page that lists the decks.

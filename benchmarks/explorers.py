@@ -1,131 +1,113 @@
-"""Measures the explorers in a browser: from a click to the new picture, beside ipywidgets."""
+"""Measures the explorers: what a toggle costs a browser, beside ipywidgets, and their bytes."""
 
+import gzip
 import json
-import os
 import random
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from time import perf_counter
+from typing import Any
 
-import nbformat
-from playwright.sync_api import Page, sync_playwright
+from ipywidgets.embed import dependency_state
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
+import masklens as ml
+from benchmarks.lab import lab, open_notebook
 from benchmarks.table import print_table, verdict
+from masklens.drawing.theme import style
+from masklens.explorers.widget import FRONT_END, module
 from tests.support.browser import NO_BROWSER, find_program
 
-TOGGLES = 200
-GOAL_MS = 16
-GOAL_RATIO = 20
-PATIENCE = 180  # seconds, for a kernel that imports TensorFlow
+TOGGLES, CLICKS = 200, 40
+GOAL_WORK, GOAL_TASK, GOAL_RATIO = 6.0, 16.0, 20.0  # milliseconds, milliseconds, times
+GOAL_STATE, GOAL_SHARED, GOAL_PACKED = 15_000, 60_000, 20_000  # bytes
+GOAL_SECONDS = 0.5
+AT_REST = 450  # milliseconds, after which nothing moves any more
+NO_LIMIT = ["--disable-frame-rate-limit", "--disable-gpu-vsync"]
 
+EXPLORERS: dict[str, Callable[[], Any]] = {
+    "PaddingExplorer": ml.PaddingExplorer,
+    "PropagationExplorer": ml.PropagationExplorer,
+    "PropagationExplorer, stack=False": lambda: ml.PropagationExplorer(stack=False),
+    "TimestepExplorer": ml.TimestepExplorer,
+}
 SETUP = """\
 import ipywidgets
-import keras
 import matplotlib.pyplot as plt
 
 import masklens as ml
 
 %matplotlib inline
 sequences = [[71, 1331, 4231], [73, 8, 3215, 55, 927], [83, 91, 1, 645, 1253, 927]]
-tokens = [
-    "Hello world !".split(),
-    "How are you doing today".split(),
-    "The weather will be nice tomorrow".split(),
-]
 """
-
-EXPLORER = """\
-explorer = ml.PaddingExplorer(sequences, tokens)
-explorer.choose(maxlen=4, mask=True)
-explorer
+VIEWS = (
+    "ml.PaddingExplorer(padding='post')",
+    "ml.PropagationExplorer(layers=['Embedding', 'Dropout', 'Conv1D', 'LSTM'])",
+    "ml.PropagationExplorer(stack=False)",
+    "ml.TimestepExplorer()",
+)
+# Twelve tokens through six layers.
+JOURNEY = """\
+layers = ["Embedding", "Dropout", "Shift", {"type": "LSTM", "return_sequences": True}]
+ml.PropagationExplorer(["one two three four five six seven eight nine ten eleven !"],
+                       layers=[*layers, "Conv1D", "GRU"], maxlen=12)
 """
-
-# What one would write without an explorer: a function that computes and draws, and three controls.
+# What one would write without an explorer: a function that draws, and controls.
 INTERACT = """\
-def compute(padding, truncating, masked):
-    batch = ml.pad(sequences, maxlen=4, padding=padding, truncating=truncating)
-    embedding = keras.layers.Embedding(5000, 1, mask_zero=masked)
-    return batch, ml.mask_of(embedding(batch.ids))
-
-
 def draw_figure(padding, truncating, masked):
-    batch, mask = compute(padding, truncating, masked)
+    batch = ml.pad(sequences, maxlen=4, padding=padding, truncating=truncating)
     rows, columns = batch.ids.shape
     figure, (top, bottom) = plt.subplots(2, figsize=(6, 4))
     for row in range(rows):
         for column in range(columns):
             origin = batch.origin[row, column]
             box = dict(hatch="///", color="0.7") if origin < 0 else dict(color="tab:blue")
-            word = "0" if origin < 0 else tokens[row][origin]
             top.add_patch(plt.Rectangle((column, row), 0.9, 0.9, fill=False, **box))
+            word = str(batch.ids[row, column])
             top.text(column + 0.45, row + 0.45, word, ha="center", va="center")
-            if mask is not None:
-                square = plt.Rectangle((column, row), 0.9, 0.9, fill=bool(mask[row, column]))
+            if masked:
+                square = plt.Rectangle((column, row), 0.9, 0.9, fill=bool(origin >= 0))
                 bottom.add_patch(square)
-    top.set_title(f"padded batch {batch.ids.shape}")
-    bottom.set_title("no mask" if mask is None else f"mask {mask.shape}")
     for axes in (top, bottom):
         axes.set(xlim=(0, columns), ylim=(rows, 0), xticks=[], yticks=[])
     plt.show()
 
 
-def write_html(padding, truncating, masked):
-    batch, mask = compute(padding, truncating, masked)
-    display(ml.show(batch, tokens=tokens, mask=mask))
-
-
-def interact(draw):
-    ipywidgets.interact(
-        draw,
-        padding=ipywidgets.RadioButtons(options=["pre", "post"]),
-        truncating=ipywidgets.RadioButtons(options=["pre", "post"]),
-        masked=True,
-    );
+ipywidgets.interact(
+    draw_figure,
+    padding=ipywidgets.RadioButtons(options=["pre", "post"]),
+    truncating=ipywidgets.RadioButtons(options=["pre", "post"]),
+    masked=True,
+);
 """
+CELLS = [SETUP, *VIEWS, JOURNEY, INTERACT]
+CONTROLS = ".controls input, .head input, .stage .option input"
 
-
-@dataclass(frozen=True)
-class Way:
-    """A way to show the picture: the code of its cell, and what a learner clicks and sees."""
-
-    name: str
-    code: str
-    toggles: tuple[tuple[str, ...], ...]  # selectors to click in turn, for each control
-    picture: str
-
-
-RADIOS = tuple(
-    tuple(f":nth-match(.widget-radio-box, {box}) input >> nth={place}" for place in (1, 0))
-    for box in (1, 2)
-)
-INTERACT_TOGGLES = (*RADIOS, (".widget-checkbox input",))
-WAYS = (
-    Way(
-        "PaddingExplorer",
-        EXPLORER,
-        (
-            *(
-                tuple(f"[data-axis={axis}] input >> nth={place}" for place in (1, 0))
-                for axis in ("padding", "truncating")
-            ),
-            ("[data-axis=mask] input",),
-        ),
-        ".stage > .picture",
-    ),
-    Way("interact, matplotlib", "interact(draw_figure)", INTERACT_TOGGLES, "img"),
-    Way("interact, our HTML", "interact(write_html)", INTERACT_TOGGLES, ".masklens"),
-)
-
-# Milliseconds from the click to the end of the first frame that has the new picture. A task queued
-# in requestAnimationFrame runs when the main thread has laid out and painted that frame. The time
-# of the click is that of the event, so it includes what the event waited for.
+# One control after another is given another value, a slider the next one; each toggle ends with the
+# frame that shows it.
+TOGGLE = """
+async (input, rest) => {
+    await new Promise(resolve => setTimeout(resolve, rest));
+    performance.mark("toggle begins");
+    if (input.type === "checkbox" || input.type === "radio") input.click();
+    else {
+        input.value = input.valueAsNumber + (input.valueAsNumber % 2 ? 1 : -1);
+        input.dispatchEvent(new Event("input"));
+    }
+    await new Promise(resolve => requestAnimationFrame(() => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = resolve;
+        port2.postMessage(null);
+    }));
+    performance.mark("toggle ends");
+}
+"""
+# Milliseconds from the event to the end of the first frame that has the new picture. A task queued
+# in requestAnimationFrame runs when the main thread has laid out and painted that frame.
 WATCH = """
 (cell, selector) => {
     const look = () => [...cell.querySelectorAll(selector)].map(one => one.outerHTML).join("");
@@ -150,118 +132,165 @@ WATCH = """
     });
 }
 """
+SCRIPT = {"EventDispatch", "FunctionCall", "RunMicrotasks", "TimerFire", "FireAnimationFrame"}
+RENDERING = {"UpdateLayoutTree", "Layout", "PrePaint", "Paint", "Layerize", "Commit"}
+
+
+def _cell(page: Page, code: str) -> Locator:
+    return page.locator(".jp-CodeCell").nth(CELLS.index(code)).locator(".jp-Cell-outputWrapper")
 
 
 @contextmanager
-def _lab(folder: Path) -> Iterator[str]:
-    """Runs a JupyterLab of its own, and gives the address of its notebook."""
-    cells = [SETUP, INTERACT, *(way.code for way in WAYS)]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
-    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "name": "python3"}
-    (folder / "root").mkdir()
-    nbformat.write(notebook, folder / "root" / "toggles.ipynb")
-    settings = folder / "config" / "labconfig" / "page_config.json"
-    settings.parent.mkdir(parents=True)
-    # Lab must not ask whether it may fetch news.
-    news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-    settings.write_text(json.dumps(news))
-    names = "JUPYTER_CONFIG_DIR JUPYTER_DATA_DIR JUPYTER_RUNTIME_DIR IPYTHONDIR"
-    names += " JUPYTERLAB_SETTINGS_DIR JUPYTERLAB_WORKSPACES_DIR"
-    own = {name: str(folder / "config") for name in names.split()}
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
-    command += ["--log-level=ERROR", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
-    command += ["--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder / 'root'}"]
-    with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log) as server,
-    ):
-        try:
-            yield _address(folder, server)
-        finally:
-            server.terminate()
+def _trace(browser: Browser, page: Page) -> Iterator[list[dict[str, Any]]]:
+    """Gives what the main thread of the page did, in order, when the block has ended."""
+    events: list[dict[str, Any]] = []
+    categories = ["devtools.timeline", "disabled-by-default-devtools.timeline", "blink.user_timing"]
+    browser.start_tracing(page=page, categories=categories)
+    yield events
+    found = json.loads(browser.stop_tracing())["traceEvents"]
+    marks = {(one["pid"], one["tid"]) for one in found if one["name"] == "toggle begins"}
+    main = marks or {
+        (one["pid"], one["tid"])
+        for one in found
+        if one["name"] == "thread_name" and one["args"]["name"] == "CrRendererMain"
+    }
+    own = [one for one in found if (one["pid"], one["tid"]) in main and "ts" in one]
+    events.extend(sorted(own, key=lambda one: float(one["ts"])))
 
 
-def _address(folder: Path, server: "subprocess.Popen[bytes]") -> str:
-    last_try = time.monotonic() + PATIENCE
-    while time.monotonic() < last_try and server.poll() is None:
-        for path in folder.glob(f"config/jpserver-{server.pid}.json"):
-            try:
-                about = json.loads(path.read_text())
-                urllib.request.urlopen(f"{about['url']}api", timeout=10).close()
-                return f"{about['url']}lab/tree/toggles.ipynb?token={about['token']}"
-            except (OSError, ValueError):
-                pass  # not yet written, or not yet listening
-        time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab does not serve:\n{(folder / 'log').read_text()}")
+def _work(events: Sequence[dict[str, Any]]) -> float:
+    """Milliseconds of script, style, layout and paint, counting what is nested once.
+
+    It is the time that the thread itself ran, which other programs do not lengthen.
+    """
+    spent, end = 0.0, 0.0
+    for event in events:
+        if event["name"] in SCRIPT | RENDERING and event["ts"] >= end:
+            spent += event.get("tdur", 0)
+            end = event["ts"] + event.get("dur", 0)
+    return spent / 1000
 
 
-def _open(page: Page, address: str) -> None:
-    """Opens the notebook in JupyterLab, and runs it."""
-    page.set_default_timeout(PATIENCE * 1000)
-    page.goto(address)
-    page.wait_for_function(
-        "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.kernelDisplayStatus"
-        " === 'idle'"
-    )
-    page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
-
-
-def _times(page: Page, way: Way) -> list[float]:
-    """Clicks one control after another, and measures each click in milliseconds."""
-    cell = page.locator(".jp-CodeCell").nth(2 + WAYS.index(way)).locator(".jp-Cell-outputWrapper")
-    cell.scroll_into_view_if_needed()
-    cell.locator(way.picture).first.wait_for()
-    targets = [list(map(cell.locator, toggle)) for toggle in way.toggles]
-    chance = random.Random(0)
+def _measure_work(browser: Browser, page: Page) -> list[float]:
+    """Milliseconds of the main thread for each toggle."""
+    controls = []
+    for code in VIEWS:
+        cell = _cell(page, code)
+        cell.locator(".stage").first.wait_for()
+        controls.append([one for one in cell.locator(CONTROLS).all() if one.is_enabled()])
     times = []
-    for number in range(TOGGLES):
-        toggle = targets[number % len(targets)]
-        box = toggle[number // len(targets) % len(toggle)].bounding_box()
+    with _trace(browser, page) as events:
+        for number in range(TOGGLES):
+            view = controls[number % len(controls)]
+            view[number // len(controls) % len(view)].evaluate(TOGGLE, AT_REST)
+    since = None
+    for place, event in enumerate(events):
+        if event["name"] == "toggle begins":
+            since = place
+        elif event["name"] == "toggle ends" and since is not None:
+            times.append(_work(events[since:place]))
+            since = None
+    return sorted(times)
+
+
+def _measure_journey(browser: Browser, page: Page) -> float:
+    """Milliseconds that the thread ran for the longest task while tokens travel."""
+    cell = _cell(page, JOURNEY)
+    cell.scroll_into_view_if_needed()
+    page.wait_for_timeout(AT_REST)
+    with _trace(browser, page) as events:
+        cell.locator("button.play").click()
+        cell.locator("button.pause").wait_for()
+        cell.locator("button.play").wait_for()
+    return max(event.get("tdur", 0) / 1000 for event in events if event["name"] == "RunTask")
+
+
+def _measure_clicks(page: Page, code: str, toggles: list[str], picture: str) -> list[float]:
+    """Milliseconds from the event to the painted frame, for each click."""
+    cell = _cell(page, code)
+    cell.scroll_into_view_if_needed()
+    cell.locator(picture).first.wait_for()
+    chance, times = random.Random(0), []
+    for number in range(CLICKS):
+        control = cell.locator(toggles[number % len(toggles)])
+        # Of two radio buttons the one that is not chosen.
+        target = control.locator(":scope:not([type=radio]:checked)").first
+        box = target.bounding_box()
         assert box is not None
-        cell.evaluate(WATCH, way.picture)
+        cell.evaluate(WATCH, picture)
         # At no fixed place between two frames, and after the tokens have moved to their places.
-        page.wait_for_timeout(250 + chance.uniform(0, 50))
+        page.wait_for_timeout(AT_REST + chance.uniform(0, 50))
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         times.append(page.evaluate("() => window.painted"))
-    return times
+    return sorted(times)
+
+
+def _measure_browser(path: str) -> list[tuple[str, float, float, str]]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        lab(Path(folder), CELLS) as address,
+        sync_playwright() as playwright,
+    ):
+        with playwright.chromium.launch(executable_path=path) as browser:
+            page = browser.new_page(viewport={"width": 1200, "height": 1000})
+            open_notebook(page, address)
+            print(f"explorers: work of {TOGGLES} toggles", file=sys.stderr)
+            work = _measure_work(browser, page)
+            print("explorers: the journey", file=sys.stderr)
+            longest = _measure_journey(browser, page)
+        with playwright.chromium.launch(executable_path=path, args=NO_LIMIT) as browser:
+            page = browser.new_page(viewport={"width": 1200, "height": 1000})
+            open_notebook(page, address)
+            print(f"explorers: {CLICKS} clicks, and as many with matplotlib", file=sys.stderr)
+            radios = [f".widget-radio-box >> nth={place} >> input" for place in (0, 1)]
+            controls = [f"[data-name={name}] input" for name in ("padding", "truncating", "mask")]
+            theirs = _measure_clicks(page, INTERACT, [*radios, ".widget-checkbox input"], "img")
+            ours = _measure_clicks(page, VIEWS[0], controls, ".stage")
+    late = work[int(0.95 * len(work))]
+    print(
+        f"explorers: work median {median(work):.1f} ms, most {work[-1]:.1f} ms; event to painted: "
+        f"{median(ours):.1f} ms, with interact and matplotlib {median(theirs):.1f} ms"
+    )
+    return [
+        (f"work for a toggle, 95 % of {len(work)}, ms", late, GOAL_WORK, "at most"),
+        ("longest task on a journey, ms", longest, GOAL_TASK, "at most"),
+        ("times as fast as interact", median(theirs) / median(ours), GOAL_RATIO, "at least"),
+    ]
+
+
+def _measure_making() -> list[tuple[str, float, float, str]]:
+    rows = []
+    for name, make in EXPLORERS.items():
+        make()
+        start = perf_counter()
+        explorer = make()
+        seconds = perf_counter() - start
+        state = len(json.dumps(dependency_state([explorer], drop_defaults=False)).encode())
+        rows.append((f"{name}: saved, bytes", state, GOAL_STATE, "at most"))
+        rows.append((f"{name}: made, seconds", seconds, GOAL_SECONDS, "at most"))
+    front_end = (module() + style(FRONT_END / "explorer.css")).encode()
+    rows.append(("front end, bytes", len(front_end), GOAL_SHARED, "at most"))
+    packed = len(gzip.compress(front_end, 9))
+    rows.append(("front end compressed, bytes", packed, GOAL_PACKED, "at most"))
+    return rows
 
 
 def measure_explorers() -> bool:
-    browser_path = find_program()
-    if browser_path is None:
-        print(f"\nLeft out: click to painted, {NO_BROWSER}")
-        return True
-    print("click to painted: JupyterLab starts", file=sys.stderr)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        _lab(Path(folder)) as address,
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=browser_path) as browser,
-    ):
-        page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        _open(page, address)
-        measured = {}
-        for way in WAYS:
-            print(f"click to painted: {TOGGLES} toggles, {way.name}", file=sys.stderr)
-            measured[way.name] = sorted(_times(page, way))
-    ours = measured[WAYS[0].name]
+    found = _measure_making()
+    path = find_program()
+    if path is None:
+        print(f"\nLeft out: the work of a toggle, {NO_BROWSER}")
+    else:
+        found += _measure_browser(path)
     rows, all_met = [], True
-    for way in WAYS:
-        times = measured[way.name]
-        middle, late = median(times), times[int(0.95 * len(times))]
-        ratio = middle / median(ours)
-        row = [way.name, f"{middle:.1f}", f"{late:.1f}", f"{times[-1]:.1f}", f"{ratio:.1f}"]
-        if way is WAYS[0]:
-            met, goal = late <= GOAL_MS, f"95 % in {GOAL_MS} ms"
-        elif way is WAYS[1]:
-            met, goal = ratio >= GOAL_RATIO, f"ratio {GOAL_RATIO}"
-        else:
-            met, goal = True, ""
+    for name, figure, goal, bound in found:
+        met = figure <= goal if bound == "at most" else figure >= goal
         all_met &= met
-        rows.append([*row, goal, verdict(met) if goal else ""])
-    print_table(
-        f"Click to painted in JupyterLab, headless Chromium ({TOGGLES} toggles)",
-        ["", "median ms", "95 % ms", "most ms", "ratio", "goal", "verdict"],
-        rows,
-    )
+        shown = f"{figure:,}" if isinstance(figure, int) else f"{figure:.2f}"
+        rows.append([name, shown, f"{bound} {goal:,}", verdict(met)])
+    print_table("Explorers", ["", "figure", "goal", "verdict"], rows)
     return all_met
+
+
+if __name__ == "__main__":
+    sys.exit(not measure_explorers())

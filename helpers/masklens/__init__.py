@@ -6,6 +6,7 @@ from masklens._keras import mask_of
 from masklens._language import get_language, languages, set_language
 from masklens.drawing.picture import Picture, show
 from masklens.lens.assertion import assert_padding_ignored
+from masklens.lens.compare import Comparison, compare
 from masklens.lens.trace import Trace, record, trace
 from masklens.padding import PaddedBatch, pad
 from masklens.plots.attention import plot_attention
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "LayerCall",
     "PaddedBatch",
     "PaddingCheck",
@@ -34,6 +36,7 @@ __all__ = [
     "TimestepExplorer",
     "Trace",
     "assert_padding_ignored",
+    "compare",
     "get_language",
     "languages",
     "mask_of",

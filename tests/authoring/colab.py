@@ -7,8 +7,6 @@ is not installed. `make test-colab` runs it where nothing else is installed, pyt
 
 import fcntl
 import importlib.util
-import itertools
-import json
 import os
 import re
 import shutil
@@ -20,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -95,10 +92,9 @@ def explorers(notebook: Any) -> dict[str, Any]:
     models = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
     found: dict[str, Any] = {}
     for model_id, model in models.items():
-        if "grid" in model["state"]:
-            grid = unfold(json.loads(model["state"]["grid"]))
-            selection = model["state"]["selection"]
-            found[model_id] = {**grid, "selection": selection, "shown": []}
+        if "settings" in model["state"]:
+            kept = {name: model["state"][name] for name in ("data", "settings")}
+            found[model_id] = {**kept, "shown": []}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             view = output.get("data", {}).get(WIDGET_VIEW)
@@ -117,35 +113,6 @@ def verdicts(notebook: Any) -> dict[str, Any]:
         for output in cell.get("outputs", [])
         if "masklens" in output.get("metadata", {})
     }
-
-
-def unfold(grid: dict[str, Any]) -> dict[str, Any]:
-    """Puts into a grid what it refers to, so that states compare one by one.
-
-    Two versions that differ in one state share other things among their states.
-    """
-    pool = grid.pop("pool")
-
-    @cache
-    def entry(place: int) -> Any:
-        return node(pool[place])
-
-    def node(value: Any) -> Any:
-        if isinstance(value, list):
-            return [entry(part) if type(part) is int else node(part) for part in value]
-        return value
-
-    def state(place: int) -> dict[str, Any]:
-        question = pool[place]["question"]
-        return {
-            "picture": entry(pool[place]["picture"]),
-            "say": pool[place]["say"],
-            "question": None if question is None else pool[question],
-        }
-
-    options = [[value for value, _label in axis["options"]] for _name, axis in grid["axes"]]
-    places = zip(itertools.product(*options), grid["states"], strict=True)
-    return grid | {"states": {str(values): state(place) for values, place in places}}
 
 
 def differences(saved: Any, now: Any, place: str = "") -> Iterator[str]:
@@ -204,12 +171,12 @@ def _faults(path: Path) -> Iterator[str]:
         if not explorer["shown"]:
             yield f"explorer {model_id} is saved but in no output"
         if model_id not in now:
-            yield f"explorer {model_id}, {explorer['title']!r}, is saved but not made"
+            yield f"explorer {model_id}, {explorer['data']['title']!r}, is saved but not made"
     for model_id, explorer in now.items():
         if model_id not in saved:
-            yield f"explorer {model_id}, {explorer['title']!r}, is made but not saved"
+            yield f"explorer {model_id}, {explorer['data']['title']!r}, is made but not saved"
         else:
-            yield from differences(saved[model_id], explorer, explorer["title"])
+            yield from differences(saved[model_id], explorer, explorer["data"]["title"])
 
 
 def cut_off(arguments: list[str]) -> str:

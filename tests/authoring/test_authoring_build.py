@@ -73,13 +73,10 @@ def test_building_twice_changes_nothing(course: Path, capsys: pytest.CaptureFixt
 
 
 EXPLORERS = """\
-from masklens.explorers.explorer import Explorer
-from masklens.explorers.precomputed import Axis, State
+from masklens.explorers.padding import PaddingExplorer
 
-sides = (("pre", "pre"), ("post", "post"))
 for _ in range(2):
-    axes = [Axis("side", "side", sides, "choice")]
-    display(Explorer("title", axes, lambda chosen: State(f"<p>{chosen}</p>", "said")))
+    display(PaddingExplorer(["Hello world !"]))
 """
 
 
@@ -97,10 +94,10 @@ def test_executing_twice_saves_explorers_alike(
     assert {path: (course / path).read_bytes() for path in before} == before
     widgets = nbformat.read(course / KOREAN, as_version=4).metadata.widgets
     [saved] = widgets.values()
-    # Two explorers, each with its layout.
+    # Two explorers and the front end that they share, each with its layout.
     assert sorted(model.model_name for model in saved.state.values()) == [
-        *["AnyModel"] * 2,
-        *["LayoutModel"] * 2,
+        *["AnyModel"] * 3,
+        *["LayoutModel"] * 3,
     ]
     assert build(course) == 0
     assert capsys.readouterr().out.count(": unchanged in ") == 2

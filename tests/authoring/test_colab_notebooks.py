@@ -149,8 +149,8 @@ import warnings
 with warnings.catch_warnings():
     warnings.simplefilter("error")  # a letter that no font has
     ax.figure.savefig("/dev/null", format="png")
-from masklens.explorers.explorer import front_end
-print(len(front_end()[0]))
+from masklens.explorers.widget import module
+print(len(module()))
 """
     said = run(HIDE + first_cell + asked, read_only, tmp_path)
     assert said.startswith(str(tmp_path / "masklens-"))

@@ -408,20 +408,21 @@ def test_explorers_work_on_the_first_page_and_on_that_of_a_lesson(
 ) -> None:
     with opened(browser, address, f"{language}/index.html", viewport=DESKTOP) as page:
         shown = explorer(page)
-        before = shown.tables()
-        shown.choose(padding="pre" if shown.chosen("padding") == "post" else "post")
-        assert shown.tables() != before
+        alone, padded = map(float, shown.gauges())
+        assert alone > 0.9 and padded < 0.1
+        shown.choose(mask=True)
+        assert shown.gauges() == [f"{alone:.2f}"] * 2
         lessons = page.locator("article a[href*='lessons/']")
         assert lessons.count() >= len(list((ROOT / "notebooks" / language).glob("*.ipynb")))
         page.goto(f"{address}/{language}/{LESSON}")
         shown = explorer(page)
         for side, padded in (("post", [-1]), ("pre", [0])):
             shown.choose(padding=side)
-            first = [box.is_a("p") for box in shown.tables()[0][1] if box.is_a("p", "t")]
+            first = ["padding" in kind for kind in shown.rows()[0].kinds]
             assert [place for place in padded if first[place]] == padded
             assert not all(first)
         said = shown.said()
-        shown.choose(mask=not shown.chosen("mask"))
+        shown.choose(mask=False)
         assert shown.said() != said
 
 
@@ -604,7 +605,7 @@ def test_without_scripts_text_pictures_and_navigation_are_there(
 def test_an_explorer_of_another_version_keeps_its_picture(browser: Browser, address: str) -> None:
     def saved_by_another_version(route: Any) -> None:
         answer = route.fetch()
-        text, count = re.subn(r'(\\"version\\": ?)1\b', r"\g<1>99", answer.text())
+        text, count = re.subn(r'(\\"version\\": ?)2\b', r"\g<1>99", answer.text())
         assert count == 1
         route.fulfill(response=answer, body=text)
 

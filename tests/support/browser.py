@@ -201,34 +201,35 @@ def _wait_for_server(runtime: Path, server: subprocess.Popen[bytes], log: Path) 
 
 
 @dataclass(frozen=True)
-class Box:
-    """A cell of a table that is shown."""
+class Row:
+    """A row of a batch as one sees it, its cells and marks from left to right."""
 
-    kinds: str  # its classes: t for a token, p for padding, y and n for True and False
-    text: str
-    said: str  # what a screen reader hears instead, if that is something else
-    visible: bool
-
-    def is_a(self, *kinds: str) -> bool:
-        """Whether it has one of these classes."""
-        return not set(kinds).isdisjoint(self.kinds.split())
+    said: str  # what a screen reader hears
+    words: list[str]
+    titles: list[str]  # what the mouse says of each cell
+    kinds: list[str]  # such as "token skipped"
+    marks: list[str]  # "true", "false" or "none"
+    aligned: bool  # each mark stands in the column of its cell
 
 
-_READ_TABLES = """root => [...root.querySelectorAll(".stage table")].map(
-    table => [...table.rows].map(row => [...row.cells].map(cell => [
-        cell.className, cell.textContent, cell.getAttribute("aria-label") ?? "",
-        getComputedStyle(cell).visibility === "visible"])))"""
-
-
+# What is hidden, or not yet reached, is left out.
+READ_ROW = """row => {
+    const left = one => Math.round(one.getBoundingClientRect().left);
+    const sorted = name => [...row.querySelectorAll(name)]
+        .map(one => [left(one), one]).sort((a, b) => a[0] - b[0]);
+    const [cells, marks] = [sorted(".cell"), sorted(".mark")];
+    const kind = ([, one]) => one.className.replace(/^(cell|mark) /, "");
+    return row.checkVisibility({ visibilityProperty: true }) ? {
+        said: row.ariaLabel, words: cells.map(([, one]) => one.textContent),
+        titles: cells.map(([, one]) => one.title), kinds: cells.map(kind), marks: marks.map(kind),
+        aligned: cells.every(([left], i) => left === marks[i][0]),
+    } : null;
+}"""
 _READ_CHOICES = """root => Object.fromEntries(
-    [...root.querySelectorAll("[data-axis]")].map(control => {
-        const input = control.querySelector("input[type=radio]:checked, select")
+    [...root.querySelectorAll("[data-name]")].map(control => {
+        const input = control.querySelector("input[type=radio]:checked")
             ?? control.querySelector("input");
-        const shown = input.type === "checkbox" ? input.checked
-            : input.type === "radio" ? input.parentElement.textContent
-            : input.tagName === "SELECT" ? input.selectedOptions[0].textContent
-            : control.querySelector("output").textContent;
-        return [control.dataset.axis, shown];
+        return [control.dataset.name, input.type === "checkbox" ? input.checked : input.value];
     }))"""
 
 
@@ -239,49 +240,54 @@ class Shown:
     root: Locator
 
     def control(self, name: str) -> Locator:
-        """The control of an axis, with its label."""
-        return self.root.locator(f'[data-axis="{name}"]')
+        """The control of a setting, with its label."""
+        return self.root.locator(f'[data-name="{name}"]')
 
-    def choose(self, **labels: str | bool) -> None:
-        """Sets controls to the options with these labels; switches to True or False."""
-        for name, label in labels.items():
+    def choose(self, **values: str | int | bool) -> None:
+        """Sets controls."""
+        for name, value in values.items():
             control = self.control(name)
-            kind = control.locator("input, select").first.evaluate("input => input.type")
-            if isinstance(label, bool):
-                control.get_by_role("checkbox").set_checked(label)
-            elif kind == "radio":
-                control.get_by_role("radio", name=label, exact=True).check()
-            elif kind == "select-one":
-                control.get_by_role("combobox").select_option(label=label)
+            if isinstance(value, bool):
+                control.locator("input").set_checked(value)
+            elif control.locator("input[type=radio]").count():
+                control.locator(f'input[value="{value}"]').check()
             else:
-                self._slide(control, label)
+                control.locator("input").fill(str(value))
 
-    def _slide(self, control: Locator, label: str) -> None:
-        slider = control.get_by_role("slider")
-        at, last = int(slider.input_value()), int(slider.get_attribute("max") or 0)
-        # Most often it is the next one that is wanted.
-        for place in [*range(at + 1, last + 1), *range(at + 1)]:
-            slider.fill(str(place))
-            if control.locator("output").inner_text() == label:
-                return
-        raise AssertionError(f"no option {label} in {control}")
+    def write(self, *sentences: str) -> None:
+        """Writes sentences of one's own into as many fields."""
+        fields = self.root.locator(".sentences input")
+        while fields.count() > len(sentences):
+            self.root.get_by_role("button", name="remove sentence").last.click()
+        while fields.count() < len(sentences):
+            self.root.get_by_role("button", name="+ sentence").click()
+        for place, sentence in enumerate(sentences):
+            fields.nth(place).fill(sentence)
+
+    def sentences(self) -> list[str]:
+        """What stands in the fields."""
+        return [field.input_value() for field in self.root.locator(".sentences input").all()]
 
     def chosen(self, name: str) -> str | bool:
-        """The label of the option that a control shows; of a switch whether it is on."""
+        """What a control shows."""
         return self.choices()[name]
 
     def choices(self) -> dict[str, str | bool]:
-        """What all controls show, by the names of their axes."""
+        """What all controls show."""
         return dict(self.root.evaluate(_READ_CHOICES))
 
-    def tables(self) -> list[list[list[Box]]]:
-        """The cells of the tables of the picture, row by row."""
-        tables = self.root.evaluate(_READ_TABLES)
-        return [[[Box(*cell) for cell in row] for row in table] for table in tables]
+    def rows(self) -> list[Row]:
+        """The rows that are seen, from top to bottom."""
+        script = f"root => [...root.querySelectorAll('.row')].map({READ_ROW}).filter(Boolean)"
+        return [Row(**row) for row in self.root.evaluate(script)]
+
+    def gauges(self) -> list[str]:
+        """The answers that are shown, such as "0.97"; a dash where there is none."""
+        return self.root.locator(".gauge b").all_inner_texts()
 
     def said(self) -> str:
         """What a screen reader hears."""
-        return self.root.locator(".say[aria-live=polite]").inner_text()
+        return self.root.locator(".unseen[aria-live=polite]").inner_text()
 
 
 @dataclass(frozen=True)
@@ -378,7 +384,8 @@ def open_notebook(browser: Browser, lab: Lab) -> Iterator[Open]:
     contexts = []
 
     def open_(name: str) -> Notebook:
-        context = browser.new_context(viewport={"width": 1200, "height": 1000})
+        size = {"width": 1200, "height": 1000}
+        context = browser.new_context(viewport=size, reduced_motion="reduce")
         contexts.append(context)
         page, watch = context.new_page(), Watch()
         watch.attend(page)

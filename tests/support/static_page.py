@@ -13,9 +13,10 @@ import nbformat
 from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
-from masklens.explorers.explorer import FRONT_END
+from masklens.explorers.widget import FRONT_END
 
 LOADER = FRONT_END / "page.js"
+ROOM = FRONT_END / "page.css"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -26,6 +27,7 @@ html_theme = "furo"
 html_static_path = ["_static"]
 nb_execution_mode = "off"
 nb_ipywidgets_js = {"page.js": {}}
+html_css_files = ["page.css"]
 # So that a page carries the picture, which the loader then brings to life.
 nb_mime_priority_overrides = [("html", "text/html", 1)]
 """
@@ -56,7 +58,7 @@ def render(folder: Path, books: Mapping[str, NotebookNode]) -> Path:
     (source / "_static").mkdir(parents=True)
     texts = {
         "conf.py": _CONFIGURATION,
-        "_static/page.js": LOADER.read_text(encoding="utf-8"),
+        **{f"_static/{path.name}": path.read_text(encoding="utf-8") for path in (LOADER, ROOM)},
         "index.md": "# Course\n\n```{toctree}\n" + "\n".join(books) + "\n```\n",
     }
     for name, text in texts.items():

@@ -1,149 +1,129 @@
-"""The base of the explorers: a widget that selects among precomputed states."""
+"""The base of the explorers: a widget with settings that the learner and Python share."""
 
 import hashlib
 import json
+import numbers
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from html import escape
-from pathlib import Path
 from typing import Any, ClassVar
 
 import traitlets
 
 from masklens._language import get_language
 from masklens._language import translate as _
-from masklens.drawing.theme import PICTURE, TRACE, style
-from masklens.explorers.precomputed import Axis, State, build_grid, compute_states, write_grid
-from masklens.explorers.widget import Widget, missing_package, named_layout
+from masklens.explorers.palette import TYPES
+from masklens.explorers.sentences import MOST_PLACES, MOST_SENTENCES
+from masklens.explorers.widget import (
+    Widget,
+    front_end,
+    loader,
+    missing_package,
+    named_layout,
+)
 
-FRONT_END = Path(__file__).with_name("front_end")
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+_VERSION = 2  # of what the front end reads
+_MOST_LAYERS = 12
 
 
-@cache
-def front_end() -> tuple[str, str]:
-    """Reads the front end of the explorers.
+def _write(value: Any, _widget: Any) -> str:
+    # Pages keep the state of widgets in a script, which no sentence may end. Written as the page
+    # writes it, or ipywidgets would send back what has just come from there.
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
-    Returns:
-        The ES module and the style sheet.
 
-    Example:
-        >>> module, sheet = front_end()
-        >>> len((module + sheet).encode()) < 27_000
-        True
-    """
-    module = (FRONT_END / "explorer.js").read_text(encoding="utf-8")
-    return module, style(PICTURE, TRACE, FRONT_END / "explorer.css")
+def _read(text: str, _widget: Any) -> Any:
+    return json.loads(text)
 
 
 class Explorer(Widget):
-    """A picture that changes with its controls.
+    """A picture that changes with its settings.
 
-    All states are computed when it is made, so it also works without a kernel, in a saved notebook
-    and on a web page. Without scripts it is a picture of the first state.
+    The page computes every picture, so an explorer also works without a kernel, in a saved notebook
+    and on a web page. Without scripts it is a picture of the first settings.
 
     Attributes:
-        grid: The states, as `masklens.explorers.precomputed.build_grid` writes them.
-        selection: For each control, the index of the chosen option.
+        settings: What the controls show, by name. A learner's changes arrive here.
     """
 
-    grid = traitlets.Dict().tag(
-        sync=True,
-        to_json=lambda grid, _widget: write_grid(grid),
-        from_json=lambda written, _widget: json.loads(written),
-    )
-    selection = traitlets.List(traitlets.Int()).tag(sync=True)
+    settings = traitlets.Dict().tag(sync=True, to_json=_write, from_json=_read)
+    data = traitlets.Dict().tag(sync=True, to_json=_write, from_json=_read)
+    front_end = traitlets.Unicode().tag(sync=True)
     _esm = traitlets.Unicode().tag(sync=True)
-    _css = traitlets.Unicode().tag(sync=True)
 
     _created: ClassVar[Counter[str]] = Counter()
 
     def __init__(
-        self,
-        title: str,
-        axes: Sequence[Axis],
-        make_state: Callable[[dict[str, Any]], State],
-        *,
-        predict: bool = False,
-        start: Mapping[str, Any] | None = None,
+        self, view: str, title: str, settings: dict[str, Any], picture: str, **data: Any
     ) -> None:
-        """Computes every state.
+        """Makes the explorer.
 
         Args:
-            title: The title of the explorer.
-            axes: The controls.
-            make_state: Computes the state for one value per control.
-            predict: Whether to ask the learner before each picture.
-            start: The value of each control at first; the first option for controls left out.
-
-        Raises:
-            ValueError: If there would be too many states or bytes, or a value is not an option.
+            view: The view of the front end: `"padding"`, `"propagation"` or `"timestep"`.
+            title: The title.
+            settings: The settings at first.
+            picture: The HTML of the picture for readers without scripts.
+            data: What else the view needs, in the form of JSON.
         """
-        states = compute_states(axes, make_state)
-        grid = build_grid(title, axes, states, _words(), predict=predict)
-        chosen = {axis.name: axis.options[0][0] for axis in axes} | dict(start or {})
-        selection = _selection(axes, chosen)
-        place = 0
-        for option, axis in zip(selection, axes, strict=True):
-            place = place * len(axis.options) + option
+        sent = {
+            "version": _VERSION,
+            "view": view,
+            "lang": get_language(),
+            "title": title,
+            "settings": list(settings),
+            "most_sentences": MOST_SENTENCES,
+            **data,
+        }
         # A counter instead of a random id, so that a notebook that runs again stays the same.
-        name = f"{type(self).__name__} {title} {axes}"
+        name = json.dumps([type(self).__name__, sent, settings], sort_keys=True)
         self._created[name] += 1
         self._id = hashlib.sha256(f"{name} {self._created[name]}".encode()).hexdigest()[:32]
-        self._axes = tuple(axes)
-        module, sheet = front_end()
+        self._scenes = len(data.get("scenes", [])) or 1
         super().__init__(
             **named_layout(self._id),
-            grid=grid,
-            selection=selection,
-            _esm=module,
-            _css=sheet,
+            data=sent,
+            front_end=front_end(),
+            _esm=loader(),
+            settings=settings,
         )
-        picture = _behind_question(states[place]) if predict else states[place].html
-        note = _("Run this cell in Jupyter or Colab to change the settings.")
-        if missing_package:
-            told = _("{name} is a widget, and {module} is not installed: pip install anywidget")
-            note = told.format(name=type(self).__name__, module=missing_package)
-        self._html = _html_without_scripts(
-            self._id, title, picture, states[place].say, _settings(axes, selection), note
-        )
+        self._html = _html_without_scripts(self._id, title, picture, type(self).__name__)
 
-    @traitlets.validate("selection")
-    def _valid_selection(self, proposal: Any) -> Any:
-        counts = [len(axis.options) for axis in self._axes]
-        selection = proposal["value"]
-        fits = len(selection) == len(counts) and all(
-            0 <= option < count for option, count in zip(selection, counts, strict=True)
-        )
-        if not fits:
-            raise traitlets.TraitError(
-                _("{selection} is no state: each control has so many options: {counts}.").format(
-                    selection=selection, counts=counts
+    @traitlets.validate("settings")
+    def _valid_settings(self, proposal: Any) -> Any:
+        try:
+            self._check(proposal["value"])
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
+        return proposal["value"]
+
+    def _check(self, settings: dict[str, Any]) -> None:
+        names = self.data["settings"]
+        if set(names) != set(settings):
+            raise ValueError(
+                _("The settings of this explorer are {names}; got {given}.").format(
+                    names=", ".join(names), given=", ".join(settings)
                 )
             )
-        return selection
-
-    @property
-    def chosen(self) -> dict[str, Any]:
-        """The current value of each control."""
-        pairs = zip(self._axes, self.selection, strict=True)
-        return {axis.name: axis.options[option][0] for axis, option in pairs}
+        check_settings(settings, self._scenes)
 
     def choose(self, **values: Any) -> None:
-        """Sets controls, as a click would.
+        """Sets controls, as a learner would.
 
         Args:
             **values: The value of each control to set, by its name.
 
         Raises:
-            ValueError: If there is no such control, or it has no such value.
+            ValueError: If there is no such control, or it cannot have the value.
         """
-        self.selection = _selection(self._axes, self.chosen | values)
+        settings = {**self.settings, **values}
+        self._check(settings)
+        self.settings = settings
 
     def __repr__(self) -> str:
         """Shows the class and the value of each control."""
-        values = ", ".join(f"{name}={value!r}" for name, value in self.chosen.items())
+        shown = {name: value for name, value in self.settings.items() if name != "predict"}
+        values = ", ".join(f"{name}={value!r}" for name, value in shown.items())
         return f"{type(self).__name__}({values})"
 
     def _repr_mimebundle_(self, **_kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -159,71 +139,82 @@ class Explorer(Widget):
     _ipython_display_ = None
 
 
-def _selection(axes: Sequence[Axis], chosen: Mapping[str, Any]) -> list[int]:
-    names = [axis.name for axis in axes]
-    for name in chosen:
-        if name not in names:
+def check_settings(settings: dict[str, Any], scenes: int = 1) -> None:
+    """Checks that each setting has a value that its control can show.
+
+    Args:
+        settings: The settings, by name.
+        scenes: How many rows there are to choose from.
+
+    Raises:
+        ValueError: If one has not; says what it can be.
+
+    Example:
+        >>> check_settings({"padding": "post", "maxlen": 4})
+    """
+    for name, value in settings.items():
+        wanted = _wanted(name, value, scenes)
+        if wanted is not None:
             raise ValueError(
-                _("There is no control {name!r}; there are: {names}.").format(
-                    name=name, names=", ".join(names)
+                _("{name} cannot be {value!r}. It is {wanted}.").format(
+                    name=name, value=value, wanted=wanted
                 )
             )
-    return [_option(axis, chosen[axis.name]) for axis in axes]
 
 
-def _option(axis: Axis, value: Any) -> int:
-    # Python says True == 1, but a switch and a number are different controls.
-    for place, (known, _label) in enumerate(axis.options):
-        if known == value and isinstance(known, bool) == isinstance(value, bool):
-            return place
-    raise ValueError(
-        _("{name} has no value {value!r}; choose one of: {options}.").format(
-            name=axis.name,
-            value=value,
-            options=", ".join(repr(known) for known, _label in axis.options),
-        )
-    )
-
-
-def _html_without_scripts(
-    model_id: str, title: str, picture: str, say: str, settings: str, note: str
-) -> str:
-    """Writes the first state for readers without scripts."""
-    return (
-        f"<style>{front_end()[1]}</style>"
-        f"<div class=masklens-explorer data-model={model_id} lang={get_language()}>"
-        f"<p><b>{escape(title)}</b><br>{settings}</p>{picture}"
-        f"<p>{escape(say)}</p><p><small>{note}</small></p></div>"
-    )
-
-
-def _settings(axes: Sequence[Axis], selection: Sequence[int]) -> str:
-    chosen = [axis.options[option][1] for axis, option in zip(axes, selection, strict=True)]
-    labels = [axis.label for axis in axes]
-    pairs = zip(labels, chosen, strict=True)
-    return " · ".join(f"{escape(label)}: <b>{escape(option)}</b>" for label, option in pairs)
-
-
-def _behind_question(state: State) -> str:
-    if state.question is None:
-        return state.html
-    question = escape(state.question.text)
-    return f"<details><summary>{question}</summary>{state.html}</details>"
-
-
-def _words() -> dict[str, str]:
-    return {
-        "predict": _("Predict first"),
-        "reveal": _("Show the answer"),
-        "right": _("{right} of {all} right"),
-        "again": _("Ask me again"),
-        "correct": _("right"),
-        "wrong": _("wrong"),
-        "copy": _("Copy"),
-        "copied": _("Copied"),
-        "play": _("Play"),
-        "pause": _("Pause"),
-        "back": _("One step back"),
-        "forward": _("One step on"),
-        "picture": _("picture"),
+def _wanted(name: str, value: Any, scenes: int) -> str | None:
+    """Says what a setting must be, where it is not that."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    side = value in ("pre", "post"), '"pre" or "post"'
+    flag = isinstance(value, bool), _("True or False")
+    fits = {
+        "sentences": (
+            _is_texts(value),
+            _("a list of at most {most} texts").format(most=MOST_SENTENCES),
+        ),
+        "padding": side,
+        "truncating": side,
+        "maxlen": (
+            value is None or (whole and 1 <= value <= MOST_PLACES),
+            _("None or a whole number from 1 to {most}").format(most=MOST_PLACES),
+        ),
+        "value": (whole, _("a whole number")),
+        "mask": flag,
+        "predict": flag,
+        "row": (
+            whole and 0 <= value < scenes,
+            _("the index of a row, from 0 to {last}").format(last=scenes - 1),
+        ),
+        "layers": (
+            _is_stack(value),
+            _(
+                "a list of at most {most} layers that begins with an Embedding, each like {example}"
+            ).format(most=_MOST_LAYERS, example='{"type": "LSTM", "return_sequences": True}'),
+        ),
     }
+    holds, wanted = fits[name]
+    return None if holds else wanted
+
+
+def _is_texts(value: Any) -> bool:
+    texts = isinstance(value, list) and all(isinstance(text, str) for text in value)
+    return texts and 1 <= len(value) <= MOST_SENTENCES
+
+
+def _is_stack(value: Any) -> bool:
+    if not isinstance(value, list) or not 1 <= len(value) <= _MOST_LAYERS:
+        return False
+    types = [layer.get("type") if isinstance(layer, dict) else None for layer in value]
+    return types[0] == "Embedding" and set(types) <= set(TYPES)
+
+
+def _html_without_scripts(model_id: str, title: str, picture: str, name: str) -> str:
+    """Writes the first picture for readers without scripts."""
+    note = _("Run this cell in Jupyter or Colab to change the settings.")
+    if missing_package:
+        told = _("{name} is a widget, and {module} is not installed: pip install anywidget")
+        note = told.format(name=name, module=missing_package)
+    return (
+        f"<div class=masklens-explorer data-model={model_id} lang={get_language()}>"
+        f"<p><b>{escape(title)}</b></p>{picture}<p><small>{escape(note)}</small></p></div>"
+    )

@@ -1,180 +1,201 @@
-"""An explorer of a recurrent layer: its hidden state, timestep by timestep."""
+"""The timestep explorer: the state of a recurrent layer, with its mask and without it."""
 
 import numbers
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from masklens._language import translate as _
-from masklens.drawing.elements import html
+from masklens.drawing.elements import Element, element, html
 from masklens.drawing.picture import check_tokens, framed
-from masklens.explorers.explorer import Explorer
-from masklens.explorers.precomputed import Axis, Question, State
-from masklens.explorers.state_table import StateTable, Timestep, distance, state_table_element
-from masklens.padding import PaddedBatch
-from masklens.plots.hidden_states import HiddenStates, hidden_states, state_changes
-from masklens.tracing.calls import Mask
+from masklens.explorers.explorer import Explorer, check_settings
+from masklens.explorers.palette import build, embedding_table
+from masklens.explorers.sentences import example_sentences, read_sentences
+from masklens.padding import PaddedBatch, Side, pad
+from masklens.plots.hidden_states import HiddenStates, States, hidden_states, state_changes
 
 # Beyond these, single columns are too narrow to see, and the notebook grows.
 _MOST_STEPS, _MOST_ROWS = 60, 20
-# The number of tokens that label a sequence in a menu.
-_FIRST_TOKENS = 4
-_DIRECTIONS = "forward", "backward"
+_UNITS = 6
+_DECIMALS = 4  # of the states that a notebook keeps
+_FIRST_TOKENS = 4  # that label a row
+_READER = ({"type": "Embedding", "mask_zero": True}, {"type": "LSTM", "return_sequences": False})
 
-# The timesteps of each row of a batch.
-_Steps = Sequence[tuple[Timestep, ...]]
+_Scene = dict[str, Any]
 
 
 class TimestepExplorer(Explorer):
-    """Plays the hidden state of a recurrent layer, with the mask and without it.
+    """Plays the state of a recurrent layer, with the mask and without it.
 
-    Two tables stand side by side, units down and time to the right. At a timestep that the mask
-    skips, the state stays as it was, and its column is hatched and marked as frozen.
+    Units stand down and time goes to the right; the upper half of a cell is the state with the
+    mask, the lower half without it. Without arguments it shows the LSTM of a trained classifier
+    for a sentence that the learner types, and the answer after each timestep. Given a layer, it
+    shows that layer's states, which Keras computes once.
+
+    Attributes:
+        settings: `sentences`, `padding`, `maxlen` and `predict`; for a layer of one's own `row` and
+            `predict`.
+
+    Example:
+        >>> TimestepExplorer().choose(maxlen=12)
     """
 
     def __init__(
         self,
-        layer: Any,
-        inputs: Any,
+        layer: Any = None,
+        inputs: Any = None,
         mask: Any = None,
         *,
+        sentence: str | Sequence[str] | None = None,
+        padding: Side = "post",
+        maxlen: int | None = None,
         tokens: Sequence[Sequence[object]] | None = None,
         rows: Sequence[int] | int | None = None,
-        units: int = 8,
+        units: int = _UNITS,
         predict: bool = False,
     ) -> None:
-        """Computes the states with the layer's own cell, without changing the layer.
-
-        The controls are `row` (if there are several), `direction` (for a Bidirectional) and `step`,
-        the timestep in the order in which the layer reads; for a Bidirectional, its number in the
-        order of the chosen direction.
+        """Makes the explorer.
 
         Args:
             layer: A SimpleRNN, LSTM, GRU or RNN, or a Bidirectional of one. Or a Sequential or
-                Functional model that holds one; of several, the last is shown.
+                Functional model that holds one; of several, the last is shown. None for the LSTM of
+                the trained classifier.
             inputs: The inputs of the layer or model: for a layer, (batch, time, features); for a
                 model also a `PaddedBatch`. At most 60 timesteps.
             mask: Booleans of shape (batch, time); None for the mask that reaches the layer.
+            sentence: For the classifier, the sentence at first.
+            padding: For the classifier, the side that is padded at first.
+            maxlen: For the classifier, the padded length at first; None for 6 more than the words.
             tokens: The words for the timesteps. For a `PaddedBatch`, the tokens of each sequence
                 before padding; otherwise one token per timestep, (batch, time).
             rows: The index of one sequence, or of up to 20; None for all.
             units: The largest number of units to show, from the first.
-            predict: Whether to ask, before showing the states, at which timesteps they stay.
+            predict: Whether to ask, before showing the states, at how many timesteps they stay.
 
         Raises:
             TypeError: If there is no recurrent layer, or the inputs are symbolic.
             ValueError: If there is no mask, a shape, a row or the tokens do not fit, or there are
                 too many rows or timesteps.
-
-        Example:
-            >>> import keras
-            >>> x, mask = np.ones((1, 3, 2), "float32"), [[True, True, False]]
-            >>> TimestepExplorer(keras.layers.LSTM(4), x, mask)
-            TimestepExplorer(step=0)
         """
         if not isinstance(units, numbers.Integral) or units < 1:
             raise ValueError(
                 _("units must be a whole number, at least 1; got {units!r}.").format(units=units)
             )
-        chosen = None if rows is None else list(dict.fromkeys(np.atleast_1d(rows).tolist()))
-        states = hidden_states(layer, inputs, mask, chosen, (_MOST_ROWS, _MOST_STEPS))
-        steps = _steps(inputs, tokens, states.mask.shape)
-        axes = _axes(states, steps)
-        order_of = {value: turn for turn, (value, _label) in enumerate(axes[-1].options)}
-        most = _largest(states)
-
-        @cache
-        def scene(row: int, direction: str) -> _Scene:
-            return _scene(states, row, direction, (steps[row], most, units))
-
-        def state(values: dict[str, Any]) -> State:
-            display = scene(values.get("row", states.rows[0]), values.get("direction", "forward"))
-            return State(display.html, display.says[order_of[values["step"]]], display.question)
-
-        title = _("Hidden states of {layer}, timestep by timestep").format(layer=states.layer)
-        super().__init__(title, axes, state, predict=predict)
+        title = _("The state, timestep by timestep")
+        if layer is None:
+            start = _classifier_settings(sentence, padding, maxlen, predict)
+            settings, vocabulary, scenes = start
+            more: dict[str, Any] = {"vocabulary": list(map(list, vocabulary.items()))}
+        else:
+            chosen = None if rows is None else list(dict.fromkeys(np.atleast_1d(rows).tolist()))
+            states = hidden_states(layer, inputs, mask, chosen, (_MOST_ROWS, _MOST_STEPS))
+            steps = _steps(inputs, tokens, states.mask.shape)
+            scenes = list(_scenes(states, steps, layer, int(units)))
+            settings = {"row": 0, "predict": predict}
+            most = max(float(np.abs(scene[key]).max()) for scene in scenes for key in _BOTH)
+            more = {"vocabulary": [], "scenes": scenes, "most": most or 1.0}
+            title = _("The state of {layer}, timestep by timestep").format(layer=states.layer)
+        super().__init__("timestep", title, settings, _picture(scenes[0]), units=int(units), **more)
 
 
-@dataclass(frozen=True)
-class _Scene:
-    """One row in one direction, with a sentence for each timestep."""
-
-    html: str
-    says: tuple[str, ...]
-    question: Question
+_BOTH = "masked", "plain"
 
 
-def _scene(
-    states: HiddenStates, row: int, direction: str, display: tuple[tuple[Timestep, ...], float, int]
-) -> _Scene:
-    part = states.directions[_DIRECTIONS.index(direction)]
-    place = states.rows.index(row)
-    masked, plain, read = part.masked[place], part.plain[place], states.mask[row]
-    left = _("{layer}, with the mask").format(layer=part.name)
-    right = _("{layer}, without the mask").format(layer=part.name)
-    steps, most, units = display
-    shared = steps, part.backwards, most, units
-    tables = (
-        StateTable(left, masked, read, *shared),
-        StateTable(right, plain, np.ones_like(read), *shared),
-    )
-    moved = (
-        state_changes(masked, backwards=part.backwards),
-        state_changes(plain, backwards=part.backwards),
-    )
-    says = [
-        f"{_place_words(number, steps[number], bool(read[number]))} {_move_words(*by)}"
-        for number, by in enumerate(zip(*moved, strict=True))
-    ]
-    return _Scene(
-        html(framed(*map(state_table_element, tables))),
-        tuple(says[::-1] if part.backwards else says),
-        _question(steps, moved[0] == 0),
+def _classifier_settings(
+    sentence: str | Sequence[str] | None, padding: Side, maxlen: int | None, predict: bool
+) -> tuple[dict[str, Any], dict[str, int], list[_Scene]]:
+    """Returns the settings at first, the vocabulary, and what Keras computes for them."""
+    texts, vocabulary = read_sentences(example_sentences()[:1] if sentence is None else [sentence])
+    settings = {"sentences": texts, "padding": padding, "maxlen": maxlen, "predict": predict}
+    check_settings(settings)
+    words = texts[0].split()
+    ids = [[vocabulary[word] for word in words]]
+    batch = pad(ids, maxlen=maxlen or len(words) + 6, padding=padding)
+    model = build(_READER, embedding_table(vocabulary), batch.ids.shape[1])
+    states = hidden_states(model, batch)
+    return (
+        settings,
+        vocabulary,
+        list(_scenes(states, _steps(batch, [words], batch.ids.shape), model, _UNITS)),
     )
 
 
-def _question(steps: Sequence[Timestep], still: Mask) -> Question:
-    text = _("With the mask: at which timesteps will the state stay as it was?")
-    buttons = tuple(map(_label, range(len(steps)), steps))
-    return Question(text, ("",), (buttons,), (tuple(map(bool, still)),))
+def _scenes(
+    states: HiddenStates, steps: Sequence[Sequence[_Scene]], model: Any, units: int
+) -> Iterator[_Scene]:
+    """Writes what the page shows: one scene for each row and direction."""
+    for place, row in enumerate(states.rows):
+        for part in states.directions:
+            both = part.masked[place], part.plain[place]
+            order = list(range(len(both[0])))
+            label = _row_label(row, steps[row])
+            if len(states.directions) > 1:
+                label += " · " + (_("backward") if part.backwards else _("forward"))
+            scene = {
+                "label": label,
+                "tokens": list(steps[row]),
+                "read": states.mask[row].tolist(),
+                "order": order[::-1] if part.backwards else order,
+                "moved": [_moves(one, backwards=part.backwards) for one in both],
+            }
+            for key, one in zip(_BOTH, both, strict=True):
+                shown = _finite(one[:, :units])
+                scene[key] = shown.round(_DECIMALS).tolist()
+            answers = [_answers(model, states, one) for one in both]
+            yield scene | ({"answers": answers} if None not in answers else {})
 
 
-def _axes(states: HiddenStates, steps: _Steps) -> list[Axis]:
-    axes = []
-    if len(states.rows) > 1:
-        rows = tuple((row, _row_label(row, steps[row])) for row in states.rows)
-        axes.append(Axis("row", _("sequence"), rows, "menu"))
-    if len(states.directions) > 1:
-        labels = _("forward"), _("backward")
-        directions = tuple(zip(_DIRECTIONS, labels, strict=True))
-        axes.append(Axis("direction", _("direction"), directions, "choice"))
-    order = list(range(states.mask.shape[1]))
-    if len(states.directions) == 1 and states.directions[0].backwards:
-        order.reverse()
-    # With other controls, the token at a step depends on them, so only numbers can be shown.
-    named = (Timestep(),) * len(order) if axes else steps[states.rows[0]]
-    options = tuple((step, _label(step, named[step])) for step in order)
-    name = _("timestep") if len(states.directions) == 1 else _("step")
-    return [*axes, Axis("step", name, options, "steps")]
+def _moves(states: States, *, backwards: bool) -> list[float]:
+    moved = _finite(state_changes(states, backwards=backwards))
+    # Rounded as states are, but what moves at all is not written as what stays.
+    return [max(round(by, _DECIMALS), 10.0**-_DECIMALS if by else 0.0) for by in moved.tolist()]
+
+
+def _finite(numbers: States) -> NDArray[np.float64]:
+    # JSON has no infinity.
+    finite: NDArray[np.float64] = np.nan_to_num(numbers.astype(float), posinf=1e38, neginf=-1e38)
+    return finite
+
+
+def _answers(model: Any, states: HiddenStates, row: States) -> list[float] | None:
+    """Computes what the layers behind the recurrent one answer after each timestep."""
+    import keras
+
+    if not isinstance(model, keras.Sequential) or len(states.directions) > 1:
+        return None
+    names = [layer.name for layer in model.layers]
+    after = model.layers[names.index(states.layer) + 1 :]
+    try:
+        outputs = keras.ops.convert_to_tensor(row)
+        for layer in after:
+            outputs = layer(outputs)
+        numbers = keras.ops.convert_to_numpy(outputs)
+    except (TypeError, ValueError):
+        # The layers behind read something else than one state.
+        return None
+    if numbers.shape != (len(row), 1) or numbers.min() < 0 or numbers.max() > 1:
+        return None
+    return [round(float(number), _DECIMALS) for number in numbers[:, 0]]
 
 
 def _steps(
-    inputs: Any, tokens: Sequence[Sequence[object]] | None, shape: tuple[int, int]
-) -> _Steps:
-    """Returns the timesteps of each row of the batch."""
+    inputs: Any, tokens: Sequence[Sequence[object]] | None, shape: tuple[int, ...]
+) -> list[list[_Scene]]:
+    """Returns the token at each timestep of each row of the batch."""
     if isinstance(inputs, PaddedBatch) and inputs.origin.shape == shape:
         return _padded_steps(inputs, tokens)
     words = _ids(inputs, shape) if tokens is None else tokens
     if words is None:
-        return [(Timestep(),) * shape[1]] * shape[0]
+        return [[{"text": "", "padding": False}] * shape[1]] * shape[0]
     check_tokens(words, [shape[1]] * shape[0])
-    return [tuple(Timestep(str(word)) for word in row) for row in words]
+    return [[{"text": str(word), "padding": False} for word in row] for row in words]
 
 
-def _padded_steps(batch: PaddedBatch, tokens: Sequence[Sequence[object]] | None) -> _Steps:
+def _padded_steps(
+    batch: PaddedBatch, tokens: Sequence[Sequence[object]] | None
+) -> list[list[_Scene]]:
     lengths = list(map(len, batch.sequences))
     if tokens is not None:
         check_tokens(tokens, lengths)
@@ -182,14 +203,16 @@ def _padded_steps(batch: PaddedBatch, tokens: Sequence[Sequence[object]] | None)
         tokens = [row.tolist() for row in batch.sequences]
     else:
         tokens = [[""] * length for length in lengths]
-    pad = Timestep(_("pad"), padding=True)
     return [
-        tuple(pad if place < 0 else Timestep(str(words[place])) for place in origin)
+        [
+            {"text": str(words[place]) if place >= 0 else f"{batch.value:g}", "padding": place < 0}
+            for place in origin.tolist()
+        ]
         for words, origin in zip(tokens, batch.origin, strict=True)
     ]
 
 
-def _ids(inputs: Any, shape: tuple[int, int]) -> list[list[int]] | None:
+def _ids(inputs: Any, shape: tuple[int, ...]) -> list[list[int]] | None:
     try:
         ids = np.asarray(inputs)
     except (TypeError, ValueError):
@@ -198,36 +221,24 @@ def _ids(inputs: Any, shape: tuple[int, int]) -> list[list[int]] | None:
     return ids.tolist() if ids.shape == shape and ids.dtype.kind in "iu" else None
 
 
-def _largest(states: HiddenStates) -> float:
-    """Returns the largest state of all, so that a colour means the same in every table."""
-    both = [array for part in states.directions for array in (part.masked, part.plain)]
-    return max(float(np.abs(array[np.isfinite(array)]).max(initial=0)) for array in both)
-
-
-def _label(step: int, named: Timestep) -> str:
-    return f"{step}: {named.token}" if named.token else str(step)
-
-
-def _row_label(row: int, steps: Sequence[Timestep]) -> str:
-    words = [step.token for step in steps if step.token and not step.padding]
+def _row_label(row: int, steps: Sequence[Mapping[str, Any]]) -> str:
+    words = [step["text"] for step in steps if step["text"] and not step["padding"]]
     if not words:
         return str(row)
     more = " …" if len(words) > _FIRST_TOKENS else ""
     return f"{row}: {' '.join(words[:_FIRST_TOKENS])}{more}"
 
 
-def _place_words(number: int, step: Timestep, read: bool) -> str:
-    if not step.token:
-        words = _("Timestep {step}: read.") if read else _("Timestep {step}: skipped.")
-        return words.format(step=number)
-    what = _("padding") if step.padding else step.token
-    words = _("Timestep {step}: {what}, read.") if read else _("Timestep {step}: {what}, skipped.")
-    return words.format(step=number, what=what)
-
-
-def _move_words(masked: float, plain: float) -> str:
-    if masked == 0:
-        words = _("With the mask the state stays as it was, without the mask it moves by {plain}.")
-    else:
-        words = _("With the mask the state moves by {masked}, without the mask by {plain}.")
-    return words.format(masked=distance(masked), plain=distance(plain))
+def _picture(scene: _Scene) -> str:
+    """Draws how far each timestep moves the state, for readers without scripts."""
+    rows: list[Element] = []
+    words = [step["text"] or str(place) for place, step in enumerate(scene["tokens"])]
+    kinds = ["p" if step["padding"] else "t" for step in scene["tokens"]]
+    head = [element("td", word, class_=kind) for word, kind in zip(words, kinds, strict=True)]
+    rows.append(element("tr", element("td"), *head))
+    names = _("with the mask"), _("without the mask")
+    for moved, name in zip(scene["moved"], names, strict=True):
+        cells = [element("td", f"{by:.3f}") for by in moved]
+        rows.append(element("tr", element("th", name, scope="row"), *cells))
+    caption = element("figcaption", _("How far the state moves at each timestep"))
+    return html(framed(element("figure", caption, element("table", *rows))))

@@ -22,7 +22,7 @@ _LOOKS = (("o", "-", BLUE), ("s", "--", GREY), ("^", "-.", "#d55e00"), ("D", ":"
 
 
 @dataclass(frozen=True)
-class Growth:
+class _Growth:
     """How far the output of a model moves from the output without padding.
 
     Attributes:
@@ -86,7 +86,7 @@ def plot_growth(
     if not models:
         raise ValueError(_("There is no model to run; give at least one."))
     known = sorted(lengths) if lengths is not None else None
-    curves: dict[Any, Growth] = {}
+    curves: dict[Any, _Growth] = {}
     for name, one in models.items():
         _check_model(name, one)
         growths = measure_growth(one, sequences, known, (padding,), row=row, value=value)
@@ -106,7 +106,7 @@ def measure_growth(
     *,
     row: int | None = None,
     value: float = 0.0,
-) -> dict[Side, Growth]:
+) -> dict[Side, _Growth]:
     """Measures how far a model's output moves when the same sequences are padded further.
 
     Args:
@@ -143,7 +143,7 @@ def measure_growth(
         outputs = np.split(_output(model, [batch.ids for batch in batches]), len(batches))
         for side, batch, padded in zip(paddings, batches, outputs, strict=True):
             moved[side].append(_difference(model, alone, batch, padded))
-    return {side: Growth(tuple(known), tuple(moved[side]), largest) for side in paddings}
+    return {side: _Growth(tuple(known), tuple(moved[side]), largest) for side in paddings}
 
 
 def _rows(sequences: Sequence[Any], row: int | None, value: float) -> list[NDArray[Any]]:
@@ -264,7 +264,7 @@ def _at_tokens(
     return kept
 
 
-def _draw(ax: "Axes", curves: Mapping[Any, Growth]) -> None:
+def _draw(ax: "Axes", curves: Mapping[Any, _Growth]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     for (name, growth), (marker, line, colour) in zip(curves.items(), cycle(_LOOKS), strict=False):

@@ -5,9 +5,10 @@
   const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
 
   // What an ES module needs of a widget's model; all views of a model share it.
-  const makeModel = (state) => {
+  const makeModel = (state, manager) => {
     const listeners = {};
     return {
+      widget_manager: manager,
       get: (name) => state[name],
       set(name, value) {
         state[name] = value;
@@ -28,10 +29,9 @@
     return states;
   };
 
-  // Explorers of one version share one module and one style sheet.
   const once = (make) => {
     const made = new Map();
-    return (text) => made.get(text) ?? made.set(text, make(text)).get(text);
+    return (key) => made.get(key) ?? made.set(key, make(key)).get(key);
   };
   const load = once(async (source) => {
     const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
@@ -40,12 +40,6 @@
     } finally {
       URL.revokeObjectURL(address);
     }
-  });
-  const dress = once((sheet) => {
-    const style = document.createElement("style");
-    style.textContent = sheet;
-    document.head.append(style);
-    return style;
   });
 
   const places = () => {
@@ -59,23 +53,27 @@
 
   const start = async () => {
     const states = readStates();
-    const model = once((id) => makeModel(states[id].state));
+    const manager = { get_model: async (id) => model(id) };
+    const model = once((id) => makeModel(states[id].state, manager));
     for (const [place, id] of places()) {
       const state = states[id]?.state;
-      if (!state?.grid || !state._esm) continue;
-      place.dataset.live = "";
+      if (!state?.data || !states[state.front_end]) {
+        if (!place.matches(VIEW)) place.dataset.live = "no";
+        continue;
+      }
       try {
         const explorer = await load(state._esm);
         const el = document.createElement("div");
-        await explorer.render({ model: model(id), el });
-        // A module that does not know the grid draws nothing: then the picture stays.
-        if (!el.firstChild) continue;
-        dress(state._css ?? "");
+        // In its place before it is drawn, so that it knows its width.
         if (place.matches(VIEW)) place.after(el);
-        else place.replaceChildren(el);
+        else place.prepend(el);
+        await explorer.render({ model: model(id), el });
+        // An explorer that cannot be shown says why, beside its picture.
+        if (!place.matches(VIEW) && !el.querySelector("[role=alert]")) place.replaceChildren(el);
       } catch (error) {
         console.warn(error);
       }
+      place.dataset.live = "";
     }
   };
 
