@@ -188,6 +188,22 @@ ml.show(batch, tokens=sentences[:1], mask=mask)
 timesteps, so the last token that it reads is `!`, however much padding follows.
 """
 
+# %% [markdown] id="own-sentence" slide
+"""
+Now with a sentence of your own. Below is a model like ours, already trained to answer the same
+question. Type a sentence, add zeros with the slider, and switch the mask on and off.
+"""
+
+# %% id="own-explorer" slide
+without = {"type": "Embedding", "mask_zero": False}
+ml.PropagationExplorer(sentences[:1], layers=[without, "LSTM"], maxlen=9, stack=False)
+
+# %% [markdown] id="own-why"
+"""
+A word that ends with `!` has a vector of its own; all other words share the rest of the table.
+Switch the mask off, and already the first zeros turn the answer. Switch it on, and no zero is read.
+"""
+
 # %% [markdown] id="train-padded" slide
 """
 ## 4. Is it enough to train with padding?

@@ -221,12 +221,13 @@ batches only. (This one we read in Keras's source; a CPU cannot show it.)
 """
 ## 6. Which setting would you choose?
 
-You have met every choice one by one. Here you make them together. Below the picture stands what the
-setting costs, and the code that does it. The switch `mask_zero=True` makes the mask of lesson 02:
-False marks a timestep to skip.
+You have met every choice one by one. Here you make them together, with sentences of your own if you
+like: each row is a text field. Below the picture stands what the setting costs, and the code that
+does it is one click away. The switch `mask_zero` makes the mask of lesson 02, which stands beneath
+the tokens: a struck out field marks a timestep to skip.
 
-**Predict.** One line has a ✕: the cuDNN kernels refuse the mask. Which single control do you have
-to change so that no line has a ✕?
+**Predict.** One line has a ✕: the fast kernels of a GPU (cuDNN) refuse the mask. Which single
+control do you have to change so that no line has a ✕?
 
 Try it, with the mouse or by keyboard: the Tab key goes to the next control, the arrow keys change
 it, and the space bar turns the switch.

@@ -305,13 +305,12 @@ In lesson 01, `value=-1` filled the empty places with -1 instead of 0. And nothi
 that is also the id of a word, such as 1, the id of *will*.
 
 **Predict.** With `maxlen=6`, each of the three values fills 4 places. How many timesteps does the
-mask of `mask_zero=True` skip each time? This explorer asks before it shows anything: mark each
-timestep at which the mask says False, and press *Show the answer*. By keyboard, the arrow keys go
-from button to button, and the space bar marks one.
+mask of `mask_zero=True` skip each time? This explorer asks before it shows anything: choose an
+answer, then change `value`, and choose again.
 """
 
 # %% id="known-explorer" slide
-ml.PaddingExplorer(ids, tokens=sentences, maxlens=[4, 6], values=[0, -1, 1], predict=True)
+ml.PaddingExplorer(ids, tokens=sentences, predict=True)
 
 # %% id="known-count"
 for value in (0, -1, 1):

@@ -190,8 +190,9 @@ for mask_zero in (True, False):
 """
 With the mask it is the same state, again and again. Watch it happen: here is the model of section 2
 with `mask_zero=True`. Play it, or step through it, and look at the other sentences, too. A column
-is the state of the `LSTM` after one timestep: the darker, the larger. Only 8 of its 32 numbers are
-shown, but *moves by* counts them all: it is the largest change of any of them.
+is the state of the `LSTM` after one timestep, 6 of its 32 numbers. The upper half of each cell is
+the state with the mask, the lower half the state without it. The line at the bottom says how far
+the state moves: the largest change of any of the 32 numbers.
 
 **Predict.** Without the mask the state moves in the padding, too. Where does it go: back to zero,
 to a place of its own for each sentence, or to the same place for all?
@@ -202,8 +203,8 @@ ml.TimestepExplorer(model, long, tokens=sentences)
 
 # %% [markdown] id="frozen-apart"
 """
-A hatched column is equal to the one before: from the last word on the state is frozen. Without the
-mask every zero moves it, but less and less, as if it came close to something. In 12 timesteps it
+From the last word on the upper halves do not change: the state is frozen. Without the mask every
+zero moves it, but less and less, as if it came close to something. In 12 timesteps it
 does not get there. So here are the first two sentences with 60: how far apart are their answers?
 """
 
@@ -382,26 +383,31 @@ for name, tail in tails.items():
 
 # %% [markdown] id="help-choose" slide
 """
-Now put a layer between `Embedding` and `LSTM` yourself. In the last two lines of the menu the
-output of an attention layer is added to what went into it, as in a Transformer. With `Flatten`, a
-`Dense` takes the place of the `LSTM`.
+Now put layers between `Embedding` and `LSTM` yourself: click one under the stack, drag a card by
+its handle, or move it with the arrow keys. Play shows a sentence on its way: tokens and mask go
+from card to card. In the two layers that begin with `x +`, the output of an attention layer is
+added to what went into it, as in a Transformer.
 
-**Predict.** Before each picture the explorer asks which layers give out a mask. Mark them, and then
-let it show the answer. With which layers in the middle is the mask lost?
+**Predict.** The explorer asks before it shows anything: where does padding get in? Ask yourself,
+too, with which layers in the middle the mask is lost.
 
-Below the thread you see how far the output moves when our three sentences get more padding, and the
-code that builds this very model. All weights begin with the same seed.
+The weights are trained: with nearly every layer in between, the model still tells whether a
+sentence ends with `!`. Below the stack stand its answers without padding, with this much and with
+more, and whether padding gets in, measured as `ml.trace` measures it. The code of the stack is one
+click away.
 """
 
 # %% id="help-explorer" slide
-ml.PropagationExplorer(ids, predict=True)
+ml.PropagationExplorer(ids, tokens=sentences, predict=True)
 
 # %% [markdown] id="help-chosen"
 """
-**Why.** It is lost at four of them: at `Conv1D`, at `Flatten`, at a `MyActivation` that does not
-say `supports_masking = True`, and at `x + MultiHeadAttention(x)`. With these more padding moves the
-output, or the model does not run at all, and a red drop marks where padding gets in. With the other
-six it does not move, as long as `mask_zero` is switched on.
+**Why.** Between `Embedding` and `LSTM` it is lost at three of them: at `Conv1D`, at a
+`MyActivation` that does not say `supports_masking`, and at `x + MultiHeadAttention(x)`. With these
+a red drop marks where padding gets in. A `Flatten` or a `GlobalMaxPooling1D` ends the time axis
+without a look at the mask, and the `LSTM` behind it cannot run; take it out, and padding gets in as
+well. `Masking` makes a new mask: none of the vectors is zero, so it lets the padding through. And
+`Shift` keeps the mask, but moves the tokens from under it.
 
 The attention layer is a trap: it uses the mask and passes it on, but it clears the mask of its own
 input. So `x` comes to the sum without a mask, and the sum has none either. With a

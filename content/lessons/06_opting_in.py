@@ -350,10 +350,9 @@ mask.
 """
 Four layers of your own now stand in turn between `Embedding` and an average over time.
 
-**Predict.** Whose thread is whole? And whose output moves all the same when padding grows?
+**Predict.** Whose thread is whole? And whose answer does padding move all the same?
 
-Choose a model in the menu, and look at the thread and at the bars below it. `padding="pre"` pads
-the sentences on the left.
+`ml.compare` traces the four models. Look at the threads, and at the line below each name.
 """
 
 # %% id="follow-models"
@@ -368,17 +367,17 @@ for name, layer in own.items():
     pooling = keras.layers.GlobalAveragePooling1D(name="average")
     models[name] = keras.Sequential([embedding, layer, pooling])
 
-# %% id="follow-explorer" slide
-ml.PropagationExplorer.from_models(models, batch)
+# %% id="follow-compare" slide
+ml.compare(models, batch)
 
 # %% [markdown] id="follow-chosen" slide
 """
-**Why.** Three threads are whole, and only that of `PlainActivation` is cut. But the output moves
-with `PlainActivation` and with `Shift`, on whichever side you pad. The average behind `Shift` has a
-mask and uses it, and the mask is false. A whole thread says that a mask arrives. Whether it is
-true, only an experiment can show: these bars, and the first line of the trace. The hollow drop at
-`shift_both` is no fault: padding has moved to where words were, but the mask has moved along, and
-the average leaves that padding out.
+**Why.** Three threads are whole, and only that of `PlainActivation` is cut. But padding moves the
+answer with `PlainActivation` and with `Shift`. The average behind `Shift` has a mask and uses it,
+and the mask is false. A whole thread says that a mask arrives. Whether it is true, only an
+experiment can show: the trace runs each model again with other padding, and the line below the name
+says what came of it. The hollow drop at `shift_both` is no fault: padding has moved to where words
+were, but the mask has moved along, and the average leaves that padding out.
 """
 
 # %% [markdown] id="check" slide
