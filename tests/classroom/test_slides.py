@@ -43,7 +43,8 @@ _CUT_OFF = """() => {
         for (const one of slide.querySelectorAll("*")) {
             const box = one.getBoundingClientRect();
             if (!box.width || !box.height || one.matches(".unseen, .unseen *, option")) continue;
-            if (!one.checkVisibility({ visibilityProperty: true }) && !one.closest(".future"))
+            const isVisible = one.checkVisibility({ visibilityProperty: true });
+            if (!isVisible && !one.closest(".covered, .ahead, details:not([open])"))
                 note(one, "is hidden");
             if (box.left < frame.left - 1 || box.right > frame.right + 1) {
                 let around = one.parentElement;
@@ -54,7 +55,10 @@ _CUT_OFF = """() => {
             const { overflowX, overflowY } = getComputedStyle(one);
             const wide = one.scrollWidth > one.clientWidth + 1;
             const high = one.scrollHeight > one.clientHeight + 1;
-            if ((wide && hides(overflowX)) || (high && hides(overflowY))) note(one, "is cut");
+            // A long token is shortened, and named in full beside it.
+            const shortened = one.matches(".cell[title]");
+            if ((wide && hides(overflowX) && !shortened) || (high && hides(overflowY)))
+                note(one, "is cut");
         }
     }
     return found;

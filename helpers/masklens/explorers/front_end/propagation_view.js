@@ -72,13 +72,13 @@ export function propagationView({ data, shared, t, change }) {
   const answer = makeCard(t, { label: "Dense", detail: '1, activation="sigmoid"', switch: [], fixed: true });
 
   const showStack = () => {
-    const tops = new Map(cards.map((card) => [card, card.element.offsetTop]));
+    const before = cards;
     made = new Map(settings.layers.map((layer) => [layer, cardOf(layer)]));
     cards = [...made.values(), answer];
+    if (cards.length === before.length && cards.every((card, i) => card === before[i])) return;
+    const tops = before.map((card) => [card, card.element.offsetTop]);
+    list.replaceChildren(input.element, ...cards.map((card) => card.element));
     for (const one of addButtons) one.disabled = settings.layers.length >= MOST_LAYERS;
-    const wanted = [input.element, ...cards.map((card) => card.element)];
-    if (wanted.length === list.children.length && wanted.every((element, i) => list.children[i] === element)) return;
-    list.replaceChildren(...wanted);
     for (const [card, top] of still() ? [] : tops) {
       const by = top - card.element.offsetTop;
       if (by && card.element.isConnected) card.element.animate({ transform: [`translateY(${by}px)`, "none"] }, { duration: MOVE_MS, easing: "ease-out" });
@@ -102,7 +102,8 @@ export function propagationView({ data, shared, t, change }) {
     measureCells(list, length, [...words, "0"]);
     input.show(run, words, -1);
     cards.forEach((card, i) => card.show(settings.layers[i], run, words, i, found.leaks.includes(i)));
-    letKeysScroll();
+    // Later, when the browser lays the page out anyway.
+    requestAnimationFrame(letKeysScroll);
     showAnswers(words, length, ids, found);
     code.set(stackCode(settings.layers, shared, Math.max(0, ...ids.values()) + 1));
     journey.set(cards.length);
@@ -239,23 +240,24 @@ function animateStop(card, before, run, place) {
   if (!step.values) return;
   const timing = { duration: MOVE_MS, easing: "ease-in-out", fill: "backwards" };
   const from = before.row.element.getBoundingClientRect().top - card.row.element.getBoundingClientRect().top;
-  const fall = { transform: [`translateY(${step.timed ? from : -40}px)`, "none"] };
   if (!step.timed) {
-    card.element.querySelector(".vector").animate({ ...fall, opacity: [0, 1] }, timing);
+    card.element.querySelector(".vector").animate({ transform: ["translateY(-40px)", "none"], opacity: [0, 1] }, timing);
     sweep(before.row, step.hadMask ? run.steps[place - 1]?.mask : null);
     return;
   }
-  for (const cell of card.row.cells.values()) {
-    const x = columnOf(cell);
-    const start = run.layers[place].type === "Shift" ? (x + run.row.length - 1) % run.row.length : x;
-    cell.animate({ transform: [placeAt(start, from), placeAt(start, 0), placeAt(x, 0)], offset: [0, 0.6, 1] }, timing);
+  card.row.element.animate({ transform: [`translateY(${from}px)`, "none"] }, timing);
+  if (run.layers[place].type === "Shift")
+    for (const cell of card.row.cells.values()) {
+      const [x, last] = [columnOf(cell), run.row.length - 1];
+      const start = placeAt((x + last) % (last + 1), 0);
+      cell.animate({ transform: [start, start, placeAt(x, 0)], offset: [0, 0.6, 1] }, timing);
+    }
+  if (step.effect === "creates") {
+    const stamped = { duration: 160, delay: MOVE_MS, easing: "ease-out", fill: "backwards" };
+    card.row.marks.forEach((mark, t) =>
+      mark.animate({ transform: [placeAt(t, -26, "scale(1.15)"), placeAt(t, 0)], opacity: [0, 1] }, stamped),
+    );
   }
-  card.row.marks.forEach((mark, t) => {
-    if (step.effect === "creates") {
-      const stamped = { duration: 160, delay: MOVE_MS, easing: "ease-out", fill: "backwards" };
-      mark.animate({ transform: [placeAt(t, -26, "scale(1.15)"), placeAt(t, 0)], opacity: [0, 1] }, stamped);
-    } else if (step.effect !== "none") mark.animate({ transform: [placeAt(t, from), placeAt(t, 0)] }, timing);
-  });
   if (step.effect === "drops") dropMarks(before.row, card.row, from);
   else if (step.used) sweep(card.row, step.mask);
 }
