@@ -24,7 +24,7 @@ class PaddingExplorer(Explorer):
     Example:
         >>> explorer = PaddingExplorer(["Hello world !", "How are you"])
         >>> explorer.choose(padding="post", maxlen=4)
-        >>> explorer.batch.ids
+        >>> explorer.padded_batch.ids
         array([[1, 2, 3, 0],
                [4, 5, 6, 0]], dtype=int32)
     """
@@ -82,6 +82,6 @@ class PaddingExplorer(Explorer):
         )
 
     @property
-    def batch(self) -> PaddedBatch:
+    def padded_batch(self) -> PaddedBatch:
         """The batch of the current settings, as `ml.pad` makes it."""
         return pad_sentences(self.settings, self._vocabulary)

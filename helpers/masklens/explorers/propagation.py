@@ -89,7 +89,7 @@ class PropagationExplorer(Explorer):
         )
 
     @property
-    def batch(self) -> PaddedBatch:
+    def padded_batch(self) -> PaddedBatch:
         """The batch of the current settings, as `ml.pad` makes it."""
         return _pad(self.settings, self._vocabulary)
 

@@ -56,7 +56,7 @@ def test_the_batch_is_what_keras_pads_and_the_picture_shows_its_mask(
     seen: dict[str, int] = {}
     ids = [[seen.setdefault(word, len(seen) + 1) for word in row] for row in sentences]
     expected = keras.utils.pad_sequences(ids, maxlen, "int32", padding, truncating, value)
-    np.testing.assert_array_equal(explorer.batch.ids, expected)
+    np.testing.assert_array_equal(explorer.padded_batch.ids, expected)
 
 
 def test_words_ids_and_texts_are_the_same_sentences() -> None:
@@ -66,9 +66,11 @@ def test_words_ids_and_texts_are_the_same_sentences() -> None:
         ml.PropagationExplorer(np.array(IDS, dtype=object), SENTENCES, maxlen=5, padding="pre"),
     ):
         assert explorer.settings["sentences"] == texts
-        np.testing.assert_array_equal(explorer.batch.ids, keras.utils.pad_sequences(IDS, maxlen=5))
+        np.testing.assert_array_equal(
+            explorer.padded_batch.ids, keras.utils.pad_sequences(IDS, maxlen=5)
+        )
     assert ml.PaddingExplorer(SENTENCES).settings["sentences"] == texts
-    assert ml.PaddingExplorer(texts).batch.ids.tolist() == [[0, 0, 1, 2, 3], [4, 5, 6, 7, 8]]
+    assert ml.PaddingExplorer(texts).padded_batch.ids.tolist() == [[0, 0, 1, 2, 3], [4, 5, 6, 7, 8]]
     assert ml.PaddingExplorer(IDS).settings["sentences"] == ["711 632 71", "73 8 3215 55 927"]
 
 
@@ -119,7 +121,7 @@ def test_sentences_may_be_empty_and_hold_any_script() -> None:
     explorer = ml.PropagationExplorer(texts, layers=["Embedding", "Conv1D", "LSTM"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of rows without tokens
-        assert [len(row) for row in explorer.batch.sequences] == [0, 0, 4, 3, 3]
+        assert [len(row) for row in explorer.padded_batch.sequences] == [0, 0, 4, 3, 3]
     assert not html(explorer).find_all("img", onerror=True)
     assert "onerror=alert(1)&gt;" in str(html(ml.PaddingExplorer([NASTY])))
 
