@@ -613,7 +613,8 @@ def test_an_explorer_of_another_version_keeps_its_picture(browser: Browser, addr
         page.route(f"**/en/{LESSON}", saved_by_another_version)
         page.goto(f"{address}/en/{LESSON}", wait_until="networkidle")
         expect(page.locator("[data-live]")).to_have_count(1)  # the loader has been there
-        expect(page.locator(".masklens-live")).to_have_count(0)
+        expect(page.get_by_role("alert")).to_contain_text("another version")
+        expect(page.locator(".masklens-live .stage")).to_have_count(0)
         expect(page.locator("article .masklens-explorer td.t").first).to_be_visible()
 
 

@@ -18,7 +18,7 @@ export function answerView({ data, shared, t, change }) {
   });
   const row = batchRow(t);
   const frame = pictureFrame(t, row.element);
-  const answers = answerPanel(2, make("h4", {}, t("ends with")));
+  const answers = answerPanel(2, make("p.title", {}, t("ends with")));
   const verdict = make("p.verdict");
   answers.element.append(verdict);
   const stage = make("div.stage", {}, frame, answers.element);

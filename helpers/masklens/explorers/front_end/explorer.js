@@ -57,6 +57,8 @@ export function render({ model, el, shared }) {
   };
   if (data?.version !== VERSION || !Object.hasOwn(VIEWS, data.view)) return refuse(t("other version"));
   el.lang = data.lang;
+  el.role = "group";
+  el.ariaLabel = data.title;
   const read = () => ({ ...parsed("settings") });
   const wrong = wrongSetting(read(), shared, data);
   if (wrong) return refuse(t("damaged", { name: wrong }));
@@ -91,7 +93,7 @@ export function render({ model, el, shared }) {
   });
   const predict = toggle("predict", t("predict first"), change);
   const card = predictCard(t, view.covered ?? view.stage);
-  const head = make("div.head", {}, make("h3", {}, data.title), predict.element);
+  const head = make("div.head", {}, make("p.title", {}, data.title), predict.element);
   const show = () => {
     predict.set(settings.predict);
     const { question, said } = view.show(settings);

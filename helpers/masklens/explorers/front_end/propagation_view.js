@@ -31,7 +31,7 @@ export function propagationView({ data, shared, t, change }) {
   const palette = { ...shared.palette, Embedding: { ...shared.palette.Embedding, fixed: true } };
   const list = make("ol.stack");
   const add = make("div.palette", { role: "group", "aria-label": t("add a layer") });
-  const answers = answerPanel(3, make("h4", {}, t("ends with")));
+  const answers = answerPanel(3, make("p.title", {}, t("ends with")));
   const verdict = make("p.verdict");
   answers.element.append(verdict);
   const code = codeBlock(t);
