@@ -60,7 +60,8 @@ class Explorer(Widget):
         """Makes the explorer.
 
         Args:
-            view: The view of the front end: `"padding"`, `"propagation"` or `"timestep"`.
+            view: The view of the front end: `"padding"`, `"propagation"`, `"answer"` or
+                `"timestep"`.
             title: The title.
             settings: The settings at first.
             picture: The HTML of the picture for readers without scripts.

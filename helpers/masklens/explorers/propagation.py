@@ -1,5 +1,6 @@
 """The propagation explorer: a stack of layers through which sentences travel with their mask."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -139,14 +140,17 @@ def _build(settings: Mapping[str, Any], vocabulary: Mapping[str, int]) -> Any:
 def _picture(settings: Mapping[str, Any], vocabulary: Mapping[str, int]) -> str:
     """Draws where the mask goes, and the answers, for readers without scripts."""
     batch = _pad(settings, vocabulary)
-    try:
-        model = _build(settings, vocabulary)
-    except (TypeError, ValueError) as refused:
-        # The page shows which layer cannot run.
-        words = _("This stack does not run: {error}").format(error=error_words(refused))
-        return html(element("p", words))
-    found, error = trace_until_error(model, batch, measure=False)
-    lines = [] if error else [element("p", line) for line in _answers(model, batch)]
+    with warnings.catch_warnings():
+        # The picture shows where a mask is lost, of which Keras warns.
+        warnings.simplefilter("ignore")
+        try:
+            model = _build(settings, vocabulary)
+        except (TypeError, ValueError) as refused:
+            # The page shows which layer cannot run.
+            words = _("This stack does not run: {error}").format(error=error_words(refused))
+            return html(element("p", words))
+        found, error = trace_until_error(model, batch, measure=False)
+        lines = [] if error else [element("p", line) for line in _answers(model, batch)]
     return html(*draw(found, error).nodes, *lines)
 
 

@@ -30,14 +30,8 @@ __all__ = [
 FRONT_END = Path(__file__).with_name("front_end")
 # In this order each module imports only from those before it.
 _MODULES = (
-    *("elements.js", "engine.js", "leaks.js", "batch.js", "stack.js"),
-    *(
-        "answer_view.js",
-        "padding_view.js",
-        "propagation_view.js",
-        "timestep_view.js",
-        "explorer.js",
-    ),
+    *("elements.js", "engine.js", "leaks.js", "batch.js", "stack.js", "answer_view.js"),
+    *("padding_view.js", "propagation_view.js", "timestep_view.js", "explorer.js"),
 )
 
 # Texts, templates and regular expressions are kept as they are. Elsewhere a space is needed between
