@@ -112,7 +112,7 @@ def _propagation_words() -> dict[str, str]:
         "padding gets in": _("Padding gets into the answer, at: {names}."),
         "padding stays out": _("Padding does not get into the answer."),
         "no padding here": _("This sentence has no padding."),
-        "where does padding get in": _("Where does padding get into the answer?"),
+        "where does padding get in": _("Where does padding first get into the answer?"),
         "at": _("at {layer}"),
         "nowhere": _("nowhere"),
     }
