@@ -46,6 +46,40 @@ def test_a_model_that_takes_multiples_only_is_given_some() -> None:
     assert found.moves_by["amount"] and found.moves_by["content"]
 
 
+class ZeroedByMask(layers.Layer):
+    """Sets padding to zero, so that its content is gone before anything reads it."""
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        return x * keras.ops.cast(mask, x.dtype)[..., None]
+
+
+def test_what_shows_only_with_another_window_of_many_timesteps_is_found() -> None:
+    ids = np.array([[7, 3, 4, 2, 8, 1, 6, 5], [4, 5, 6, 2, 3, 9, 1, 0]])
+    windows = layers.AveragePooling1D(8, name="windows")
+    model = keras.Sequential(
+        [embedding(mask_zero=True), ZeroedByMask(), windows, layers.GlobalAveragePooling1D()]
+    )
+    found = ml.trace(model, ids)
+    assert found.moves_by["amount"] and not found.moves_by["content"]
+
+
+def test_noise_that_a_maximum_hides_is_tried_again() -> None:
+    """One row, and one timestep of padding: only what is the largest there gets through."""
+    missed = []
+    for seed in range(50):
+        random = np.random.default_rng(seed)
+        model = keras.Sequential(
+            [embedding(), layers.Dense(3), layers.LayerNormalization(), layers.GlobalMaxPooling1D()]
+        )
+        model.build((None, 12))
+        model.set_weights([random.normal(size=weight.shape) for weight in model.weights])
+        ids = random.integers(1, 10, (1, 12))
+        ids[0, -1] = 0
+        if not ml.trace(model, ids).moves_by["content"]:
+            missed.append(seed)
+    assert not missed
+
+
 def test_of_one_length_the_header_says_so() -> None:
     inputs = keras.Input((4,))
     x = embedding(mask_zero=True)(inputs)

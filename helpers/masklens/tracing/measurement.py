@@ -27,8 +27,11 @@ CHANGES: tuple[Change, ...] = ("content", "amount", "rows")
 # Timesteps to add. 5 is more than most strides, so that they make another window; 1 is for short
 # tables of positions, the others for models that take only multiples of a number.
 _AMOUNTS = 5, 1, 2, 3, 8, 12
-# With fewer numbers of noise than this, a maximum may by chance pick none of them.
-_FEW_NUMBERS = 32
+# Where nothing has moved: as much again as there is, for windows of many timesteps, but at most:
+_MOST_ADDED = 64
+# A maximum, a rectifier or a saturated gate may by chance let through nothing of some noise. With
+# fewer numbers than this its negative is tried, and with fewer rows, if nothing has moved, more.
+_FEW_NUMBERS, _FEW_ROWS = 32, 8
 
 
 @dataclass(eq=False)
@@ -186,28 +189,52 @@ class _Examination:
             found.leaks, found.not_a_number = broken, True
             return
         content, tested = self._run_with_other_content(found, random)
-        runs: list[tuple[Change, Run | None, Mask | None]] = [("amount", longer_run, None)]
-        runs += [("content", run, None) for run in content]
+        asked: list[tuple[Change, Run | None, Mask | None]] = [("amount", longer_run, None)]
+        asked += [("content", run, None) for run in content]
         if not content_only:
-            runs += [("rows", run, kept) for run, kept in self._run_with_other_rows(found, random)]
-        for change, run, kept in runs:
-            if run is None:
-                continue
-            moves = Movement(comparison, base, run, change, kept, found.tolerance)
-            figure = moves.largest(root.outputs)
-            if figure is None:
-                continue
-            found.moves[change] = max(figure, found.moves[change] or 0.0)
-            found.figures.append(moves)
-            if figure:
-                leaks = find_leaks(root, moves, self._opaque)
-                found.leaks += [leak for leak in leaks if not _is_among(leak, found.leaks)]
+            asked += [("rows", run, kept) for run, kept in self._run_with_other_rows(found, random)]
+        for change, run, kept in asked:
+            if run is not None:
+                self._take(Movement(comparison, base, run, change, kept, found.tolerance), found)
+        if not found.largest:
+            self._ask_again(found, comparison, random)
         if found.moves["content"] is None:
             tested = []
         if found.moves["amount"] is not None:
             grown = zip(found.sequences, longer, strict=True)
             tested += [one for one, two in grown if two.valid.size > one.valid.size]
         self._withdraw_unfounded_verdict(found, tested, comparison)
+
+    def _take(self, moves: Movement, found: Measurement) -> None:
+        """Adds what a run with a change tells."""
+        root = found.run.nodes[0]
+        figure = moves.largest(root.outputs)
+        if figure is None:
+            return
+        found.moves[moves.change] = max(figure, found.moves[moves.change] or 0.0)
+        found.figures.append(moves)
+        if figure:
+            leaks = find_leaks(root, moves, self._opaque)
+            found.leaks += [leak for leak in leaks if not _is_among(leak, found.leaks)]
+
+    def _ask_again(
+        self, found: Measurement, comparison: Comparison, random: np.random.Generator
+    ) -> None:
+        """Tries more noise if there are few rows, and twice the length, where nothing has moved."""
+        base, tolerance = found.run, found.tolerance
+        if found.moves["content"] is not None:
+            draws = range(2, 1 + _FEW_ROWS // len(self._inputs[0].array))
+            runs, _changed = self._run_with_other_content(found, random, draws)
+            for run in runs:
+                self._take(Movement(comparison, base, run, "content", None, tolerance), found)
+        added = [min(one.valid.shape[-1], _MOST_ADDED) for one in found.sequences]
+        if found.moves["amount"] is None or max(added) <= _AMOUNTS[0]:
+            return
+        arrays, longer = with_more_padding(self._inputs, found.sequences, added)
+        twice = self._run_or_none(arrays)
+        if twice is not None and twice.has_same_calls_as(base):
+            grown = Comparison(base, found.sequences, twice, longer)
+            self._take(Movement(grown, base, twice, "amount", None, tolerance), found)
 
     def _withdraw_unfounded_verdict(
         self, found: Measurement, tested: Sequence[Sequences], comparison: Comparison
@@ -239,21 +266,24 @@ class _Examination:
         return None, []
 
     def _run_with_other_content(
-        self, found: Measurement, random: np.random.Generator
+        self, found: Measurement, random: np.random.Generator, draws: Sequence[int] = (0, 1)
     ) -> tuple[list[Run], list[Sequences]]:
         """Runs with other content in all sequences, or else in one at a time; lists the changed."""
-        runs, changed = self._run_with_other_content_in(found.sequences, found, random)
+        runs, changed = self._run_with_other_content_in(found.sequences, found, random, draws)
         if runs:
             return runs, changed
         for one in found.sequences if len(found.sequences) > 1 else ():
-            alone, where = self._run_with_other_content_in([one], found, random)
+            alone, where = self._run_with_other_content_in([one], found, random, draws)
             runs, changed = runs + alone, changed + where
         return runs, changed
 
     def _run_with_other_content_in(
-        self, sequences: Sequence[Sequences], found: Measurement, random: np.random.Generator
+        self,
+        sequences: Sequence[Sequences],
+        found: Measurement,
+        random: np.random.Generator,
+        draws: Sequence[int],
     ) -> tuple[list[Run], list[Sequences]]:
-        arrays = with_other_content(self._inputs, sequences, random)
         ids_and_masks = {
             at: (self._inputs[at].array, one.valid)
             for one in sequences
@@ -262,8 +292,9 @@ class _Examination:
         }
         changed = {at for one in sequences for at in one.places if self._inputs[at].holds_features}
         runs = []
-        for sign in (1.0, -1.0):
-            noise = _NoiseWriter(ids_and_masks, sign)
+        for draw in draws:
+            arrays = with_other_content(self._inputs, sequences, random)
+            noise = _NoiseWriter(ids_and_masks, draw)
             run = self._run_or_none(
                 arrays or [one.array for one in self._inputs], replace=noise.replace
             )
@@ -274,7 +305,7 @@ class _Examination:
                 break
             runs.append(run)
             changed |= noise.places
-            if arrays is not None or noise.count >= _FEW_NUMBERS:
+            if not draw and (arrays is not None or noise.count >= _FEW_NUMBERS):
                 break
         if not runs:
             return [], []
@@ -333,18 +364,18 @@ class _NoiseWriter:
     Args:
         ids_and_masks: For the place of each input, its ids, and booleans of the same shape: False
             where to write noise.
-        sign: -1.0 to write the negative of the noise.
+        draw: The number of the noise; each odd one is the negative of that before it.
 
     Attributes:
         places: The inputs whose vectors were changed.
         count: How many numbers were changed.
     """
 
-    def __init__(self, ids_and_masks: Mapping[int, tuple[Array, Mask]], sign: float = 1.0) -> None:
+    def __init__(self, ids_and_masks: Mapping[int, tuple[Array, Mask]], draw: int = 0) -> None:
         self._ids_and_masks = ids_and_masks
         self.places: set[int] = set()
-        self._random = np.random.default_rng(1)
-        self._sign = sign
+        self._random = np.random.default_rng([1, draw // 2] if draw > 1 else 1)
+        self._sign = -1.0 if draw % 2 else 1.0
         self._written: set[int] = set()
         self.count = 0
 
