@@ -44,7 +44,7 @@ _CUT_OFF = """() => {
             const box = one.getBoundingClientRect();
             if (!box.width || !box.height || one.matches(".unseen, .unseen *, option")) continue;
             const isVisible = one.checkVisibility({ visibilityProperty: true });
-            if (!isVisible && !one.closest(".covered, .ahead, details:not([open])"))
+            if (!isVisible && !one.closest("[inert], .ahead, details:not([open])"))
                 note(one, "is hidden");
             if (box.left < frame.left - 1 || box.right > frame.right + 1) {
                 let around = one.parentElement;

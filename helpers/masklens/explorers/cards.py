@@ -5,15 +5,8 @@ from typing import Any
 
 from masklens.explorers.palette import CALLS, CLASSES, PARTS, SWITCHES
 
-_ATTENTION = {"num_heads": 2, "key_dim": 4}
-# What the page's engine is told of each layer, besides its switches; no entry for nothing.
-_CONFIGS: dict[str, dict[str, Any]] = {
-    "LSTM": {"units": 8},
-    "GRU": {"units": 8},
-    "Conv1D": {"kernel_size": 3, "padding": "same"},
-    "Residual": _ATTENTION,
-    "PreNormResidual": _ATTENTION,
-}
+# What the page's engine is told of each layer, besides its weights and switches.
+_CONFIGS = {"Conv1D": {"kernel_size": 3, "padding": "same"}}
 _LABELS = {
     "Residual": ("x + MultiHeadAttention(x)", "2, 4"),
     "PreNormResidual": ("x + MultiHeadAttention(LayerNormalization(x))", "2, 4"),

@@ -1,9 +1,9 @@
 """The base of the explorers: a widget with settings that the learner and Python share."""
 
-import hashlib
 import json
 import numbers
 from collections import Counter
+from collections.abc import Callable
 from html import escape
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from masklens.explorers.palette import TYPES
 from masklens.explorers.sentences import MOST_PLACES, MOST_SENTENCES
 from masklens.explorers.widget import (
     Widget,
+    fixed_id,
     front_end,
     loader,
     missing_package,
@@ -55,7 +56,13 @@ class Explorer(Widget):
     _created: ClassVar[Counter[str]] = Counter()
 
     def __init__(
-        self, view: str, title: str, settings: dict[str, Any], picture: str, **data: Any
+        self,
+        view: str,
+        title: str,
+        settings: dict[str, Any],
+        draw: Callable[[dict[str, Any], dict[str, int]], str],
+        vocabulary: dict[str, int] | None = None,
+        **data: Any,
     ) -> None:
         """Makes the explorer.
 
@@ -64,23 +71,32 @@ class Explorer(Widget):
                 `"timestep"`.
             title: The title.
             settings: The settings at first.
-            picture: The HTML of the picture for readers without scripts.
+            draw: Writes the picture of the settings, with the vocabulary, as HTML for readers
+                without scripts.
+            vocabulary: The id of each word that the explorer was given.
             data: What else the view needs, in the form of JSON.
+
+        Raises:
+            ValueError: If a setting has a value that its control cannot show.
         """
+        self._names, self._vocabulary = list(settings), vocabulary or {}
+        self._scenes = len(data.get("scenes", [])) or 1
+        self._check(settings)
+        picture = draw(settings, self._vocabulary)
         sent = {
             "version": _VERSION,
             "view": view,
             "lang": get_language(),
             "title": title,
-            "settings": list(settings),
+            "settings": self._names,
             "most_sentences": MOST_SENTENCES,
             **data,
+            "vocabulary": [list(pair) for pair in self._vocabulary.items()],
         }
         # A counter instead of a random id, so that a notebook that runs again stays the same.
         name = json.dumps([type(self).__name__, sent, settings], sort_keys=True)
         self._created[name] += 1
-        self._id = hashlib.sha256(f"{name} {self._created[name]}".encode()).hexdigest()[:32]
-        self._scenes = len(data.get("scenes", [])) or 1
+        self._id = fixed_id(f"{name} {self._created[name]}")
         super().__init__(
             **named_layout(self._id),
             data=sent,
@@ -99,14 +115,19 @@ class Explorer(Widget):
         return proposal["value"]
 
     def _check(self, settings: dict[str, Any]) -> None:
-        names = self.data["settings"]
-        if set(names) != set(settings):
+        if set(self._names) != set(settings):
             raise ValueError(
                 _("The settings of this explorer are {names}; got {given}.").format(
-                    names=", ".join(names), given=", ".join(settings)
+                    names=", ".join(self._names), given=", ".join(settings)
                 )
             )
-        check_settings(settings, self._scenes)
+        for name, value in settings.items():
+            if wanted := _wanted(name, value, self._scenes):
+                raise ValueError(
+                    _("{name} cannot be {value!r}. It is {wanted}.").format(
+                        name=name, value=value, wanted=wanted
+                    )
+                )
 
     def choose(self, **values: Any) -> None:
         """Sets controls, as a learner would.
@@ -140,31 +161,8 @@ class Explorer(Widget):
     _ipython_display_ = None
 
 
-def check_settings(settings: dict[str, Any], scenes: int = 1) -> None:
-    """Checks that each setting has a value that its control can show.
-
-    Args:
-        settings: The settings, by name.
-        scenes: How many rows there are to choose from.
-
-    Raises:
-        ValueError: If one has not; says what it can be.
-
-    Example:
-        >>> check_settings({"padding": "post", "maxlen": 4})
-    """
-    for name, value in settings.items():
-        wanted = _wanted(name, value, scenes)
-        if wanted is not None:
-            raise ValueError(
-                _("{name} cannot be {value!r}. It is {wanted}.").format(
-                    name=name, value=value, wanted=wanted
-                )
-            )
-
-
-def _wanted(name: str, value: Any, scenes: int) -> str | None:
-    """Says what a setting must be, where it is not that."""
+def _wanted(name: str, value: Any, scenes: int) -> str:
+    """Says what a setting must be; nothing if it is that."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     side = value in ("pre", "post"), '"pre" or "post"'
     flag = isinstance(value, bool), _("True or False")
@@ -194,7 +192,7 @@ def _wanted(name: str, value: Any, scenes: int) -> str | None:
         ),
     }
     holds, wanted = fits[name]
-    return None if holds else wanted
+    return "" if holds else wanted
 
 
 def _is_texts(value: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from masklens._language import translate as _
 from masklens.drawing.picture import show
-from masklens.explorers.explorer import Explorer, check_settings
+from masklens.explorers.explorer import Explorer
 from masklens.explorers.sentences import example_sentences, pad_sentences, read_sentences
 from masklens.padding import PaddedBatch, Side
 
@@ -59,7 +59,7 @@ class PaddingExplorer(Explorer):
             ValueError: If there is no sentence or too many, or an argument is not valid.
         """
         given = example_sentences() if sentences is None else sentences
-        texts, self._vocabulary = read_sentences(given, tokens)
+        texts, vocabulary = read_sentences(given, tokens)
         settings = {
             "sentences": texts,
             "padding": padding,
@@ -69,19 +69,17 @@ class PaddingExplorer(Explorer):
             "mask": mask,
             "predict": predict,
         }
-        check_settings(settings)
-        batch = pad_sentences(settings, self._vocabulary)
-        words = [text.split() for text in texts]
-        picture = show(batch, tokens=words, mask=batch.ids != 0 if mask else None)
-        super().__init__(
-            "padding",
-            _("Padding, truncation and the mask"),
-            settings,
-            picture._repr_html_(),
-            vocabulary=list(map(list, self._vocabulary.items())),
-        )
+        title = _("Padding, truncation and the mask")
+        super().__init__("padding", title, settings, _picture, vocabulary)
 
     @property
     def padded_batch(self) -> PaddedBatch:
         """The batch of the current settings, as `ml.pad` makes it."""
         return pad_sentences(self.settings, self._vocabulary)
+
+
+def _picture(settings: dict[str, Any], vocabulary: dict[str, int]) -> str:
+    batch = pad_sentences(settings, vocabulary)
+    words = [text.split() for text in settings["sentences"]]
+    mask = batch.ids != 0 if settings["mask"] else None
+    return show(batch, tokens=words, mask=mask)._repr_html_()

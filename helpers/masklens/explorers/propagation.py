@@ -8,10 +8,9 @@ from masklens._language import translate as _
 from masklens.drawing.elements import element, html
 from masklens.drawing.trace_picture import draw
 from masklens.drawing.trace_words import error_words
-from masklens.explorers.explorer import Explorer, check_settings
+from masklens.explorers.explorer import Explorer
 from masklens.explorers.palette import SWITCHES, TYPES, build, embedding_table
 from masklens.explorers.sentences import (
-    MOST_WORDS,
     example_sentences,
     number_words,
     pad_sentences,
@@ -19,6 +18,8 @@ from masklens.explorers.sentences import (
 )
 from masklens.lens.trace import trace_until_error
 from masklens.padding import PaddedBatch, Side
+
+_MORE = 2  # timesteps of padding at first
 
 
 class PropagationExplorer(Explorer):
@@ -70,7 +71,7 @@ class PropagationExplorer(Explorer):
             ValueError: If there is no sentence or too many, or a layer or argument is not valid.
         """
         given = example_sentences() if sentences is None else sentences
-        texts, self._vocabulary = read_sentences(given, tokens)
+        texts, vocabulary = read_sentences(given, tokens)
         settings = {
             "sentences": texts if stack else texts[:1],
             "padding": padding,
@@ -78,21 +79,14 @@ class PropagationExplorer(Explorer):
             "layers": [_layer(layer) for layer in layers],
             "predict": predict,
         }
-        check_settings(settings)
-        super().__init__(
-            "propagation" if stack else "answer",
-            _("Follow the mask through the layers")
-            if stack
-            else _("Does padding change an answer?"),
-            settings,
-            _picture(settings, self._vocabulary),
-            vocabulary=list(map(list, self._vocabulary.items())),
-        )
+        titles = _("Does padding change an answer?"), _("Follow the mask through the layers")
+        view = "propagation" if stack else "answer"
+        super().__init__(view, titles[stack], settings, _picture, vocabulary)
 
     @property
     def padded_batch(self) -> PaddedBatch:
         """The batch of the current settings, as `ml.pad` makes it."""
-        return _pad(self.settings, self._vocabulary)
+        return pad_sentences(self.settings, self._vocabulary, _MORE)
 
     def keras_model(self) -> Any:
         """Builds the stack of the current settings with Keras, with the same trained weights.
@@ -101,7 +95,7 @@ class PropagationExplorer(Explorer):
             A model that takes (batch, time) ids and gives (batch, 1) answers.
 
         Raises:
-            ValueError: If Keras cannot build the stack.
+            Exception: Whatever Keras raises where a layer cannot take what the one before it gives.
         """
         return _build(self.settings, self._vocabulary)
 
@@ -126,26 +120,21 @@ def _layer(layer: Any) -> dict[str, Any]:
     return {"type": name, **switches, **given}
 
 
-def _pad(settings: Mapping[str, Any], vocabulary: Mapping[str, int]) -> PaddedBatch:
-    longest = max(len(text.split()) for text in settings["sentences"])
-    return pad_sentences(settings, vocabulary, min(longest, MOST_WORDS) + 2)
-
-
 def _build(settings: Mapping[str, Any], vocabulary: Mapping[str, int]) -> Any:
-    ids = number_words(settings["sentences"], vocabulary)
-    length = _pad(settings, vocabulary).ids.shape[1]
-    return build(settings["layers"], embedding_table(ids), length)
+    table = embedding_table(number_words(settings["sentences"], vocabulary))
+    length = pad_sentences(settings, vocabulary, _MORE).ids.shape[1]
+    return build(settings["layers"], table, length)
 
 
 def _picture(settings: Mapping[str, Any], vocabulary: Mapping[str, int]) -> str:
     """Draws where the mask goes, and the answers, for readers without scripts."""
-    batch = _pad(settings, vocabulary)
+    batch = pad_sentences(settings, vocabulary, _MORE)
     with warnings.catch_warnings():
         # The picture shows where a mask is lost, of which Keras warns.
         warnings.simplefilter("ignore")
         try:
             model = _build(settings, vocabulary)
-        except (TypeError, ValueError) as refused:
+        except Exception as refused:  # whatever Keras or its backend raises
             # The page shows which layer cannot run.
             words = _("This stack does not run: {error}").format(error=error_words(refused))
             return html(element("p", words))

@@ -3,6 +3,7 @@
 import numbers
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from masklens.drawing.picture import check_tokens
 from masklens.padding import PaddedBatch, pad
 
 MOST_SENTENCES = 6
-MOST_WORDS = 60
+_MOST_WORDS = 60
 MOST_PLACES = 1000
 _OPTIONS = "padding", "truncating", "value"
 
@@ -64,7 +65,7 @@ def number_words(texts: Iterable[str], known: Mapping[str, int]) -> dict[str, in
     """
     ids = dict(known)
     following = max(ids.values(), default=0) + 1
-    for word in (word for text in texts for word in text.split()[:MOST_WORDS]):
+    for word in (word for text in texts for word in text.split()[:_MOST_WORDS]):
         if word not in ids:
             ids[word] = following
             following += 1
@@ -72,22 +73,22 @@ def number_words(texts: Iterable[str], known: Mapping[str, int]) -> dict[str, in
 
 
 def pad_sentences(
-    settings: Mapping[str, Any], known: Mapping[str, int], maxlen: int | None = None
+    settings: Mapping[str, Any], known: Mapping[str, int], more: int = 0
 ) -> PaddedBatch:
     """Pads the sentences of an explorer, as its page does.
 
     Args:
         settings: `sentences`, and the arguments of `ml.pad` by name.
         known: The ids that are given.
-        maxlen: The padded length where the settings name none; None for the longest sentence.
+        more: Timesteps of padding behind the longest sentence where the settings name no length.
 
     Returns:
         The batch.
     """
     ids = number_words(settings["sentences"], known)
-    rows = [[ids[word] for word in text.split()[:MOST_WORDS]] for text in settings["sentences"]]
+    rows = [[ids[word] for word in text.split()[:_MOST_WORDS]] for text in settings["sentences"]]
     options = {name: settings[name] for name in _OPTIONS if name in settings}
-    length = settings["maxlen"] or maxlen or max(1, *map(len, rows))
+    length = settings["maxlen"] or max(1, *(len(row) + more for row in rows))
     with warnings.catch_warnings():
         # An explorer shows what `pad` would warn of.
         warnings.simplefilter("ignore")
@@ -96,16 +97,14 @@ def pad_sentences(
 
 def _number_words(rows: Sequence[Sequence[tuple[str, int | None]]]) -> dict[str, int]:
     given: dict[str, int] = {}
-    for word, number in ((word, number) for row in rows for word, number in row):
-        if number is None:
-            continue
-        if given.setdefault(word, number) != number:
+    for word, number in chain(*rows):
+        if number is not None and given.setdefault(word, number) != number:
             raise ValueError(
                 _("The token {word!r} stands for two ids, {one} and {other}.").format(
                     word=word, one=given[word], other=number
                 )
             )
-    return number_words((word for row in rows for word, _number in row), given)
+    return number_words((word for word, _number in chain(*rows)), given)
 
 
 def _named(
@@ -175,10 +174,10 @@ def _words(place: int, row: Any) -> list[tuple[str, int | None]]:
                 place=place, type=type(row).__name__
             )
         )
-    if len(found) > MOST_WORDS:
+    if len(found) > _MOST_WORDS:
         raise ValueError(
             _("Sentence {place} has {count} words; an explorer shows at most {most}.").format(
-                place=place, count=len(found), most=MOST_WORDS
+                place=place, count=len(found), most=_MOST_WORDS
             )
         )
     return found

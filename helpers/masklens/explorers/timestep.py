@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from masklens._language import translate as _
 from masklens.drawing.elements import Element, element, html
 from masklens.drawing.picture import check_tokens, framed
-from masklens.explorers.explorer import Explorer, check_settings
+from masklens.explorers.explorer import Explorer
 from masklens.explorers.palette import build, embedding_table
-from masklens.explorers.sentences import example_sentences, read_sentences
-from masklens.padding import PaddedBatch, Side, pad
+from masklens.explorers.sentences import example_sentences, pad_sentences, read_sentences
+from masklens.padding import PaddedBatch, Side
 from masklens.plots.hidden_states import HiddenStates, States, hidden_states, state_changes
 
 # Beyond these, single columns are too narrow to see, and the notebook grows.
 _MOST_STEPS, _MOST_ROWS = 60, 20
 _UNITS = 6
+_MORE = 6  # timesteps of padding at first
 _DECIMALS = 4  # of the states that a notebook keeps
 _FIRST_TOKENS = 4  # that label a row
 _READER = ({"type": "Embedding", "mask_zero": True}, {"type": "LSTM", "return_sequences": False})
@@ -83,43 +84,39 @@ class TimestepExplorer(Explorer):
             raise ValueError(
                 _("units must be a whole number, at least 1; got {units!r}.").format(units=units)
             )
-        title = _("The state, timestep by timestep")
+        shown = int(units)
         if layer is None:
-            start = _classifier_settings(sentence, padding, maxlen, predict)
-            settings, vocabulary, scenes = start
-            more: dict[str, Any] = {"vocabulary": list(map(list, vocabulary.items()))}
-        else:
-            chosen = None if rows is None else list(dict.fromkeys(np.atleast_1d(rows).tolist()))
-            states = hidden_states(layer, inputs, mask, chosen, (_MOST_ROWS, _MOST_STEPS))
-            steps = _steps(inputs, tokens, states.mask.shape)
-            scenes = list(_scenes(states, steps, layer, int(units)))
-            settings = {"row": 0, "predict": predict}
-            most = max(float(np.abs(scene[key]).max()) for scene in scenes for key in _BOTH)
-            more = {"vocabulary": [], "scenes": scenes, "most": most or 1.0}
-            title = _("The state of {layer}, timestep by timestep").format(layer=states.layer)
-        super().__init__("timestep", title, settings, _picture(scenes[0]), units=int(units), **more)
+            title = _("The state, timestep by timestep")
+            given = example_sentences()[:1] if sentence is None else [sentence]
+            texts, vocabulary = read_sentences(given)
+            start = {"sentences": texts, "padding": padding, "maxlen": maxlen, "predict": predict}
+            super().__init__("timestep", title, start, _classifier, vocabulary, units=shown)
+            return
+        chosen = None if rows is None else list(dict.fromkeys(np.atleast_1d(rows).tolist()))
+        states = hidden_states(layer, inputs, mask, chosen, (_MOST_ROWS, _MOST_STEPS))
+        steps = _steps(inputs, tokens, states.mask.shape)
+        scenes = list(_scenes(states, steps, layer, shown))
+        most = max(float(np.abs(scene[key]).max()) for scene in scenes for key in _BOTH) or 1.0
+        super().__init__(
+            "timestep",
+            _("The state of {layer}, timestep by timestep").format(layer=states.layer),
+            {"row": 0, "predict": predict},
+            lambda *_settings: _picture(scenes[0]),
+            units=shown,
+            scenes=scenes,
+            most=most,
+        )
 
 
 _BOTH = "masked", "plain"
 
 
-def _classifier_settings(
-    sentence: str | Sequence[str] | None, padding: Side, maxlen: int | None, predict: bool
-) -> tuple[dict[str, Any], dict[str, int], list[_Scene]]:
-    """Returns the settings at first, the vocabulary, and what Keras computes for them."""
-    texts, vocabulary = read_sentences(example_sentences()[:1] if sentence is None else [sentence])
-    settings = {"sentences": texts, "padding": padding, "maxlen": maxlen, "predict": predict}
-    check_settings(settings)
-    words = texts[0].split()
-    ids = [[vocabulary[word] for word in words]]
-    batch = pad(ids, maxlen=maxlen or len(words) + 6, padding=padding)
+def _classifier(settings: dict[str, Any], vocabulary: dict[str, int]) -> str:
+    """Draws what Keras computes for the classifier's sentence."""
+    batch = pad_sentences(settings, vocabulary, _MORE)
+    steps = _steps(batch, [settings["sentences"][0].split()], batch.ids.shape)
     model = build(_READER, embedding_table(vocabulary), batch.ids.shape[1])
-    states = hidden_states(model, batch)
-    return (
-        settings,
-        vocabulary,
-        list(_scenes(states, _steps(batch, [words], batch.ids.shape), model, _UNITS)),
-    )
+    return _picture(next(_scenes(hidden_states(model, batch), steps, model, _UNITS)))
 
 
 def _scenes(
@@ -185,40 +182,30 @@ def _steps(
 ) -> list[list[_Scene]]:
     """Returns the token at each timestep of each row of the batch."""
     if isinstance(inputs, PaddedBatch) and inputs.origin.shape == shape:
-        return _padded_steps(inputs, tokens)
-    words = _ids(inputs, shape) if tokens is None else tokens
-    if words is None:
-        return [[{"text": "", "padding": False}] * shape[1]] * shape[0]
-    check_tokens(words, [shape[1]] * shape[0])
-    return [[{"text": str(word), "padding": False} for word in row] for row in words]
-
-
-def _padded_steps(
-    batch: PaddedBatch, tokens: Sequence[Sequence[object]] | None
-) -> list[list[_Scene]]:
-    lengths = list(map(len, batch.sequences))
-    if tokens is not None:
-        check_tokens(tokens, lengths)
-    elif batch.ids.ndim == 2:
-        tokens = [row.tolist() for row in batch.sequences]
+        origin, padding, rows = inputs.origin, f"{inputs.value:g}", inputs.sequences
     else:
-        tokens = [[""] * length for length in lengths]
+        origin, padding = np.tile(np.arange(shape[1]), (shape[0], 1)), ""
+        rows = tuple(_ids(inputs, shape))
+    if tokens is None:
+        tokens = [row.tolist() if row.ndim == 1 else [""] * len(row) for row in rows]
+    check_tokens(tokens, list(map(len, rows)))
     return [
         [
-            {"text": str(words[place]) if place >= 0 else f"{batch.value:g}", "padding": place < 0}
-            for place in origin.tolist()
+            {"text": str(words[place]) if place >= 0 else padding, "padding": place < 0}
+            for place in places.tolist()
         ]
-        for words, origin in zip(tokens, batch.origin, strict=True)
+        for words, places in zip(tokens, origin, strict=True)
     ]
 
 
-def _ids(inputs: Any, shape: tuple[int, ...]) -> list[list[int]] | None:
+def _ids(inputs: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Returns inputs that are ids, (batch, time); features of any others."""
     try:
         ids = np.asarray(inputs)
     except (TypeError, ValueError):
         # Several inputs of different shapes.
-        return None
-    return ids.tolist() if ids.shape == shape and ids.dtype.kind in "iu" else None
+        ids = np.empty(0)
+    return ids if ids.shape == shape and ids.dtype.kind in "iu" else np.empty((*shape, 0))
 
 
 def _row_label(row: int, steps: Sequence[Mapping[str, Any]]) -> str:

@@ -17,35 +17,27 @@ from masklens.explorers.words import words
 
 _NEEDED = ("anywidget", "ipywidgets")
 
-__all__ = [
-    "FRONT_END",
-    "Widget",
-    "front_end",
-    "loader",
-    "missing_package",
-    "module",
-    "named_layout",
-]
-
 FRONT_END = Path(__file__).with_name("front_end")
-# In this order each module imports only from those before it.
+# In this order each module imports only from those before it; it is also the one that packs best.
 _MODULES = (
-    *("elements.js", "engine.js", "leaks.js", "batch.js", "stack.js", "answer_view.js"),
+    *("engine.js", "leaks.js", "elements.js", "batch.js", "stack.js", "answer_view.js"),
     *("padding_view.js", "propagation_view.js", "timestep_view.js", "explorer.js"),
 )
 
 # Texts, templates and regular expressions are kept as they are. Elsewhere a space is needed between
-# two words only; no statement ends without its semicolon.
+# two words only, and a comma or semicolon only where no bracket closes behind it.
 _TOKENS = re.compile(
     r"""(?P<kept>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|(?<=\()/(?:\\.|[^/\\\n])+/)"""
-    r"""|//.*|(?P<needed>(?<=[\w$])\s+(?=[\w$]))|\s+"""
+    r"""|//.*|(?P<needed>(?<=[\w$])\s+(?=[\w$]))|\s+|,(?=\s*[])}])|;(?=\s*})"""
 )
 
 missing_package: str | None = None
 """The package that is missing for interactive explorers; None if all are installed."""
 
 try:
-    from anywidget import AnyWidget as Widget
+    import anywidget
+
+    Widget = anywidget.AnyWidget
 except ModuleNotFoundError as error:
     if error.name not in _NEEDED:
         raise
@@ -115,16 +107,15 @@ def front_end() -> str:
             "palette": [list(card) for card in cards().items()],
             "weights": encoded_weights(),
         }
-        _made[language] = _FrontEnd(**named_layout(_id(shared)), **shared)
-    return _id_of(_made[language])
+        _made[language] = _FrontEnd(
+            **named_layout(fixed_id(json.dumps(shared, sort_keys=True))), **shared
+        )
+    return "" if missing_package else str(_made[language].model_id)
 
 
-def _id_of(widget: _FrontEnd) -> str:
-    return "" if missing_package else str(widget.model_id)
-
-
-def _id(shared: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:32]
+def fixed_id(text: str) -> str:
+    """Makes an id of a text, 32 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def named_layout(model_id: str) -> dict[str, Any]:

@@ -1,6 +1,97 @@
 """The words of the explorers' front end, in the current language."""
 
-from masklens._language import translate as _
+from masklens._language import mark, translate
+
+_WORDS = {
+    "add sentence": mark("+ sentence"),
+    "sentence": mark("sentence {number}"),
+    "remove sentence": mark("remove sentence {number}"),
+    "play": mark("Play"),
+    "pause": mark("Pause"),
+    "back": mark("One step back"),
+    "forward": mark("One step on"),
+    "step": mark("step"),
+    "copy": mark("Copy"),
+    "copied": mark("Copied"),
+    "code": mark("Show the code"),
+    "picture": mark("picture"),
+    "predict": mark("Predict."),
+    "predict first": mark("Predict first"),
+    "choose": mark("Choose an answer, and the picture appears."),
+    "right": mark("Right."),
+    "not right": mark("Not quite: the answer is {answer}."),
+    "true": mark("read"),
+    "false": mark("skipped"),
+    "legend token": mark("token"),
+    "legend padding": mark("padding"),
+    "legend leak": mark("padding read as data"),
+    "legend true": mark("mask: read"),
+    "legend false": mark("mask: skipped"),
+    "legend none": mark("no mask"),
+    "version": mark("This explorer was saved by another version of masklens. Run its cell again."),
+    "damaged": mark("This explorer cannot be shown: {name} was changed. Run its cell again."),
+    "mask": mark("mask"),
+    "ends with": mark("Does the sentence end with “!”?"),
+    "without padding": mark("without padding"),
+    "zeros": mark("zeros of padding"),
+    "with zeros": mark("with {count} zeros of padding"),
+    "changed": mark("Padding changes the answer."),
+    "unchanged": mark("Padding does not change the answer."),
+    "mask on": mark("mask on"),
+    "mask off": mark("mask off"),
+    "what happens": mark("what happens to the answer?"),
+    "stays": mark("it stays"),
+    "changes": mark("it changes"),
+    "cost": mark("{padding} of {all} places are padding ({percent} %). Tokens cut: {cut}."),
+    "padding read": mark("Timesteps of padding that a model reads as data: {count}."),
+    "tokens skipped": mark("Tokens that the mask skips as if they were padding: {count}."),
+    "tokens alone": mark("A model that keeps to the mask reads tokens alone."),
+    "cudnn takes": mark("The fast kernels of a GPU (cuDNN) take this."),
+    "cudnn refuses": mark(
+        "The fast kernels of a GPU (cuDNN) refuse this mask: each row must begin with a token "
+        "and have its padding at the end."
+    ),
+    "how many skipped": mark("How many timesteps does the mask skip?"),
+    "add a layer": mark("Add a layer"),
+    "add this layer": mark("Add a layer: {layer}"),
+    "remove layer": mark("Remove this layer: {layer}"),
+    "move": mark("Move this layer: {layer}. Arrow keys move it, Delete removes it."),
+    "input": mark("the ids"),
+    "behind": mark("{layer}, {step} of {all}"),
+    "one vector": mark("one vector of {count} numbers for the whole sentence"),
+    "effect creates": mark("makes the mask"),
+    "effect passes": mark("passes it on"),
+    "effect changes": mark("changes it"),
+    "effect uses": mark("uses it and passes it on"),
+    "effect ends": mark("uses it, and it ends here"),
+    "effect drops": mark("loses it"),
+    "effect none": mark("no mask"),
+    "effect leak": mark("padding gets in"),
+    "effect leak drop": mark("loses it, and padding gets in"),
+    "error rank": mark("does not run: it needs a time axis"),
+    "error shape": mark("does not run: its weights do not fit"),
+    "padded to": mark("padded to {length}"),
+    "does not run": mark("This stack does not run. The card in question says why."),
+    "no answer": mark(
+        "The answer still has a time axis. Add an LSTM or a pooling layer that ends it."
+    ),
+    "gets in": mark("Padding gets into the answer, at: {names}."),
+    "stays out": mark("Padding does not get into the answer."),
+    "no padding": mark("This sentence has no padding."),
+    "where": mark("Where does padding first get into the answer?"),
+    "at": mark("at {layer}"),
+    "nowhere": mark("nowhere"),
+    "sequence": mark("sequence"),
+    "unit": mark("unit {number}"),
+    "halves": mark("Upper half: with the mask. Lower half: without it."),
+    "with the mask": mark("answer with the mask"),
+    "without the mask": mark("answer without the mask"),
+    "state stays": mark(
+        "{word}: with the mask the state stays as it was, without it it moves by {plain}."
+    ),
+    "state moves": mark("{word}: the state moves by {masked} with the mask, by {plain} without."),
+    "how many still": mark("With the mask, at how many timesteps does the state stay as it was?"),
+}
 
 
 def words() -> dict[str, str]:
@@ -13,122 +104,4 @@ def words() -> dict[str, str]:
         >>> words()["without padding"]
         'without padding'
     """
-    parts = _control_words(), _answer_words(), _padding_words(), _propagation_words()
-    return {key: text for part in (*parts, _timestep_words()) for key, text in part.items()}
-
-
-def _control_words() -> dict[str, str]:
-    return {
-        "add sentence": _("+ sentence"),
-        "sentence": _("sentence {number}"),
-        "remove sentence": _("remove sentence {number}"),
-        "play": _("Play"),
-        "pause": _("Pause"),
-        "back": _("One step back"),
-        "forward": _("One step on"),
-        "step": _("step"),
-        "copy": _("Copy"),
-        "copied": _("Copied"),
-        "show code": _("Show the code"),
-        "picture": _("picture"),
-        "predict": _("Predict."),
-        "predict first": _("Predict first"),
-        "choose to see": _("Choose an answer, and the picture appears."),
-        "right": _("Right."),
-        "not right": _("Not quite: the answer is {answer}."),
-        "true": _("read"),
-        "false": _("skipped"),
-        "legend token": _("token"),
-        "legend padding": _("padding"),
-        "legend leak": _("padding read as data"),
-        "legend true": _("mask: read"),
-        "legend false": _("mask: skipped"),
-        "legend none": _("no mask"),
-        "other version": _(
-            "This explorer was saved by another version of masklens. Run its cell again."
-        ),
-        "damaged": _("This explorer cannot be shown: {name} was changed. Run its cell again."),
-        "mask": _("mask"),
-        "ends with": _("Does the sentence end with “!”?"),
-        "without padding": _("without padding"),
-    }
-
-
-def _answer_words() -> dict[str, str]:
-    return {
-        "zeros of padding": _("zeros of padding"),
-        "with zeros": _("with {count} zeros of padding"),
-        "padding changes": _("Padding changes the answer."),
-        "padding changes nothing": _("Padding does not change the answer."),
-        "mask on": _("mask on"),
-        "mask off": _("mask off"),
-        "what happens": _("what happens to the answer?"),
-        "stays": _("it stays"),
-        "changes": _("it changes"),
-    }
-
-
-def _padding_words() -> dict[str, str]:
-    return {
-        "cost": _("{padding} of {all} places are padding ({percent} %). Tokens cut: {cut}."),
-        "padding read": _("Timesteps of padding that a model reads as data: {count}."),
-        "tokens skipped": _("Tokens that the mask skips as if they were padding: {count}."),
-        "padding skipped": _("A model that keeps to the mask reads tokens alone."),
-        "cudnn takes": _("The fast kernels of a GPU (cuDNN) take this."),
-        "cudnn refuses": _(
-            "The fast kernels of a GPU (cuDNN) refuse this mask: each row must begin with a token "
-            "and have its padding at the end."
-        ),
-        "how many skipped": _("How many timesteps does the mask skip?"),
-    }
-
-
-def _propagation_words() -> dict[str, str]:
-    return {
-        "add a layer": _("Add a layer"),
-        "add this layer": _("Add a layer: {layer}"),
-        "remove layer": _("Remove this layer: {layer}"),
-        "move": _("Move this layer: {layer}. Arrow keys move it, Delete removes it."),
-        "input": _("the ids"),
-        "behind": _("{layer}, {step} of {all}"),
-        "one vector": _("one vector of {count} numbers for the whole sentence"),
-        "effect creates": _("makes the mask"),
-        "effect passes": _("passes it on"),
-        "effect changes": _("changes it"),
-        "effect uses": _("uses it and passes it on"),
-        "effect ends": _("uses it, and it ends here"),
-        "effect drops": _("loses it"),
-        "effect none": _("no mask"),
-        "effect leak": _("padding gets in"),
-        "effect leak drop": _("loses it, and padding gets in"),
-        "error rank": _("does not run: it needs a time axis"),
-        "error shape": _("does not run: its weights do not fit"),
-        "error unknown": _("does not run: an unknown layer"),
-        "padded to": _("padded to {length}"),
-        "does not run": _("This stack does not run. The card in question says why."),
-        "no single answer": _(
-            "The answer still has a time axis. Add an LSTM or a pooling layer that ends it."
-        ),
-        "padding gets in": _("Padding gets into the answer, at: {names}."),
-        "padding stays out": _("Padding does not get into the answer."),
-        "no padding here": _("This sentence has no padding."),
-        "where does padding get in": _("Where does padding first get into the answer?"),
-        "at": _("at {layer}"),
-        "nowhere": _("nowhere"),
-    }
-
-
-def _timestep_words() -> dict[str, str]:
-    return {
-        "sequence": _("sequence"),
-        "unit": _("unit {number}"),
-        "halves": _("Upper half: with the mask. Lower half: without it."),
-        "a zero of padding": _("padding"),
-        "answer with the mask": _("answer with the mask"),
-        "answer without the mask": _("answer without the mask"),
-        "state stays": _(
-            "{word}: with the mask the state stays as it was, without it it moves by {plain}."
-        ),
-        "state moves": _("{word}: the state moves by {masked} with the mask, by {plain} without."),
-        "how many still": _("With the mask, at how many timesteps does the state stay as it was?"),
-    }
+    return {key: translate(text) for key, text in _WORDS.items()}

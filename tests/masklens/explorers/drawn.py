@@ -17,24 +17,14 @@ from nbformat import NotebookNode
 import masklens as ml
 from authoring.execute import execute
 from masklens import mask_of
+from masklens.explorers import palette
 from masklens.explorers.cards import cards
 
 Array = np.ndarray[Any, Any]
 
 NASTY = "<img/src=x/onerror=alert(1)>"
-WORDS = [
-    "Hello",
-    "!",
-    "wow!",
-    "안녕하세요",
-    "날씨",
-    "👨‍👩‍👧",
-    "שלום",
-    "مرحبا",
-    "0",
-    NASTY,
-    "a" * 30,
-]
+WORDS = ["Hello", "!", "wow!", "안녕하세요", "네요！", "👨‍👩‍👧", "👍🏽", "שלום", "مرحبا", "0"]
+WORDS += [NASTY, "</script>", "<!--<script>", "&amp;", "${1}", "\\u003c", "a" * 30]
 SIDES = ["pre", "post"]
 # At most this many words of a sentence are read.
 MOST_WORDS = 60
@@ -81,19 +71,25 @@ def defined() -> dict[str, Any]:
     """What the first cell of the notebook defines, and the explorer of a stack."""
     names: dict[str, Any] = {}
     exec(SETUP, names)
-    stack = ml.PropagationExplorer()
     pairs = zip(names["TOKENS"], names["SEQUENCES"], strict=True)
     return names | {
-        "stack": stack,
-        "words": number(split(stack.settings["sentences"]), {}),
+        "stack": ml.PropagationExplorer(),
         "ids": {word: one for pair in pairs for word, one in zip(*pair, strict=True)},
     }
 
 
+def word_at_random(rng: np.random.Generator) -> str:
+    """A word of WORDS, or of letters, syllables or emoji that nobody chose."""
+    first, last = [(0x61, 0x7B), (0xAC00, 0xD7A4), (0x1F600, 0x1F640)][rng.integers(3)]
+    word = "".join(map(chr, rng.integers(first, last, rng.integers(1, 6)).tolist()))
+    return str(rng.choice([*WORDS, word, word + "!", word + "！"]))
+
+
 def write_at_random(shown: Shown, rng: np.random.Generator, most: int) -> list[str]:
     """Fills in sentences that nobody chose by hand."""
-    counts = rng.choice([0, 1, 2, 3, 5, 8], rng.integers(1, most + 1))
-    sentences = ["  ".join(rng.choice(WORDS, count)) for count in counts]
+    counts = rng.choice([*[0, 1, 2, 3, 5, 8] * 4, MOST_WORDS + 9], rng.integers(1, most + 1))
+    words = [[word_at_random(rng) for _ in range(count)] for count in counts]
+    sentences = [f" {'  '.join(row)} " for row in words]
     shown.write(*sentences)
     return sentences
 
@@ -120,9 +116,10 @@ def number(rows: list[list[str]], known: dict[str, int]) -> dict[str, int]:
 def try_padding(shown: Shown, rng: np.random.Generator) -> None:
     """Chooses padding at random, and compares what is drawn with Keras."""
     sentences = write_at_random(shown, rng, 6)
-    slide_at_random(shown, rng)
+    maxlen = slide_at_random(shown, rng)
     shown.choose(padding=rng.choice(SIDES), truncating=rng.choice(SIDES))
     shown.choose(value=int(rng.choice([0, 0, 5, -1, 4711])), mask=bool(rng.random() < 0.7))
+    assert shown.chosen("maxlen") == str(maxlen)
     check_padding(shown, sentences)
 
 
@@ -198,6 +195,8 @@ def check_facts(shown: Shown, words: list[list[str]], places: Array, mask: Array
 LABELS = {card["label"]: name for name, card in cards().items()}
 _PARTS = {"Residual": 2, "PreNormResidual": 3}
 USING = {"LSTM", "GRU", "Bidirectional", "GlobalAveragePooling1D", "TemporalSoftmax", *_PARTS}
+ENDING = ["LSTM", "GRU", "Bidirectional"]
+ENDING += ["Flatten", "GlobalAveragePooling1D", "GlobalMaxPooling1D"]
 _READ_STOPS = f"""root => [...root.querySelectorAll(".stop")].slice(1).map(stop => ({{
     label: stop.querySelector(".name b").textContent,
     switches: Object.fromEntries(
@@ -218,17 +217,23 @@ def read_stack(shown: Shown) -> list[dict[str, Any]]:
     return [{"type": LABELS[stop["label"]], **stop["switches"]} for stop in read_stops(shown)[:-1]]
 
 
+def add_layer(shown: Shown, label: str) -> None:
+    shown.root.get_by_role("button", name=f"Add a layer: {label}", exact=True).click()
+
+
 def stack_at_random(shown: Shown, rng: np.random.Generator, most: int) -> None:
     """Removes the layers behind the Embedding, adds others, and works their controls."""
     while (away := shown.root.get_by_role("button", name="Remove this layer")).count():
         away.last.click()
-    for _ in range(rng.integers(0, most + 1)):
-        buttons = shown.root.locator(".palette button")
-        buttons.nth(int(rng.integers(buttons.count()))).click()
-    for switch in shown.root.locator(".option input").all():
+    # One that ends the time axis, or there is no answer; those that follow go before it.
+    add_layer(shown, str(rng.choice(ENDING)))
+    labels = [label for label, name in LABELS.items() if name != "Embedding"]
+    for label in rng.choice(labels, rng.integers(0, most)):
+        add_layer(shown, label)
+    for switch in shown.root.locator(".option input").all()[: None if rng.random() < 0.2 else -1]:
         switch.set_checked(bool(rng.random() < 0.6))
     handles = shown.root.locator(".handle")
-    for _ in range(min(2, handles.count())):
+    if rng.random() < 0.5:
         handles.nth(int(rng.integers(handles.count()))).press("ArrowUp")
 
 
@@ -238,8 +243,9 @@ def try_stack(shown: Shown, rng: np.random.Generator) -> None:
     sentences = write_at_random(shown, rng, 3)
     picked = int(rng.integers(len(sentences)))
     shown.root.locator(".sentences input").nth(picked).focus()
-    slide_at_random(shown, rng)
+    maxlen = slide_at_random(shown, rng)
     shown.choose(padding=rng.choice(SIDES))
+    assert shown.chosen("maxlen") == str(maxlen)
     shown.root.get_by_label("step", exact=True).fill("99")
     check_stack(shown, sentences, picked)
 
@@ -247,59 +253,74 @@ def try_stack(shown: Shown, rng: np.random.Generator) -> None:
 def check_stack(shown: Shown, sentences: list[str], picked: int = 0) -> bool:
     """Compares cards, rows, answers and code with Keras; False if the stack cannot run."""
     chosen, stops, stack = shown.choices(), read_stops(shown), read_stack(shown)
-    rows = split(sentences)
-    ids, words = number(rows, defined()["words"]), rows[picked]
     length, side = int(chosen["maxlen"]), str(chosen["padding"])
-    row = [ids[word] for word in words]
-    batch, places = (
-        keras.utils.pad_sequences([one], length, padding=side, value=value)
-        for one, value in ((row, 0), (range(len(row)), -1))
-    )
-    try:
-        model = keras_model(sentences, stack, side, length)
-    except (ValueError, TypeError):
-        [wrong] = [i for i, stop in enumerate(stops) if "error" in stop["kinds"]]
-        assert stops[wrong]["effect"].startswith("does not run")
-        assert [stop["effect"] for stop in stops[wrong + 1 :]] == [""] * (len(stops) - wrong - 1)
-        assert shown.gauges()[1] == "–"
-        return False
+    explorer, padded = in_python(sentences, stack, side, length)
+    row, batch, order = padded.sequences[picked], padded.ids[[picked]], padded.origin[picked]
     types = [layer["type"] for layer in stack] + ["answer"]
-    behind = follow(model, types, batch)
-    leaks = {i for i, stop in enumerate(stops) if "leak" in stop["kinds"]}
+    try:
+        model = explorer.keras_model()
+        behind = follow(model, types, batch)
+    except Exception:  # whatever Keras or its backend raises
+        behind = []
+    # Masking takes what is no sequence for one; the page does not.
+    if not behind or any(mask is not None and values.ndim == 2 for values, mask, _ in behind):
+        check_refused(shown, stops, types)
+        return False
     # To a row without padding, the lens adds some behind it, and the page on the chosen side.
-    if words and (side == "post" or len(words) < length):
-        found = ml.trace(model, ml.pad([row], maxlen=length, padding=side))
-        owners = owners_of(model, types)
-        assert leaks == {owners[call.path.split("/")[0]] for call in found.leaks}
-        if behind[-1][0].ndim == 2:
-            assert ("✕" in shown.root.locator(".verdict").inner_text()) == bool(found.moves)
-    order = places[0]
+    if len(row) and (side == "post" or len(row) < length):
+        check_leaks(shown, stops, types, model, ml.pad([row], maxlen=length, padding=side))
     for i, stop in enumerate(stops):
-        if types[i] == "Shift":
-            order = np.roll(order, 1)
-        check_stop(stop, behind, i, order, words, i in leaks, types[i] in USING)
-    check_answers(shown, model, row, batch, behind[-1][0], types)
-    names: dict[str, Any] = {}
-    exec(shown.root.locator("pre").text_content() or "", names)
-    names["model"](batch)
-    names["model"].set_weights(model.get_weights())
-    assert np.array_equal(names["model"](batch), model(batch))
+        order = np.roll(order, 1) if types[i] == "Shift" else order
+        tokens = [split(sentences)[picked][at] if at >= 0 else None for at in order]
+        check_stop(stop, behind[: i + 1], tokens, i == len(stops) - 1)
+        # Attention to timesteps that are alike is the same with any mask.
+        before, mask = behind[i - 1][:2] if i else (batch, None)
+        if mask is None or (mask.any() and np.ptp(before, axis=1).max()):
+            leak, uses = "leak" in stop["kinds"], types[i] in USING
+            assert stop["effect"] == effect(mask, *behind[i][:2], leak=leak, uses=uses)
+    wide = keras.utils.pad_sequences([row], max(24, 2 * length), padding=side)
+    # Behind Flatten, the weights are for one length.
+    others = [None, None] if "Flatten" in types else [row[None] if len(row) else None, wide]
+    alone, far = (None if ids is None else model(ids) for ids in others)
+    single = behind[-1][0].ndim == 2
+    check_gauges(shown, [alone, behind[-1][0], far] if single else [None] * 3)
+    code = palette.code(stack, model.layers[0].input_dim)
+    assert shown.root.locator("pre").text_content() == code
     return True
 
 
-def keras_model(
-    sentences: list[str], stack: list[dict[str, Any]], padding: str, maxlen: int
-) -> Any:
-    """The model that Python makes for settings that a learner chose on the page."""
-    explorer = defined()["stack"]
-    explorer.choose(sentences=sentences, layers=stack, padding=padding, maxlen=maxlen)
-    return explorer.keras_model()
+def check_refused(shown: Shown, stops: list[dict[str, Any]], types: list[str]) -> None:
+    """Compares what is said of a stack that cannot run with why that is so."""
+    [wrong] = [i for i, stop in enumerate(stops) if "error" in stop["kinds"]]
+    # Its LayerNormalization comes before what needs a time axis.
+    normalizes = types[wrong] == "PreNormResidual" and "Flatten" in types[:wrong]
+    reason = "its weights do not fit" if normalizes else "it needs a time axis"
+    told = [f"does not run: {reason}"] + [""] * (len(stops) - wrong - 1)
+    assert [stop["effect"] for stop in stops[wrong:]] == told, types
+    assert shown.said() == "This stack does not run. The card in question says why."
+    assert shown.gauges()[1] == "–"
 
 
-def owners_of(model: Any, types: list[str]) -> dict[str, int]:
-    """The place in the stack of each Keras layer, by its name."""
+def check_leaks(
+    shown: Shown, stops: list[dict[str, Any]], types: list[str], model: Any, batch: ml.PaddedBatch
+) -> None:
+    """Compares where padding gets in, and whether it reaches the answer, with the lens."""
+    found = ml.trace(model, batch)
     places = [i for i, name in enumerate(types) for _ in range(_PARTS.get(name, 1))]
-    return {layer.name: place for layer, place in zip(model.layers, places, strict=True)}
+    owners = dict(zip((layer.name for layer in model.layers), places, strict=True))
+    leaks = {i for i, stop in enumerate(stops) if "leak" in stop["kinds"]}
+    assert leaks == {owners[call.path.split("/")[0]] for call in found.leaks}
+    if "–" not in shown.gauges()[1]:
+        assert ("✕" in shown.root.locator(".verdict").inner_text()) == bool(found.moves)
+
+
+def in_python(
+    sentences: list[str], stack: list[dict[str, Any]], padding: str, maxlen: int
+) -> tuple[ml.PropagationExplorer, ml.PaddedBatch]:
+    """The explorer in Python with the settings that a learner chose on the page, and its batch."""
+    explorer: ml.PropagationExplorer = defined()["stack"]
+    explorer.choose(sentences=sentences, layers=stack, padding=padding, maxlen=maxlen)
+    return explorer, explorer.padded_batch
 
 
 Behind = tuple[Array, Array | None, Array]
@@ -334,42 +355,31 @@ def _values(model: Any, types: list[str], batch: Array) -> Any:
 
 
 def check_stop(
-    stop: dict[str, Any],
-    behind: list[Behind],
-    place: int,
-    order: Array,
-    words: list[str],
-    leak: bool,
-    uses: bool,
+    stop: dict[str, Any], behind: list[Behind], tokens: list[str | None], last: bool
 ) -> None:
-    """Compares a card and the row beneath it with what Keras gives out behind this layer."""
-    values, mask, other = behind[place]
-    before = behind[place - 1][1] if place else None
-    timed = values.ndim == 3
-    assert (stop["row"] is not None) == (timed and place < len(behind) - 1)
-    if stop["row"] is not None:
-        row = Row(**stop["row"])
-        check_cells(row, [words[at] if at >= 0 else "0" for at in order])
-        check_marks(row, None if mask is None else mask[0])
-        apart = np.abs(values - other)[0].max(axis=-1)
-        for kind, at, on, by in zip(
-            row.kinds, order, [True] * len(order) if mask is None else mask[0], apart, strict=True
-        ):
-            if at < 0 or not on:
-                assert kind == ("token skipped" if at >= 0 else "leak" if on else "padding")
-            elif not 1e-7 < by < 1e-4:  # between these, it is a matter of rounding
-                assert kind == ("token moved" if by > 1e-5 else "token")
-    elif values.ndim == 2 and place < len(behind) - 1:
-        assert f" {values.shape[1]} numbers" in stop["vector"]
-    # Attention to one timestep, or to many that are alike, is the same with any mask.
-    if before is not None and (before.sum() == 0 or before.size == 1):
+    """Compares what is drawn beneath a card with what Keras gives out behind this layer."""
+    values, mask, other = behind[-1]
+    assert (stop["row"] is not None) == (values.ndim == 3 and not last)
+    if stop["row"] is None:
+        assert last or f" {values.shape[1]} numbers" in stop["vector"]
         return
-    assert stop["effect"] == effect(before, mask, timed, leak, uses)
-    assert ("leak" in stop["kinds"]) == leak
+    row = Row(**stop["row"])
+    check_cells(row, [token or "0" for token in tokens])
+    check_marks(row, None if mask is None else mask[0])
+    read = [True] * len(tokens) if mask is None else mask[0]
+    apart = np.abs(values - other)[0].max(axis=-1)
+    for kind, token, on, by in zip(row.kinds, tokens, read, apart, strict=True):
+        if token is None:
+            assert kind == ("leak" if on else "padding")
+        elif not on:
+            assert kind == "token skipped"
+        elif not 1e-7 < by < 1e-4:  # between these, it is a matter of rounding
+            assert kind == ("token moved" if by > 1e-5 else "token")
 
 
-def effect(before: Array | None, after: Array | None, timed: bool, leak: bool, uses: bool) -> str:
+def effect(before: Array | None, values: Array, after: Array | None, leak: bool, uses: bool) -> str:
     """What a card must say, told from the masks before and behind the layer."""
+    timed = values.ndim == 3
     loses = before is not None and after is None and (timed or not uses)
     if leak:
         return "loses it, and padding gets in" if loses else "padding gets in"
@@ -379,37 +389,20 @@ def effect(before: Array | None, after: Array | None, timed: bool, leak: bool, u
         return "no mask" if timed else ""
     if after is None:
         return "uses it, and it ends here"
-    if before is None or not np.array_equal(before, after):
+    if before is None:
         return "makes the mask"
+    if not np.array_equal(before, after):
+        return "changes it"
     return "uses it and passes it on" if uses else "passes it on"
 
 
-def check_answers(
-    shown: Shown, model: Any, row: list[int], batch: Array, answer: Array, types: list[str]
-) -> None:
-    """Compares the gauges with the answers of Keras to the sentence at three lengths."""
-    far = max(24, 2 * batch.shape[1])
-    side = str(shown.chosen("padding"))
-    fixed = "Flatten" in types
-    wide = keras.utils.pad_sequences([row], far, padding=side)
-    single = answer.ndim == 2
-    expected = [
-        None if fixed or not row or not single else model(np.array([row])),
-        answer if single else None,
-        None if fixed or not single else model(wide),
-    ]
-    check_gauges(shown, expected)
-
-
 def check_gauges(shown: Shown, answers: list[Any]) -> None:
-    """Compares gauges with answers, to two decimals."""
-    told = shown.gauges()
-    assert len(told) == len(answers)
-    for text, answer in zip(told, answers, strict=True):
-        if answer is None:
-            assert text == "–"
-        else:
-            assert float(text) == pytest.approx(float(np.ravel(answer)[0]), abs=0.00501)
+    """Compares gauges with answers: their bars, and two decimals beside each."""
+    bars = shown.root.locator(".gauge i").evaluate_all("all => all.map(one => one.style.transform)")
+    for text, bar, answer in zip(shown.gauges(), bars, answers, strict=True):
+        length = 0.0 if answer is None else float(np.ravel(answer)[0])
+        assert float(bar[len("scaleX(") : -1]) == pytest.approx(length, abs=1e-5)
+        assert text == "–" if answer is None else abs(float(text) - length) < 0.00501
 
 
 _READ_STATES = """root => [...root.querySelectorAll(".states tr:has(.pair)")].map(row =>
@@ -420,12 +413,13 @@ _READ_STATES = """root => [...root.querySelectorAll(".states tr:has(.pair)")].ma
         getComputedStyle(cell).visibility === "visible"]))"""
 
 
-def read_states(shown: Shown) -> tuple[Array, Array]:
-    """The states with the mask and without it, (2, time, units), and which timesteps are seen."""
+def check_states(shown: Shown, masked: Array, plain: Array, reached: range) -> None:
+    """Compares the states that are drawn, (time, units), and those that are already reached."""
     table = np.array(shown.root.evaluate(_READ_STATES))
     assert table[:, :, 2].all()
-    assert (table[:, :, 3] == table[:1, :, 3]).all()
-    return table[:, :, :2].transpose(2, 1, 0), table[0, :, 3].astype(bool)
+    states = table[:, :, :2].transpose(2, 1, 0)
+    assert np.abs(states - np.stack([masked, plain])[:, :, : states.shape[2]]).max() < 6e-4
+    assert all(np.flatnonzero(unit).tolist() == list(reached) for unit in table[:, :, 3])
 
 
 def try_answer(shown: Shown, rng: np.random.Generator) -> None:
@@ -436,17 +430,15 @@ def try_answer(shown: Shown, rng: np.random.Generator) -> None:
     [words] = split([sentence])
     length = max(1, len(words) + count)
     stack = [{"type": "Embedding", "mask_zero": on}, {"type": "LSTM", "return_sequences": False}]
-    model = keras_model([sentence], stack, "post", length)
-    ids = number([words], defined()["words"])
-    row = [ids[word] for word in words]
-    padded = keras.utils.pad_sequences([row], length, padding="post")
-    alone, answer = model(np.array([row])) if row else None, model(padded)
+    explorer, padded = in_python([sentence], stack, "post", length)
+    model = explorer.keras_model()
+    alone, answer = model(padded.sequences[0][None]) if words else None, model(padded.ids)
     check_gauges(shown, [alone, answer])
     changes = alone is not None and abs(np.ravel(answer - alone)[0]) > 0.005
     assert ("✕" in shown.root.locator(".verdict").inner_text()) == changes
     [drawn] = shown.rows()
     check_cells(drawn, words + ["0"] * (length - len(words)))
-    check_marks(drawn, padded[0] != 0 if on else None)
+    check_marks(drawn, padded.mask[0] if on else None)
 
 
 def try_timesteps(shown: Shown, rng: np.random.Generator) -> None:
@@ -456,13 +448,11 @@ def try_timesteps(shown: Shown, rng: np.random.Generator) -> None:
     step = int(rng.integers(length))
     shown.choose(padding=side)
     shown.root.get_by_label("step", exact=True).fill(str(step))
-    [words] = split([sentence])
-    ids = number([words], defined()["words"])
-    batch = keras.utils.pad_sequences([[ids[word] for word in words]], length, padding=side)
     stack = [{"type": "Embedding", "mask_zero": True}, {"type": "LSTM", "return_sequences": True}]
-    embedding, lstm, answer = keras_model([sentence], stack, side, length).layers
-    vectors = ops.convert_to_numpy(embedding(batch))
-    states = [lstm(vectors, mask=batch != 0), lstm(vectors)]
+    explorer, padded = in_python([sentence], stack, side, length)
+    embedding, lstm, answer = explorer.keras_model().layers
+    vectors = ops.convert_to_numpy(embedding(padded.ids))
+    states = [lstm(vectors, mask=padded.mask), lstm(vectors)]
     check_states(shown, *(ops.convert_to_numpy(one)[0] for one in states), range(step + 1))
     check_gauges(shown, [answer(one)[0, step] for one in states])
 
@@ -490,10 +480,3 @@ TRIES = {
     "timesteps": try_timesteps,
     "own": try_own_layer,
 }
-
-
-def check_states(shown: Shown, masked: Array, plain: Array, reached: range) -> None:
-    """Compares the states that are drawn, (time, units), and those that are already reached."""
-    states, seen = read_states(shown)
-    assert np.abs(states - np.stack([masked, plain])[:, :, : states.shape[2]]).max() < 6e-4
-    assert np.flatnonzero(seen).tolist() == list(reached)

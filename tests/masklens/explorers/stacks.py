@@ -1,10 +1,8 @@
 """Random stacks of layers, as Keras makes and runs them and as the engine is told of them."""
 
-import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from functools import lru_cache, partial
 from typing import Any
 
 import keras
@@ -12,77 +10,35 @@ import numpy as np
 from keras import layers, ops
 
 from masklens import mask_of
+from masklens.explorers import palette
 
 Array = np.ndarray[Any, Any]
 Config = dict[str, Any]
-
-LESSONS = Path(__file__).parents[3] / "content" / "lessons"
 
 VOCABULARY = 8
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid")
 
 
-class MyActivation(layers.Layer):
-    def __init__(self, supports_masking: bool, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.supports_masking = supports_masking
+class Block(keras.Model):
+    """Attention of a sequence to itself, alone or in a residual block."""
 
-    def call(self, x: Any) -> Any:
-        return ops.relu(x)
-
-
-class Shift(layers.Layer):
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.supports_masking = True
-
-    def call(self, x: Any) -> Any:
-        return ops.roll(x, 1, axis=1)
-
-
-def _class_of_lesson(name: str, lesson: str) -> Any:
-    """A class that a lesson defines; what else the lesson does is left out."""
-    text = (LESSONS / f"{lesson}.py").read_text(encoding="utf-8")
-    body = [node for node in ast.parse(text).body if getattr(node, "name", "") == name]
-    names: dict[str, Any] = {"keras": keras}
-    exec(compile(ast.Module(body, []), lesson, "exec"), names)
-    return names[name]
-
-
-class MultiHeadAttention(keras.Model):
-    def __init__(self, name: str, **config: Any) -> None:
-        super().__init__(name=name)
+    def __init__(self, kind: str, epsilon: float = 1e-3, **config: Any) -> None:
+        super().__init__()
+        self.kind = kind
+        if kind == "PreNormResidual":
+            self.norm = layers.LayerNormalization(epsilon=epsilon)
         self.attention = layers.MultiHeadAttention(**config)
+        self.add = None if kind == "MultiHeadAttention" else layers.Add()
 
     def call(self, x: Any) -> Any:
-        return self.attention(x, x)
+        y = self.norm(x) if self.kind == "PreNormResidual" else x
+        attended = self.attention(y, y)
+        return self.add([x, attended]) if self.add else attended
 
 
-class Residual(keras.Model):
-    def __init__(self, name: str, **config: Any) -> None:
-        super().__init__(name=name)
-        self.attention, self.add = layers.MultiHeadAttention(**config), layers.Add()
-
-    def call(self, x: Any) -> Any:
-        return self.add([x, self.attention(x, x)])
-
-
-class PreNormResidual(keras.Model):
-    def __init__(self, name: str, epsilon: float, **config: Any) -> None:
-        super().__init__(name=name)
-        self.norm = layers.LayerNormalization(epsilon=epsilon)
-        self.attention, self.add = layers.MultiHeadAttention(**config), layers.Add()
-
-    def call(self, x: Any) -> Any:
-        y = self.norm(x)
-        return self.add([x, self.attention(y, y)])
-
-
-_OWN = (MyActivation, Shift, MultiHeadAttention, Residual, PreNormResidual)
-_CLASSES = {
-    "TemporalSoftmax": _class_of_lesson("TemporalSoftmax", "07_layers_that_use_masks"),
-    **{own.__name__: own for own in _OWN},
-}
+_BLOCKS = ("MultiHeadAttention", "Residual", "PreNormResidual")
+_CLASSES: dict[str, Any] = {kind: partial(Block, kind) for kind in _BLOCKS}
+exec("\n".join(["import keras", "from keras import layers", *palette.CLASSES.values()]), _CLASSES)
 
 # What runs with a time axis and without one, what runs with one only, and what ends it.
 _EITHER = ("Dense", "Dropout", "LayerNormalization", "Flatten", "MyActivation", "Shift")
@@ -167,9 +123,11 @@ def draw(seed: int) -> Drawn:
     batch = _filled(rng, valid, ids, value)
     chosen = _types_and_configs(rng, ids, value)
     made = [
-        _CLASSES.get(kind, getattr(layers, kind, None))(**_arguments(config), name=f"layer_{at}")
-        for at, (kind, config) in enumerate(chosen)
+        _CLASSES.get(kind, getattr(layers, kind, None))(**_arguments(config))
+        for kind, config in chosen
     ]
+    for at, layer in enumerate(made):
+        layer.name = f"layer_{at}"
     # Built on another length, a layer behind Flatten meets features that do not fit its weights.
     if rng.random() < 0.4:
         other = _filled(rng, np.ones((1, time + 1), bool), ids, value, batch.shape[2:])
@@ -180,7 +138,7 @@ def draw(seed: int) -> Drawn:
             if keras.backend.is_float_dtype(weights.dtype):
                 weights.assign(_weights(rng, weights))
     specs = [
-        {"type": kind, "config": config, "weights": _lists(layer)}
+        {"type": kind, "config": config, "weights": [one.tolist() for one in layer.get_weights()]}
         for (kind, config), layer in zip(chosen, made, strict=True)
     ]
     return Drawn(specs, made, batch, valid, side, value)
@@ -278,7 +236,3 @@ def _weights(rng: np.random.Generator, weights: Any) -> Array:
     if "bias" in weights.name or weights.name == "beta":
         return 0.5 * normal
     return normal / np.sqrt(np.prod(weights.shape[:-1]))
-
-
-def _lists(layer: Any) -> list[Any]:
-    return [array.tolist() for array in layer.get_weights()]

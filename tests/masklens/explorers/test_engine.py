@@ -1,16 +1,17 @@
 """The playground's engine does what Keras does, and finds what the lens finds."""
 
+import itertools
+import json
 import os
 import re
+import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from engine import asked, fault_of
 from pygments.lexers import JavascriptLexer
 from pygments.token import Comment
 from stacks import Behind, Drawn, Stack, draw, run
@@ -32,33 +33,56 @@ TOLERANCE = 1e-5
 ROUNDING, BEYOND_DOUBT = 1e-5, 1e-4
 # Behind a maximum or a rectifier, few contents of padding may show; each copy of a row has its own.
 COPIES = 32
-# page.js stands on its own in a page.
-MODULES = sorted(path.name for path in FRONT_END.glob("*.js") if path.name != "page.js")
+# Numbers that JSON has no word for go as their names, which NumPy reads.
+_DRIVER = """
+const answers = {
+  pad: ([sequences, options]) => padSequences(sequences, options),
+  run: ([specs, rows]) => {
+    const layers = specs.map(makeLayer);
+    const said = ({ values, mask, error }) => ({ values, mask, error: error ?? null });
+    return rows.map((row) => runLayers(layers, row).map(said));
+  },
+  leaks: ([specs, ...given]) => findLeaks(specs.map(makeLayer), ...given),
+};
+const heard = [];
+for await (const chunk of process.stdin) heard.push(chunk);
+const questions = JSON.parse(Buffer.concat(heard));
+const named = (_, x) => (typeof x === "number" && !Number.isFinite(x) ? String(x) : x);
+const given = questions.map(([kind, ...what]) => answers[kind](what));
+console.log(JSON.stringify(given, named));
+"""
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_module_can_be_read(name: str) -> None:
-    assert not fault_of((FRONT_END / name).read_text(encoding="utf-8"))
-
-
-def test_modules_can_be_joined_to_one() -> None:
-    text = module()
-    assert not re.findall(r"^import .*", text, flags=re.MULTILINE)
-    assert not fault_of(text)
+# Before a closing bracket.
+NEEDLESS = {(",", ")"), (",", "]"), (",", "}"), (";", "}")}
 
 
 def tokens_of(text: str) -> list[str]:
-    """The tokens of JavaScript, without exports, as another reader finds them."""
+    """The tokens of JavaScript as another reader finds them, without exports and needless marks."""
     found = JavascriptLexer().get_tokens(re.sub(r"^import [^;]*;", "", text, flags=re.MULTILINE))
     kept = [value for kind, value in found if value.strip() and kind not in Comment]
-    return [value for value in kept if value != "export"]
+    return [
+        value
+        for value, following in itertools.pairwise([*kept, ""])
+        if value != "export" and (value, following) not in NEEDLESS
+    ]
 
 
 def test_joining_modules_changes_no_token() -> None:
     alone = [path for path in FRONT_END.glob("*.js") if path.name not in ("page.js", "loader.js")]
     apart = Counter(token for path in alone for token in tokens_of(path.read_text("utf-8")))
-    text = module()
-    assert Counter(tokens_of(text)) == apart
+    assert Counter(tokens_of(module())) == apart
+
+
+def asked(questions: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """What the engine answers to each of some questions, a kind and what it is about."""
+    command = ["node", "--input-type=module", "--eval", module() + _DRIVER]
+    ran = subprocess.run(
+        command, input=json.dumps(questions), capture_output=True, text=True, check=False
+    )
+    assert not ran.returncode, ran.stderr
+    answers: list[Any] = json.loads(ran.stdout)
+    return answers
 
 
 def drawn_padding(rng: np.random.Generator) -> tuple[list[list[int]], dict[str, Any]]:
@@ -124,60 +148,43 @@ def difference(behind: Behind, rows: list[dict[str, Any]]) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", SOME_SEEDS, ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
 def test_padding_gets_in_where_the_lens_says_so(seeds: list[int]) -> None:
-    cases = [case for seed in seeds if (case := padded_case(seed))]
-    for case, found in zip(cases, asked([case.question() for case in cases]), strict=True):
-        drawn, told = case.drawn, f"{case}: {found}"
-        copies = [np.repeat(array[[case.row]], COPIES, 0) for array in (drawn.batch, drawn.valid)]
-        lens = ml.trace(Stack(drawn.layers), copies[0], mask=copies[1])
-        if found["answer"] is None:
+    questions = {seed: question for seed in seeds if (question := question_of(draw(seed)))}
+    for seed, found in zip(questions, asked(list(questions.values())), strict=True):
+        drawn, told = draw(seed), f"stack {seed}: {found}"
+        _kind, _specs, row, padding, *_more = questions[seed]
+        copies, valid = np.array([row] * COPIES), ~np.array([padding] * COPIES)
+        lens = ml.trace(Stack(drawn.layers), copies, mask=valid)
+        asked_by_page = {change for change, moves in found["moves"].items() if moves is not None}
+        if not asked_by_page:
             # Where a layer makes its mask of vectors and the model takes no longer row, the lens
             # has one more way to tell that padding is ignored.
             assert not lens.moves, told
             continue
         if not ROUNDING <= lens.moves < BEYOND_DOUBT:
-            sound = float(found["answer"]) <= found["tolerance"]
-            assert sound == (lens.moves == 0.0), f"{told}, the lens: {lens.moves_by}"
+            assert bool(found["leaks"]) == (lens.moves != 0.0), f"{told}, the lens: {lens.moves_by}"
+        types = {spec["type"] for spec in drawn.specs}
         # Behind Flatten, a longer row has more features. Which of them are valid, the lens takes
         # to be unknown, and it may name a later layer.
-        grows = found["moves"]["amount"] is not None and "Flatten" in case.types
+        grows = "amount" in asked_by_page and "Flatten" in types
         # Noise may change a mask that a layer makes of values; then one of the two does not ask.
-        asked_alike = all(
-            (found["moves"][change] is None) == (lens.moves_by[change] is None)
-            for change in ("content", "amount")
-        )
-        if case.gives_one_answer and asked_alike and not grows and lens.moves >= BEYOND_DOUBT:
+        asked_alike = asked_by_page == {
+            change for change in ("content", "amount") if lens.moves_by[change] is not None
+        }
+        gives_one_answer = run(drawn.layers, drawn.batch)[-1].values.ndim == 2
+        if gives_one_answer and asked_alike and not grows and lens.moves >= BEYOND_DOUBT:
             names = {call.path.split("/")[0] for call in lens.leaks}
             own = {drawn.layers[at].name for at in found["leaks"]}
             # A rectifier may let through what one of the two draws, and not what the other does.
-            assert own & names if case.rectifies else own == names, f"{told}, the lens: {names}"
+            rectifies = "relu" in str([spec["config"] for spec in drawn.specs])
+            rectifies |= not types.isdisjoint(("MyActivation", "GlobalMaxPooling1D"))
+            assert own & names if rectifies else own == names, f"{told}, the lens: {names}"
 
 
-@dataclass(frozen=True)
-class PaddedCase:
-    """A stack that Keras runs, and a row with tokens and padding."""
-
-    seed: int
-    drawn: Drawn = field(repr=False)
-    row: int
-    types: tuple[str, ...]
-    gives_one_answer: bool
-    rectifies: bool
-
-    def question(self) -> tuple[Any, ...]:
-        ids, valid = self.drawn.batch[self.row], self.drawn.valid[self.row]
-        options = {"side": self.drawn.side, "value": self.drawn.value}
-        return "leaks", self.drawn.specs, ids.tolist(), (~valid).tolist(), options
-
-
-def padded_case(seed: int) -> PaddedCase | None:
-    drawn = draw(seed)
-    rows = np.flatnonzero(drawn.valid.any(1) & ~drawn.valid.all(1)).tolist()
-    answer = run(drawn.layers, drawn.batch)[-1].values
-    if not rows or answer is None:
+def question_of(drawn: Drawn) -> tuple[Any, ...] | None:
+    """Asks about a row with tokens and padding, if there is one and Keras runs the stack."""
+    rows = np.flatnonzero(drawn.valid.any(1) & ~drawn.valid.all(1))
+    if not rows.size or run(drawn.layers, drawn.batch)[-1].values is None:
         return None
-    types = tuple(spec["type"] for spec in drawn.specs)
-    rectifies = "relu" in str([spec["config"] for spec in drawn.specs]) or not {
-        "MyActivation",
-        "GlobalMaxPooling1D",
-    }.isdisjoint(types)
-    return PaddedCase(seed, drawn, rows[0], types, answer.ndim == 2, rectifies)
+    ids, padding = drawn.batch[rows[0]], ~drawn.valid[rows[0]]
+    options = drawn.side, drawn.value, COPIES
+    return "leaks", drawn.specs, ids.tolist(), padding.tolist(), *options

@@ -4,18 +4,17 @@ import {
   codeBlock, controlRow, make, number, numberQuestion, pictureFrame, resize, sentenceFields, sideChoice, slider, tell, toggle,
 } from "./elements.js";
 import { batchRow, cellsOf, legend, measureCells, numberWords, wordsOf } from "./batch.js";
-import { padOrigins, padSequences } from "./engine.js";
+import { isValid, padOrigins, padSequences } from "./engine.js";
 
 // All that the picture shows, from the settings alone.
-function computeBatch({ sentences, padding, truncating, maxlen, value, mask }, vocabulary) {
+function computeBatch({ sentences, padding, truncating, maxlen, value, mask }, { vocabulary }) {
   const rows = sentences.map(wordsOf);
   const ids = numberWords(sentences, vocabulary);
   const sequences = rows.map((row) => row.map((word) => ids.get(word)));
-  const lengths = rows.map((row) => row.length);
-  const longest = Math.max(1, ...lengths);
+  const longest = Math.max(1, ...rows.map((row) => row.length));
   const length = maxlen ?? longest;
   const options = { padding, truncating, maxlen: length };
-  const origins = padOrigins(lengths, options);
+  const origins = padOrigins(rows, options);
   const padded = padSequences(sequences, { value, ...options });
   const masks = mask ? padded.map((row) => row.map((id) => id !== 0)) : null;
   return { rows, ids, sequences, longest, length, origins, padded, masks };
@@ -26,11 +25,11 @@ function countFacts({ rows, origins, masks }) {
   const places = origins.flat();
   const padding = places.filter((place) => place < 0).length;
   const words = rows.flat().length;
-  const isRead = masks ? masks.flat() : places.map(() => true);
-  const read = places.filter((place, i) => place < 0 && isRead[i]).length;
-  const skipped = places.filter((place, i) => place >= 0 && !isRead[i]).length;
+  const mask = masks?.flat();
+  const read = places.filter((place, i) => place < 0 && isValid(mask, i)).length;
+  const skipped = places.filter((place, i) => place >= 0 && !isValid(mask, i)).length;
   // A cuDNN kernel is told only how many timesteps of each row to read, at least one, from the first.
-  const fast = !masks || masks.every((row) => row[0] && row.every((on, j) => !on || row.slice(0, j).every(Boolean)));
+  const fast = !masks || masks.every((row) => row[0] && row.every((on, j) => !on || isValid(row, j - 1)));
   return { padding, all: places.length, cut: words - (places.length - padding), read, skipped, fast };
 }
 
@@ -47,19 +46,19 @@ function paddingCode({ sequences, ids, length }, { padding, truncating, value, m
   ].join("\n");
 }
 
-export function paddingView({ data, t, change }) {
+export function paddingView({ data, shared, t, change }) {
   const fields = sentenceFields(t, data.most_sentences, change);
   const controls = {
     padding: sideChoice("padding", change),
     truncating: sideChoice("truncating", change),
     maxlen: slider("maxlen", "maxlen", 1, change),
-    value: number("value", "value", change),
+    value: number("value", change),
     mask: toggle("mask", "mask_zero", change),
   };
   const picture = pictureFrame(t);
   const facts = [make("li"), make("li"), make("li")];
   const code = codeBlock(t);
-  const stage = make("div.stage", {}, picture, make("ul.facts", {}, ...facts), code.element);
+  const stage = make("div.stage", picture, make("ul.facts", ...facts), code.element);
   const rows = [];
   const addRow = () => {
     const row = batchRow(t);
@@ -73,7 +72,8 @@ export function paddingView({ data, t, change }) {
     const wordOf = new Map([...batch.ids].map(([word, id]) => [id, word]));
     rows.forEach((row, i) => {
       const cells = cellsOf(batch.origins[i], batch.rows[i], String(value)).map((cell, j) => {
-        const [id, word] = [batch.padded[i][j], wordOf.get(batch.padded[i][j])];
+        const id = batch.padded[i][j];
+        const word = wordOf.get(id);
         return { ...cell, title: word ? `${id}: ${word}` : cell.text };
       });
       row.show(cells, batch.masks?.[i]);
@@ -81,30 +81,30 @@ export function paddingView({ data, t, change }) {
   };
 
   const show = (settings) => {
-    const batch = computeBatch(settings, data.vocabulary);
+    const batch = computeBatch(settings, shared);
     const found = countFacts(batch);
     fields.set(settings.sentences);
-    controls.maxlen.set(batch.length, Math.max(batch.longest + 4, batch.length));
+    controls.maxlen.set(batch.length, batch.longest + 4);
     for (const name of ["padding", "truncating", "value", "mask"]) controls[name].set(settings[name]);
     drawRows(batch, settings.value);
     const percent = Math.round((100 * found.padding) / found.all);
     tell(facts[0], `${found.cut ? "" : "· "}${t("cost", { ...found, percent })}`, found.cut ? false : null);
     if (found.read) tell(facts[1], t("padding read", { count: found.read }), false);
     else if (found.skipped) tell(facts[1], t("tokens skipped", { count: found.skipped }), false);
-    else tell(facts[1], t("padding skipped"), true);
+    else tell(facts[1], t("tokens alone"), true);
     tell(facts[2], t(found.fast ? "cudnn takes" : "cudnn refuses"), found.fast);
     code.set(paddingCode(batch, settings));
     return {
-      question: skipQuestion(t, found, batch.masks),
+      question: skipQuestion(t, found),
       said: facts.map((line) => line.textContent).join(" "),
     };
   };
-  const signs = legend(t, ["token", "padding", "leak", "true", "false", "none"]);
+  const signs = legend(t, ["token", "padding", "leak"], ["true", "false", "none"]);
   return { parts: [fields.element, controlRow(Object.values(controls)), signs, stage], stage, show };
 }
 
 // How many timesteps will the mask skip? Beside the right number stand those that one may take for it.
-function skipQuestion(t, { padding, all }, masks) {
-  const right = masks ? masks.flat().filter((on) => !on).length : 0;
+function skipQuestion(t, { padding, all, read, skipped }) {
+  const right = padding - read + skipped;
   return numberQuestion(t("how many skipped"), [right, padding, 0, all - padding, right + 1, right + 2]);
 }

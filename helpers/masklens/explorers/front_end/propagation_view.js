@@ -1,79 +1,78 @@
 // The propagation explorer: a stack of layers, and a sentence that travels through it with its mask.
 
 import {
-  answerPanel, button, codeBlock, controlRow, make, player, sentenceFields, sideChoice, slider, still, tell,
+  answerPanel, button, codeBlock, make, paddedSentences, player, still, tell,
 } from "./elements.js";
-import { batchRow, cellsOf, legend, measureCells, numberWords, wordsOf } from "./batch.js";
-import { answerAt, differs, measureLeaks, runSentence, stackCode } from "./stack.js";
+import { batchRow, cellsOf, legend, measureCells, wordsOf } from "./batch.js";
+import { isValid } from "./engine.js";
+import { findLeaks } from "./leaks.js";
+import { answerAt, differs, runSentence, stackCode } from "./stack.js";
 
+// It makes vectors of ids, and stays where it is.
+const FIRST = "Embedding";
 const MOST_LAYERS = 12;
 const TRAVEL_MS = 900;
 const MOVE_MS = 380;
 
 // What a step of the journey shows: each token where it stands behind this layer.
-function cellsBehind(run, words, place) {
-  let cells = cellsOf(run.origins, words);
+function cellsBehind(run, place) {
+  let cells = cellsOf(run.origins, run.words);
   for (const { type } of run.layers.slice(0, place + 1))
     if (type === "Shift") cells = [cells.at(-1), ...cells.slice(0, -1)];
   return cells.map((cell, t) => ({ ...cell, isMoved: run.steps[place]?.moved[t] }));
 }
 
 export function propagationView({ data, shared, t, change }) {
-  let [settings, run, picked, cards] = [null, null, 0, []];
-  const fields = sentenceFields(t, data.most_sentences, change, (place) => {
+  let settings, run;
+  let [picked, cards, made] = [0, [], new Map()];
+  const sentences = paddedSentences(t, data.most_sentences, change, (place) => {
     picked = place;
     change({});
   });
-  const padding = sideChoice("padding", change);
-  const maxlen = slider("maxlen", "maxlen", 1, change);
   const journey = player(t, TRAVEL_MS, (step, moving) => travel(step, moving));
-  // The first layer makes vectors of ids; it stays where it is.
-  const palette = { ...shared.palette, Embedding: { ...shared.palette.Embedding, fixed: true } };
+  const { palette } = shared;
   const list = make("ol.stack");
-  const add = make("div.palette", { role: "group", "aria-label": t("add a layer") });
-  const answers = answerPanel(3, make("p.title", {}, t("ends with")));
-  const verdict = make("p.verdict");
-  answers.element.append(verdict);
+  const answers = answerPanel(3, t("ends with"));
+  const { verdict } = answers;
   const code = codeBlock(t);
-  const stage = make("div.stage", {}, journey.element, list, add, answers.element);
   const addButtons = Object.entries(palette)
-    .filter(([, { fixed }]) => !fixed)
-    .map(([type, { label }]) => button(`+ ${label}`, t("add this layer", { layer: label }), () => insert(type)));
-  add.append(make("span.caption", {}, t("add a layer")), ...addButtons);
+    .filter(([type]) => type !== FIRST)
+    .map(([type, { label }]) => button(`+ ${label}`, () => insert(type), t("add this layer", { layer: label })));
+  const caption = make("span.caption", t("add a layer"));
+  const add = make("div.palette", { role: "group", "aria-label": t("add a layer") }, caption, ...addButtons);
+  const stage = make("div.stage", journey.element, list, add, answers.element);
 
   // A new layer comes before the first one that ends the time axis.
   const insert = (type) => {
-    const ended = run.steps.slice(0, -1).findIndex((step) => step.values && !step.timed);
+    const ended = run.steps.findIndex((step) => step.values && !step.timed);
     const place = ended < 0 ? settings.layers.length : ended;
     rearrange(settings.layers.toSpliced(place, 0, { type, ...Object.fromEntries(palette[type].switch) }), place);
   };
-  const move = (from, to) => {
+  const move = (card, by) => {
     const { layers } = settings;
+    const [from, to] = [cards.indexOf(card), cards.indexOf(card) + by];
     if (to > 0 && to < layers.length) rearrange(layers.toSpliced(from, 1).toSpliced(to, 0, layers[from]), to);
   };
-  const remove = (place) => rearrange(settings.layers.toSpliced(place, 1), place);
+  const remove = (card) => rearrange(settings.layers.filter((_, i) => cards[i] !== card), cards.indexOf(card));
   const rearrange = (layers, place) => {
     change({ layers });
-    const card = cards[Math.min(place, layers.length - 1)];
-    (card.handle ?? card.element.querySelector("input")).focus();
+    cards[Math.min(place, layers.length - 1)].handle.focus();
   };
-  const turn = (place, patch) => {
-    const { layers } = settings;
-    const turned = { ...layers[place], ...patch };
-    made.set(turned, cards[place]);
-    change({ layers: layers.with(place, turned) });
+  const turn = (card, patch) => {
+    const place = cards.indexOf(card);
+    const turned = { ...settings.layers[place], ...patch };
+    made.set(turned, card);
+    change({ layers: settings.layers.with(place, turned) });
   };
 
-  // Cards are kept by layer, so that one that moves is seen moving.
-  let made = new Map();
-  const placeOf = (card) => cards.indexOf(card);
-  const cardOf = (layer) => made.get(layer) ?? makeCard(t, palette[layer.type], { placeOf, move, remove, turn });
   const input = makeStop(t, "input");
-  const answer = makeCard(t, { label: "Dense", detail: '1, activation="sigmoid"', switch: [], fixed: true });
+  const answer = makeCard(t, { label: "Dense", detail: '1, activation="sigmoid"', switch: [] });
+  const newCard = ({ type }) => makeCard(t, palette[type], turn, type === FIRST ? {} : { move, remove });
 
   const showStack = () => {
     const before = cards;
-    made = new Map(settings.layers.map((layer) => [layer, cardOf(layer)]));
+    // Cards are kept by layer, so that one that moves is seen moving.
+    made = new Map(settings.layers.map((layer) => [layer, made.get(layer) ?? newCard(layer)]));
     cards = [...made.values(), answer];
     if (cards.length === before.length && cards.every((card, i) => card === before[i])) return;
     const tops = before.map((card) => [card, card.element.offsetTop]);
@@ -89,150 +88,144 @@ export function propagationView({ data, shared, t, change }) {
     settings = next;
     picked = Math.min(picked, settings.sentences.length - 1);
     const all = settings.sentences.map(wordsOf);
-    const words = all[picked];
     const longest = Math.max(1, ...all.map((row) => row.length));
     const length = settings.maxlen ?? longest + 2;
-    const ids = numberWords(settings.sentences, data.vocabulary);
-    run = runSentence(settings, shared, ids, words, length);
-    const found = measureLeaks(run, settings.padding);
-    fields.set(settings.sentences, picked);
-    padding.set(settings.padding);
-    maxlen.set(length, Math.max(24, length));
+    run = runSentence(settings, shared, all[picked], length);
+    const { leaks } = findLeaks(run.layers, run.row, run.isPadding, settings.padding);
+    sentences.set(settings, length, picked);
     showStack();
-    measureCells(list, length, [...words, "0"]);
-    input.show(run, words, -1);
-    cards.forEach((card, i) => card.show(settings.layers[i], run, words, i, found.leaks.includes(i)));
+    measureCells(list, length, [...run.words, "0"]);
+    input.show(run, -1);
+    cards.forEach((card, i) => card.show(run, i, leaks.includes(i), settings.layers[i]));
     // Later, when the browser lays the page out anyway.
     requestAnimationFrame(letKeysScroll);
-    showAnswers(words, length, ids, found);
-    code.set(stackCode(settings.layers, shared, Math.max(0, ...ids.values()) + 1));
+    const labels = cards.map(({ label }) => label);
+    showAnswers(leaks.map((i) => labels[i]).join(", "));
+    code.set(stackCode(settings.layers, shared, run.table.length));
     journey.set(cards.length);
-    return { question: leakQuestion(t, cards.map(({ label }) => label), found), said: verdict.textContent };
+    return { question: leakQuestion(t, labels, labels[leaks[0]]), said: verdict.textContent };
   };
 
   // What is wider than the page can be reached with the Tab key, and only that.
   const letKeysScroll = () => {
-    const rows = [input, ...cards].map((stop) => stop.rows);
+    const rows = [...list.querySelectorAll(".rows")];
     const wide = rows.map(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth);
-    rows.forEach((row, i) => (wide[i] ? row.setAttribute("tabindex", 0) : row.removeAttribute("tabindex")));
+    rows.forEach((row, i) => (row.tabIndex = wide[i] ? 0 : -1));
   };
 
-  const showAnswers = (words, length, ids, found) => {
+  const showAnswers = (leaking) => {
+    const { words, row: { length } } = run;
     const far = Math.max(24, 2 * length);
     // Behind Flatten there are weights for one length.
     const fixed = settings.layers.some(({ type }) => type === "Flatten");
     const [alone, wide] = [words.length, far].map((size) =>
-      fixed || !size ? null : answerAt(settings, shared, ids, words, size),
+      fixed || !size ? null : answerAt(settings, shared, words, size),
     );
     answers.set(0, t("without padding"), alone);
     answers.set(1, t("padded to", { length }), run.answer, differs(run.answer, alone));
     answers.set(2, t("padded to", { length: far }), wide, differs(wide, alone));
-    const names = found.leaks.map((i) => cards[i].label).join(", ");
-    if (run.answer === null) tell(verdict, t(run.steps.some(({ error }) => error) ? "does not run" : "no single answer"), null);
-    else if (names) tell(verdict, t("padding gets in", { names }), false);
-    else tell(verdict, t(run.isPadding.includes(true) ? "padding stays out" : "no padding here"), true);
+    if (run.answer === null)
+      tell(verdict, t(run.steps.some(({ error }) => error) ? "does not run" : "no answer"), null);
+    else if (leaking) tell(verdict, t("gets in", { names: leaking }), false);
+    else tell(verdict, t(run.isPadding.includes(true) ? "stays out" : "no padding"), true);
   };
 
   const travel = (step, moving) => {
-    cards.forEach((card, i) => card.reach(i < step, i === step - 1));
+    cards.forEach(({ rows, card }, i) => {
+      rows.classList.toggle("ahead", i >= step);
+      card.classList.toggle("now", i === step - 1);
+    });
     const card = cards[step - 1];
-    journey.tell(card ? t("behind", { layer: card.label, step, all: cards.length }) : t("input"));
-    if (moving && card && !still()) animateStop(card, step < 2 ? input : cards[step - 2], run, step - 1);
+    if (moving && card && !still()) animateStop(card, cards[step - 2] ?? input, run, step - 1);
+    return card ? t("behind", { layer: card.label, step, all: cards.length }) : t("input");
   };
 
-  const signs = legend(t, ["token", "padding", "leak", "true", "false", "none"]);
-  const parts = [fields.element, controlRow([padding, maxlen]), signs, stage, code.element];
-  return { parts, stage, show, stop: journey.pause };
+  const signs = legend(t, ["token", "padding", "leak"], ["true", "false", "none"]);
+  return { parts: [...sentences.elements, signs, stage, code.element], stage, show };
 }
 
 // The tokens and their mask between two layers, or the vector that is left of them.
 function makeStop(t, kind) {
   const row = batchRow(t, kind === "input");
   const vector = make("span.vector");
-  const rows = make("div.rows", {}, row.element, vector);
+  const rows = make("div.rows", row.element, vector);
   const element = make("li", { class: `stop ${kind}` }, rows);
-  const show = (run, words, place, text = "") => {
-    const step = place < 0 ? { timed: true, mask: null } : run.steps[place];
+  const show = (run, place, text = "") => {
+    const step = run.steps[place] ?? { timed: true };
     row.element.hidden = !step.timed;
-    vector.hidden = step.timed || !text;
+    vector.hidden = !text;
     vector.textContent = text;
-    if (!step.timed) return;
-    row.show(cellsBehind(run, words, place), step.mask);
+    if (step.timed) row.show(cellsBehind(run, place), step.mask);
   };
-  return { element, rows, row, show };
+  return { element, rows, row, vector, show };
 }
 
-// One layer: a card, and what comes out of it.
-function makeCard(t, entry, { placeOf, move, remove, turn } = {}) {
+// One layer: a card, and what comes out of it. With `move` and `remove` it can be moved and removed.
+function makeCard(t, entry, turn, { move, remove } = {}) {
   const stop = makeStop(t, "layer");
   const sign = make("i.sign", { "aria-hidden": "true" });
   const effect = make("span.effect");
-  const name = make("span.name", {}, make("b", {}, entry.label), " ", make("code", {}, entry.detail ?? ""));
-  const card = make("div.card", {}, sign, name);
-  const own = { element: stop.element, label: entry.label, rows: stop.rows, row: stop.row, card };
-  let input = null;
+  const name = make("span.name", make("b", entry.label), " ", make("code", entry.detail));
+  const card = make("div.card", sign, name);
+  const own = { ...stop, label: entry.label, card };
+  let input;
   for (const [name] of entry.switch) {
     input = make("input", { type: "checkbox", role: "switch", name });
-    input.onchange = () => turn(placeOf(own), { [name]: input.checked });
-    card.append(make("label.option", {}, input, make("code", {}, name)));
+    input.onchange = () => turn(own, { [name]: input.checked });
+    own.handle = input;
+    card.append(make("label.option", input, make("code", name)));
   }
   card.append(effect);
-  if (!entry.fixed) {
-    own.handle = button("↕", t("move", { layer: entry.label }), () => {});
-    own.handle.className = "handle";
+  if (move) {
+    own.handle = button("↕", null, t("move", { layer: entry.label }), "handle");
     own.handle.onkeydown = (event) => {
       const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-      if (by) move(placeOf(own), placeOf(own) + by);
-      else if (event.key === "Delete") remove(placeOf(own));
+      if (by) move(own, by);
+      else if (event.key === "Delete") remove(own);
       else return;
       event.preventDefault();
     };
-    dragBy(own, placeOf, move);
-    const away = button("×", t("remove layer", { layer: entry.label }), () => remove(placeOf(own)));
-    card.append(own.handle, away);
+    dragBy(own, move);
+    card.append(own.handle, button("×", () => remove(own), t("remove layer", { layer: entry.label })));
   }
   stop.element.prepend(card);
-  own.show = (now, run, words, place, leaks) => {
+  own.show = (run, place, leaks, switches) => {
     const step = run.steps[place];
-    if (input) input.checked = Boolean(now[input.name]);
+    if (input) input.checked = Boolean(switches[input.name]);
     const leak = leaks && (step.effect === "drops" ? "leak drop" : "leak");
     const kind = step.error ? "error" : leak || (step.effect ?? "none");
     stop.element.className = `stop layer ${kind}`;
-    const silent = step.stopped || (kind === "none" && !step.timed);
-    effect.textContent = silent ? "" : t(step.error ? `error ${step.error.code}` : `effect ${kind}`);
-    stop.show(run, words, place, step.values && !step.timed ? t("one vector", { count: step.values.length }) : "");
-  };
-  own.reach = (reached, now) => {
-    stop.rows.classList.toggle("ahead", !reached);
-    card.classList.toggle("now", now);
+    const silent = kind === "none" && !step.timed;
+    effect.textContent = silent ? "" : t(step.error ? `error ${step.error}` : `effect ${kind}`);
+    stop.show(run, place, step.values && !step.timed ? t("one vector", { count: step.values.length }) : "");
   };
   return own;
 }
 
 // Dragging by the handle: the card changes places with each neighbour whose middle it passes.
-function dragBy(own, placeOf, move) {
-  own.handle.onpointerdown = (event) => {
-    own.handle.setPointerCapture(event.pointerId);
-    own.card.classList.add("held");
+function dragBy(own, move) {
+  const { element, card, handle } = own;
+  handle.onpointerdown = ({ pointerId }) => {
+    handle.setPointerCapture(pointerId);
+    card.classList.add("held");
   };
-  own.handle.onpointermove = (event) => {
-    if (!own.handle.hasPointerCapture(event.pointerId)) return;
-    const middle = (element) => {
-      const { top, height } = element.getBoundingClientRect();
+  handle.onpointermove = ({ pointerId, clientY }) => {
+    if (!handle.hasPointerCapture(pointerId)) return;
+    const middle = (neighbour) => {
+      const { top, height } = neighbour.getBoundingClientRect();
       return top + height / 2;
     };
-    const { previousElementSibling: above, nextElementSibling: below } = own.element;
-    const by = above && event.clientY < middle(above) ? -1 : below && event.clientY > middle(below) ? 1 : 0;
+    const { previousElementSibling: above, nextElementSibling: below } = element;
+    const by = above && clientY < middle(above) ? -1 : below && clientY > middle(below) ? 1 : 0;
     if (!by) return;
-    const place = placeOf(own);
-    move(place, place + by);
-    own.handle.setPointerCapture(event.pointerId);
+    move(own, by);
+    handle.setPointerCapture(pointerId);
   };
-  own.handle.onpointerup = own.handle.onpointercancel = () => own.card.classList.remove("held");
+  handle.onpointerup = handle.onpointercancel = () => card.classList.remove("held");
 }
 
-const placeAt = (column, y, more = "") => `translate(calc(${column} * var(--step)), ${y}px) ${more}`;
-const columnOf = (cell) => Number(cell.style.getPropertyValue("--x"));
+const shift = (columns) => `calc(${columns} * var(--step))`;
+const columnOf = (cell) => cell.parentElement.column + cell.column;
 
 // Shows one step moving: the row comes down through the card, and its mask with it, or not.
 function animateStop(card, before, run, place) {
@@ -241,22 +234,22 @@ function animateStop(card, before, run, place) {
   const timing = { duration: MOVE_MS, easing: "ease-in-out", fill: "backwards" };
   const from = before.row.element.getBoundingClientRect().top - card.row.element.getBoundingClientRect().top;
   if (!step.timed) {
-    card.element.querySelector(".vector").animate({ transform: ["translateY(-40px)", "none"], opacity: [0, 1] }, timing);
-    sweep(before.row, step.hadMask ? run.steps[place - 1]?.mask : null);
+    card.vector.animate({ translate: ["0 -40px", "0 0"], opacity: [0, 1] }, timing);
+    sweep(before.row, run.steps[place - 1]?.mask);
     return;
   }
-  card.row.element.animate({ transform: [`translateY(${from}px)`, "none"] }, timing);
+  card.row.element.animate({ translate: [`0 ${from}px`, "0 0"] }, timing);
   if (run.layers[place].type === "Shift")
-    for (const cell of card.row.cells.values()) {
-      const [x, last] = [columnOf(cell), run.row.length - 1];
-      const start = placeAt((x + last) % (last + 1), 0);
-      cell.animate({ transform: [start, start, placeAt(x, 0)], offset: [0, 0.6, 1] }, timing);
+    for (const group of card.row.element.querySelectorAll(".group")) {
+      const slide = (column) => ({ translate: [shift(column), shift(column), shift(0)], offset: [0, 0.6, 1] });
+      group.animate(slide(-1), timing);
+      // The last one comes round to the front.
+      const last = [...group.children].find((cell) => columnOf(cell) === 0);
+      last?.animate(slide(run.row.length), timing);
     }
   if (step.effect === "creates") {
     const stamped = { duration: 160, delay: MOVE_MS, easing: "ease-out", fill: "backwards" };
-    card.row.marks.forEach((mark, t) =>
-      mark.animate({ transform: [placeAt(t, -26, "scale(1.15)"), placeAt(t, 0)], opacity: [0, 1] }, stamped),
-    );
+    card.row.strip.animate({ translate: ["0 -26px", "0 0"], opacity: [0, 1] }, stamped);
   }
   if (step.effect === "drops") dropMarks(before.row, card.row, from);
   else if (step.used) sweep(card.row, step.mask);
@@ -264,28 +257,27 @@ function animateStop(card, before, run, place) {
 
 // A mask that is lost comes along as far as the card, and falls off.
 function dropMarks(before, after, from) {
-  before.marks.forEach((mark, t) => {
-    const ghost = after.element.appendChild(mark.cloneNode());
-    const turn = `rotate(${t % 2 ? 25 : -25}deg)`;
-    const fall = { transform: [placeAt(t, from), placeAt(t, from / 2), placeAt(t, 30, turn)], opacity: [1, 1, 0] };
-    ghost.animate(fall, { duration: 2 * MOVE_MS, delay: 20 * t, easing: "ease-in", fill: "both" }).onfinish = () => ghost.remove();
+  const ghost = after.element.appendChild(before.strip.cloneNode(true));
+  const timing = { duration: 2 * MOVE_MS, easing: "ease-in", fill: "both" };
+  [...ghost.children].forEach((mark, t) => {
+    const rotate = ["0deg", "0deg", `${t % 2 ? 25 : -25}deg`];
+    const fall = { translate: [`0 ${from}px`, `0 ${from / 2}px`, "0 30px"], rotate, opacity: [1, 1, 0] };
+    mark.animate(fall, { ...timing, delay: 20 * t }).onfinish = () => mark.nextSibling ?? ghost.remove();
   });
 }
 
 // A layer that reads timestep by timestep hops over those that it skips.
-function sweep({ cells }, mask) {
-  let turn = 0;
-  const order = [...cells.values()].sort((a, b) => columnOf(a) - columnOf(b));
-  order.forEach((cell, t) => {
-    if (mask && !mask[t]) return;
-    cell.animate({ translate: ["0 0", "0 -6px", "0 0"] }, { duration: 200, delay: 45 * turn++ });
-  });
+function sweep({ element }, mask) {
+  [...element.querySelectorAll(".cell")]
+    .filter((cell) => isValid(mask, columnOf(cell)))
+    .sort((one, other) => columnOf(one) - columnOf(other))
+    .forEach((cell, i) => cell.animate({ translate: ["0 0", "0 -6px", "0 0"] }, { duration: 200, delay: 45 * i }));
 }
 
 // Where does padding get in? The layers of the stack are the answers.
-function leakQuestion(t, labels, { leaks }) {
+function leakQuestion(t, labels, first) {
   const at = (layer) => t("at", { layer });
-  const right = leaks.length ? at(labels[leaks[0]]) : t("nowhere");
+  const right = first ? at(first) : t("nowhere");
   const options = [...new Set([t("nowhere"), right, ...labels.slice(1, -1).map(at)])].slice(0, 4);
-  return { text: t("where does padding get in"), options, right: options.indexOf(right) };
+  return { text: t("where"), options, right: options.indexOf(right) };
 }

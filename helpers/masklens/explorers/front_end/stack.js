@@ -1,35 +1,28 @@
 // A stack of layers with its weights: what comes out of each layer, and where padding gets in.
 
-import { makeLayer, padOrigins, runLayers } from "./engine.js";
-import { findLeaks } from "./leaks.js";
+import { numberWords } from "./batch.js";
+import { apart, hasTime, makeLayer, padOrigins, runLayers } from "./engine.js";
 
-const ANSWER = { type: "Dense", config: { units: 1, activation: "sigmoid" } };
+const ANSWER = { type: "Dense", activation: "sigmoid" };
 
-// Numbers in half precision, which float32 holds exactly.
+// Numbers in half precision. The bits of one are those of a float32 that is 2 ** 112 times smaller.
 function decodeHalves(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return Array.from(new Uint16Array(bytes.buffer), (half) => {
-    const [sign, exponent, fraction] = [half >> 15 ? -1 : 1, (half >> 10) & 31, half & 1023];
-    if (exponent === 0) return sign * 2 ** -24 * fraction;
-    return sign * 2 ** (exponent - 15) * (1 + fraction / 1024);
-  });
+  const halves = new Uint16Array(bytes.buffer);
+  const bits = Uint32Array.from(halves, (half) => ((half & 0x8000) << 16) | ((half & 0x7fff) << 13));
+  return new Float32Array(bits.buffer).map((number) => number * 2 ** 112);
 }
-
-const shaped = (numbers, [size, ...rest]) => {
-  if (!rest.length) return numbers;
-  const each = numbers.length / size;
-  return Array.from({ length: size }, (_, i) => shaped(numbers.slice(i * each, (i + 1) * each), rest));
-};
 
 // The weights of each type of layer, as Keras lists them.
 export function decodeWeights(encoded) {
   const weights = {};
   for (const [type, { shapes, values }] of Object.entries(encoded)) {
     const numbers = decodeHalves(values);
-    const sizes = shapes.map((shape) => shape.reduce((product, size) => product * size, 1));
-    if (sizes.reduce((sum, size) => sum + size, 0) !== numbers.length) throw new Error(`weights of ${type}`);
-    let start = 0;
-    weights[type] = shapes.map((shape, i) => shaped(numbers.slice(start, (start += sizes[i])), shape));
+    let next = 0;
+    const filled = ([size, ...rest]) =>
+      Array.from({ length: size }, () => (rest.length ? filled(rest) : numbers[next++]));
+    weights[type] = shapes.map(filled);
+    if (next !== numbers.length) throw new Error(`weights of ${type}`);
   }
   return weights;
 }
@@ -41,29 +34,29 @@ function rowOf(word, rows) {
 }
 
 // The weights of the Embedding for these ids: padding has row 0, each word its trained vector.
-export function tableFor(ids, trained) {
-  const table = [];
-  table[0] = trained[0];
+function tableFor(ids, trained) {
+  const table = [trained[0]];
   for (const [word, id] of ids) if (id > 0) table[id] = trained[rowOf(word, trained.length)];
   return table;
 }
 
-const ENDS = new Set(["LSTM", "GRU", "Bidirectional", "GlobalAveragePooling1D", "GlobalMaxPooling1D"]);
+// What ends the time axis, unless it returns sequences.
+const ENDS = /Flatten|LSTM|GRU|Bidirectional|Global/;
 
 // The layers of a stack, ready to run, with the answer as the last.
-export function buildStack(layers, { palette, weights }, table, length) {
+function buildStack(layers, { palette, weights }, table, length) {
   // Behind Flatten there are as many features for each timestep.
   let [times, timed] = [1, true];
-  const made = layers.map(({ type, ...switches }) => {
+  return [...layers, ANSWER].map(({ type, ...switches }, i) => {
     const config = { ...palette[type].config, ...switches };
-    if (type === "Bidirectional") config.layer = { type: "LSTM", config: { units: 4, ...switches } };
+    if (type === "Bidirectional") config.layer = { type: "LSTM", config: switches };
     if (type === "Flatten" && timed) times = length;
-    timed &&= type !== "Flatten" && (!ENDS.has(type) || Boolean(switches.return_sequences));
-    const own = type === "Embedding" ? [table] : repeatWeights(type, weights[type], times);
+    timed &&= !ENDS.test(type) || switches.return_sequences;
+    const own = type === "Embedding" ? [table] : weights[i < layers.length ? type : "Answer"];
+    const made = makeLayer({ type, config, weights: repeatWeights(type, own, times) });
     if (type === "Dense") times = 1;
-    return makeLayer({ type, config, weights: own });
+    return made;
   });
-  return [...made, makeLayer({ ...ANSWER, weights: repeatWeights("Dense", weights.Answer, times) })];
 }
 
 // A kernel is repeated for each timestep, so that it reads their average.
@@ -76,19 +69,16 @@ function repeatWeights(type, weights, times) {
 }
 
 // How far two outputs of a layer are apart at each timestep; one number where time has ended.
-const distances = (one, other) => {
-  const apart = (a, b) => Math.max(...a.map((number, i) => Math.abs(number - b[i])));
-  return Array.isArray(one[0]) ? one.map((step, t) => apart(step, other[t])) : [apart(one, other)];
-};
+const distances = (one, other) =>
+  hasTime(one) ? one.map((step, t) => apart(step, other[t])) : [apart(one, other)];
 
 // What stands behind each layer for one sentence: values and mask, at which timesteps padding got
 // in, whether the layer uses its mask, and the error of a layer that cannot run.
-export function followMask(layers, row, isPadding) {
+function followMask(layers, row, isPadding) {
   const seen = runLayers(layers, row);
-  const other = runLayers(layers, row, null, (values, i) =>
-    layers[i].type === "Embedding"
-      ? values.map((step, t) => (isPadding[t] ? step.map((number) => 0.5 - number) : step))
-      : values,
+  // The first layer is the Embedding.
+  const other = runLayers(layers, row, (values, i) =>
+    i ? values : values.map((step, t) => (isPadding[t] ? step.map((number) => 0.5 - number) : step)),
   );
   let into = { values: row, mask: null };
   return seen.map((out, i) => {
@@ -96,9 +86,9 @@ export function followMask(layers, row, isPadding) {
     const { values, mask } = into;
     const used = mask !== null && usesMask(layers[i], values, mask);
     into = out;
-    const timed = Array.isArray(out.values[0]);
-    const moved = layers[0].type === "Embedding" ? distances(out.values, other[i].values).map((by) => by > 1e-6) : [];
-    return { ...out, timed, moved, used, hadMask: mask !== null, effect: effectOf(mask, out.mask, used, timed) };
+    const timed = hasTime(out.values);
+    const moved = distances(out.values, other[i].values).map((by) => by > 1e-6);
+    return { ...out, timed, moved, used, effect: effectOf(mask, out.mask, used, timed) };
   });
 }
 
@@ -119,18 +109,19 @@ function effectOf(before, after, used, timed) {
 }
 
 // A sentence in a stack, at one padded length: which token stands where, the ids, and the layers.
-export function padSentence(settings, shared, ids, words, maxlen) {
-  const [origins] = padOrigins([words.length], { padding: settings.padding, maxlen });
+function padSentence({ sentences, padding, layers }, shared, words, maxlen) {
+  const ids = numberWords(sentences, shared.vocabulary);
+  const [origins] = padOrigins([words], { padding, maxlen });
   const row = origins.map((place) => (place < 0 ? 0 : ids.get(words[place])));
   const isPadding = origins.map((place) => place < 0);
-  const layers = buildStack(settings.layers, shared, tableFor(ids, shared.weights.Embedding[0]), maxlen);
-  return { origins, row, isPadding, layers };
+  const table = tableFor(ids, shared.weights.Embedding[0]);
+  return { words, origins, row, isPadding, table, layers: buildStack(layers, shared, table, maxlen) };
 }
 
 // The answer; null where the stack does not run, or gives one for each timestep.
-export const answerOf = (steps) => {
+const answerOf = (steps) => {
   const { values } = steps.at(-1);
-  return values && !Array.isArray(values[0]) ? values[0] : null;
+  return values && !hasTime(values) ? values[0] : null;
 };
 
 export function answerAt(...given) {
@@ -148,44 +139,41 @@ export function runSentence(...given) {
 // Whether two answers differ so much that it shows; null is no answer.
 export const differs = (one, other) => one !== null && other !== null && Math.abs(one - other) > 0.005;
 
-// The measurement of the lens: is the answer moved by what stands in the padding, or by more of it?
-// With 8 features a few contents of padding tell as much as many.
-export function measureLeaks({ layers, row, isPadding }, side) {
-  return findLeaks(layers, row, isPadding, { value: 0, side, count: 8 });
-}
-
 // The Keras code of a stack: a Sequential, or a model of its own where x is needed twice.
 export function stackCode(layers, { palette }, inputDim) {
-  const partsOf = ({ type, ...on }) =>
-    palette[type].parts.map(([name, call]) => {
-      // Keras sets each switch to False by itself; only `mask_zero` is written either way.
-      const written = Object.entries(on).filter(([key, value]) => value || key === "mask_zero");
-      const switches = written.map(([key, value]) => `${key}=${value ? "True" : "False"}`).join(", ");
-      return [name, call.replace("{input_dim}", inputDim).replace("{switches}", switches).replace(", )", ")")];
+  const seen = {};
+  const partsOf = ({ type, ...on }) => {
+    // Keras sets each switch to False by itself; only `mask_zero` is written either way.
+    const written = Object.entries(on).filter(([key, value]) => value || key === "mask_zero");
+    const switches = written.map(([key, value]) => `${key}=${value ? "True" : "False"}`).join(", ");
+    return palette[type].parts.map(([name, call]) => {
+      seen[name] = (seen[name] ?? 0) + 1;
+      const attribute = seen[name] > 1 ? `${name}_${seen[name]}` : name;
+      const filled = call.replace("{input_dim}", inputDim).replace("{switches}", switches).replace(", )", ")");
+      return { name, attribute, call: filled };
     });
-  const made = [...layers.map(partsOf), [["answer", 'layers.Dense(1, activation="sigmoid")']]];
-  const used = (kind) => layers.some(({ type }) => type === kind);
-  const sources = Object.keys(palette).filter(used).map((type) => palette[type].source).filter(Boolean);
-  const blocks = layers.some(({ type }) => palette[type].calls.length);
-  if (blocks) sources.push(modelClass(layers, made, palette));
-  const lines = made.flat().map(([, call]) => `        ${call},\n`);
+  };
+  const made = layers.map(partsOf);
+  const parts = [...made.flat(), { attribute: "answer", call: 'layers.Dense(1, activation="sigmoid")' }];
+  const used = Object.keys(palette).filter((kind) => layers.some(({ type }) => type === kind));
+  const sources = used.map((type) => palette[type].source).filter(Boolean);
+  const blocks = used.some((type) => palette[type].calls.length);
+  if (blocks) sources.push(modelClass(parts, made.flatMap((own, i) => callsOf(own, palette[layers[i].type]))));
+  const lines = parts.map(({ call }) => `        ${call},\n`);
   const model = blocks ? "model = Stack()\n" : `model = keras.Sequential(\n    [\n${lines.join("")}    ]\n)\n`;
   return ["import keras\nfrom keras import layers\n", ...sources, model].join(sources.length ? "\n\n" : "\n");
 }
 
-function modelClass(layers, made, palette) {
-  const seen = {};
-  const names = made.map((parts) =>
-    parts.map(([name]) => ((seen[name] = (seen[name] ?? 0) + 1) === 1 ? name : `${name}_${seen[name]}`)),
+// What a model does with the parts of a layer; the names in braces are those of the parts.
+const callsOf = (own, { calls }) =>
+  (calls.length ? calls : [`x = self.{${own[0].name}}(x)`]).map((call) =>
+    call.replace(/\{(\w+)\}/g, (_, wanted) => own.find(({ name }) => name === wanted).attribute),
   );
-  const makes = made.flatMap((parts, i) => parts.map(([, call], j) => `        self.${names[i][j]} = ${call}`));
-  const calls = layers.flatMap(({ type }, i) => {
-    const own = Object.fromEntries(palette[type].parts.map(([name], j) => [name, names[i][j]]));
-    const filled = palette[type].calls.map((call) => call.replace(/\{(\w+)\}/g, (_, name) => own[name]));
-    return filled.length ? filled : [`x = self.${names[i][0]}(x)`];
-  });
+
+function modelClass(parts, calls) {
   return [
-    ...["class Stack(keras.Model):", "    def __init__(self):", "        super().__init__()", ...makes, ""],
-    ...["    def call(self, x):", ...calls.map((call) => `        ${call}`), "        return self.answer(x)", ""],
+    ...["class Stack(keras.Model):", "    def __init__(self):", "        super().__init__()"],
+    ...parts.map(({ attribute, call }) => `        self.${attribute} = ${call}`),
+    ...["", "    def call(self, x):", ...calls.map((call) => `        ${call}`), "        return self.answer(x)", ""],
   ].join("\n");
 }
