@@ -1,10 +1,12 @@
-"""What the library is told of the exercises: their sets in order, and each solution."""
+"""What the library is told of the exercises: their sets in order, the points, each solution."""
 
 from __future__ import annotations
 
 import json
 from contextlib import suppress
 from pathlib import Path
+
+from nbformat import NotebookNode
 
 from authoring import build, course, exercise, layout
 from authoring.layout import COURSE, SOLUTIONS, SOURCE_LANGUAGE, AuthoringError
@@ -29,7 +31,10 @@ def files(root: Path) -> dict[Path, bytes]:
     sets = {
         name: {
             "needs_all_lessons": name in known.need_all_lessons,
-            "questions": list(_answers(root, SOURCE_LANGUAGE, name)),
+            "questions": {
+                question: cell.metadata["nbgrader"]["points"]
+                for question, cell in _cells(root, SOURCE_LANGUAGE, name, exercise.CHECK).items()
+            },
         }
         for name in known.sets
     }
@@ -45,20 +50,21 @@ def gathered(root: Path, language: str) -> bytes:
         language: the code of the language of the comments.
     """
     sets = course.read(root).sets
-    code = {name: code for one in sets for name, code in _answers(root, language, one).items()}
+    code = {
+        name: exercise.unmarked(cell.source)
+        for one in sets
+        for name, cell in _cells(root, language, one, exercise.ANSWER).items()
+    }
     return _json(dict(sorted(code.items())))
 
 
-def _answers(root: Path, language: str, exercises: str) -> dict[str, str]:
-    """The code of each answer cell of a set of exercises, by question, in order."""
+def _cells(root: Path, language: str, exercises: str, role: str) -> dict[str, NotebookNode]:
+    """The cells of a set of exercises in a role, ANSWER or CHECK, by question, in order."""
     with suppress(AuthoringError):  # it is named where the source itself is built
         path = root / "content" / layout.EXERCISES / f"{exercises}.py"
         book, _ = build.unexecuted(root, path, language, SOLUTIONS, None)
-        answers = (cell for cell in book.cells if cell.id.endswith(exercise.ANSWER))
-        return {
-            cell.metadata["masklens"]["question"]: exercise.unmarked(cell.source)
-            for cell in answers
-        }
+        found = (cell for cell in book.cells if cell.id.endswith(role))
+        return {cell.metadata["masklens"]["question"]: cell for cell in found}
     return {}
 
 

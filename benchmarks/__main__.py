@@ -2,6 +2,7 @@
 
 import sys
 
+from benchmarks.checks import measure_checks
 from benchmarks.explorers import measure_explorers
 from benchmarks.hub import measure_hub
 from benchmarks.kernels import measure_kernels
@@ -11,6 +12,7 @@ from benchmarks.tracing import measure_tracing
 if __name__ == "__main__":
     met = [
         measure_tracing(),
+        measure_checks(),
         measure_explorers(),
         measure_site(),
         measure_kernels(),

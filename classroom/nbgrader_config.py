@@ -48,9 +48,9 @@ c.Autograde.sanitize_preprocessors = [
     CheckCellMetadata,
 ]
 
-# A check stops a function after 10 seconds; this stops a cell that loops by itself. The kernel
-# lives on, so that the other exercises are graded.
-c.Execute.timeout = 60
+# A check stops a function after 10 seconds of computing, or two minutes of waiting; this stops a
+# cell that loops by itself. The kernel lives on, so that the other exercises are graded.
+c.Execute.timeout = 180
 c.Execute.interrupt_on_timeout = True
 
 # TensorFlow keeps its start-up notices to itself; grading writes no file of a learner's progress.

@@ -105,8 +105,9 @@ profits and losses. 0, -1 and even -999 have been somebody's reading, and `Maski
 Write `pad_for_masking`: it gets `series`, a list of series; a series is a list of timesteps, and a
 timestep is a list of floats, its features. No series is empty. It returns two things: `padded`, an
 array of shape `(batch, time, features)`, as long as the longest series, with the readings as they
-are and the padding behind them; and `value`, a number. `keras.layers.Masking(mask_value=value)` has
-to mask exactly the padded timesteps of `padded`, and no other, whatever numbers the series hold.
+are and the padding behind them; and `value`, a finite number.
+`keras.layers.Masking(mask_value=value)` has to mask exactly the padded timesteps of `padded`, and
+no other, whatever numbers the series hold. It compares in 32 bits.
 """
 
 # %% id="choose-mask-value-data"
@@ -120,8 +121,8 @@ series = [
 # %% id="choose-mask-value-answer"
 def pad_for_masking(series):
     ### BEGIN SOLUTION
-    highest = max(reading for row in series for timestep in row for reading in timestep)
-    value = highest + 1
+    largest = max(abs(reading) for row in series for timestep in row for reading in timestep)
+    value = 2 * largest + 1
     return ml.pad(series, padding="post", value=value, dtype="float32").ids, value
     ### END SOLUTION
 

@@ -85,10 +85,11 @@ broken = keras.Sequential(
 
 # %% [markdown] id="repair-tagger-task"
 """
-Write `build_tagger`: it takes nothing and returns a new Keras model, which need not be trained. The
-model reads ids from 0 to 99 in the shape `(batch, time)`, padded with 0 behind, for any number of
-timesteps. It returns three numbers for each word, in the shape `(batch, time, 3)`. You may replace
-layers or leave some out, as long as this is true:
+Write `build_tagger`: it takes how many `words` and how many `kinds` there are, and returns a new
+Keras model, which need not be trained. The model reads ids from 0 to `words - 1` in the shape
+`(batch, time)`, padded with 0 behind, for any number of timesteps. It returns one number for each
+kind and word, in the shape `(batch, time, kinds)`, also for a sentence without a word. You may
+replace layers or leave some out, as long as this is true:
 
 - the tags of the words stay the same when more padding is added;
 - the output carries the mask of the words, so that the loss leaves out the padding;
@@ -97,13 +98,13 @@ layers or leave some out, as long as this is true:
 
 
 # %% id="repair-tagger-answer"
-def build_tagger():
+def build_tagger(words, kinds):
     ### BEGIN SOLUTION
     return keras.Sequential(
         [
-            keras.layers.Embedding(100, 8, mask_zero=True, name="words"),
+            keras.layers.Embedding(words, 8, mask_zero=True, name="words"),
             keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True), name="reader"),
-            keras.layers.Dense(3, activation="softmax", name="tags"),
+            keras.layers.Dense(kinds, activation="softmax", name="tags"),
         ]
     )
     ### END SOLUTION

@@ -14,7 +14,8 @@ Replace each `...` by your answer and run the cell, then the cell below it: it c
 answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
 
 All three answers are layers, and they have to work in both ways: called on arrays, and in a
-Functional model. Without a mask they work, too. A mask holds True and False, one per timestep.
+Functional model whose number of timesteps is open. Without a mask they work, too. A mask holds True
+and False, one per timestep.
 """
 
 # %% id="setup"
@@ -88,7 +89,7 @@ two tensors, and `mask` their two masks, or None in the place of one that is mis
 
 # %% id="temporal-concat-data"
 words = embedding(np.array([[12, 5, 0], [7, 31, 44]]))
-prompt = keras.ops.ones((2, 2, 4))
+prompt = keras.ops.ones((2, 3, 4))
 print("words:", words.shape, "prompt:", prompt.shape)
 print(ml.mask_of(words), ml.mask_of(prompt))
 

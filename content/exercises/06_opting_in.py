@@ -73,7 +73,7 @@ stands a start of zeros, and the last timestep falls off.
 Write the layer `ShiftRight`, made without arguments. It gets vectors of the shape
 `(batch, time, features)` and returns as many: zeros at the timestep 0, then those handed in except
 the last. The mask moves with them. The start is to be read in each row. If no mask comes in, none
-goes out. The layer works on arrays and in a Functional model.
+goes out. The layer works on arrays, and in a Functional model whose number of timesteps is open.
 """
 
 # %% id="shift-right-data"
@@ -115,8 +115,8 @@ in between. A mask that changes on the way changes the answers, and nobody is to
 
 Write the layer `SkipIds`. It is made with an array of the ids to skip, as in
 `SkipIds(np.array([0, 1]))`. It gets ids of the shape `(batch, time)` and returns them as they are,
-with a mask that is False where one of the ids to skip stands. The layer works on arrays and in a
-Functional model.
+with a mask that is False where one of the ids to skip stands. The layer works on arrays, and in a
+Functional model whose number of timesteps is open.
 
 The check saves such a model with `model.save(path)` and loads it with
 `keras.models.load_model(path, custom_objects={"SkipIds": SkipIds})`. The loaded one must give the

@@ -33,9 +33,9 @@ not help. It does not look at the mask.)
 
 Write `max_over_time`. It gets `x`, an array of floats of the shape `(batch, time, features)`, and
 `mask`, an array of Booleans of the shape `(batch, time)`. It returns the largest value of the valid
-steps for each feature, in the shape `(batch, features)`, and 0 where a row has no valid step. You
-may use NumPy or `keras.ops`. To see what it does, call `max_over_time(temperatures, mask)` in a new
-cell.
+steps for each feature, in the shape `(batch, features)`, and 0 where a row has no valid step. What
+stands at masked steps must not matter, be it a number or `nan`. You may use NumPy or `keras.ops`.
+To see what it does, call `max_over_time(temperatures, mask)` in a new cell.
 """
 
 # %% id="max-over-time-data"
@@ -47,7 +47,7 @@ ml.show(mask, tokens=temperatures[..., 0])
 # %% id="max-over-time-answer"
 def max_over_time(x, mask):
     ### BEGIN SOLUTION
-    filled = keras.ops.where(mask[..., None], x, -1e9)
+    filled = keras.ops.where(mask[..., None], x, -np.inf)
     highest = keras.ops.max(filled, axis=1)
     return keras.ops.where(mask.any(axis=1)[:, None], highest, 0)
     ### END SOLUTION
@@ -71,7 +71,7 @@ that the vocabulary does not know, so no word is left, and from then on the loss
 Write `mean_over_time`. It gets two tensors, `x` of the shape `(batch, time, features)` and `mask`
 of the shape `(batch, time)`, and returns the mean of the valid steps in the shape
 `(batch, features)`. Where a row has no valid step, it returns zeros. What stands at masked steps
-must not matter.
+must not matter, be it a number or `nan`.
 
 A model is to be trained through this function. So write it with `keras.ops`, and let the
 **gradient** be a number everywhere, in an empty row as well. The function `gradient` below shows
@@ -93,9 +93,9 @@ def gradient(function, x):
 # %% id="mean-over-time-answer"
 def mean_over_time(x, mask):
     ### BEGIN SOLUTION
-    weights = keras.ops.cast(mask, x.dtype)[..., None]
-    count = keras.ops.sum(weights, axis=1)
-    return keras.ops.sum(x * weights, axis=1) / keras.ops.maximum(count, 1)
+    keep = mask[..., None]
+    count = keras.ops.sum(keras.ops.cast(keep, x.dtype), axis=1)
+    return keras.ops.sum(keras.ops.where(keep, x, 0), axis=1) / keras.ops.maximum(count, 1)
     ### END SOLUTION
 
 
@@ -121,7 +121,8 @@ of the shape `(batch, time)`, and returns weights of the shape of `scores`:
 - In every row `[b, i]`, the weights of the valid words `j` are the softmax of their scores alone,
   so they sum to 1. Padded words `j` get 0. The rows of padded words `i` are no exception.
 - If a sentence has no valid word, all its weights are 0.
-- Scores of 1000 or -1000 do no harm, whether they stand at words or at padding.
+- Scores of 1000 or -1000 do no harm, whether they stand at words or at padding. Nor does `nan` at
+  padding.
 
 You may use NumPy or `keras.ops`, and try it with `masked_softmax(scores, words)` in a new cell.
 """

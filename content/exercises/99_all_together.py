@@ -4,7 +4,7 @@
 
 **You will** (40 minutes)
 
-- build a classifier that gives one review one answer, however it is padded;
+- mend a classifier whose answer to a review changes with its padding;
 - build a block of a Transformer that keeps its mask.
 
 They need all lessons. The last of them is {{lesson}}
@@ -25,33 +25,72 @@ ml.set_language("en")
 """
 ## 1. One review, one answer (20 minutes)
 
-A shop rates its reviews on two servers. One pads behind the words, the other in front of them, each
-up to the longest review of its batch. So the same review gets several answers, and a review without
-any known word gets `nan`.
+A shop asks a model whether a review is a good one. A convolution reads each word with its two
+neighbours, a score says how much a word counts, a softmax over time makes weights of the scores,
+and the weighted sum gets the answer. The model was trained with one review at a time, without any
+padding, so nothing in it makes or uses a mask. Now one server of the shop pads behind the words,
+another in front of them, each up to the longest review of its batch.
+"""
 
-Write `build_classifier`. It takes no argument, and returns a `keras.Model` that need not be
-trained. The model takes ids of the shape `(batch, time)`, for any number of timesteps. They run
-from 0 to 49, and 0 is padding. It returns the probability that the customer is content, a number
-from 0 to 1 for each review, of the shape `(batch, 1)`. And it keeps three promises:
 
-- The answer to a review is the same, however much padding stands behind it or in front of it.
-- It depends on the words, and on their order.
-- A row of nothing but padding gets a number from 0 to 1, too.
+# %% id="answers-once-faulty"
+def faulty_classifier(embedding, conv, score, output):
+    ids = keras.Input(shape=(None,), dtype="int32")
+    states = conv(embedding(ids))
+    weights = keras.ops.softmax(score(states), axis=1)
+    return keras.Model(ids, output(keras.ops.sum(weights * states, axis=1)))
+
+
+# %% id="answers-once-layers"
+def make_layers():
+    random = keras.initializers.RandomNormal(stddev=0.5, seed=1)
+    return (
+        keras.layers.Embedding(50, 8, embeddings_initializer=random, name="embedding"),
+        keras.layers.Conv1D(
+            8, 3, padding="same", activation="relu", kernel_initializer=random, name="conv"
+        ),
+        keras.layers.Dense(1, kernel_initializer=random, name="score"),
+        keras.layers.Dense(1, kernel_initializer=random, activation="sigmoid", name="output"),
+    )
+
+
+# %% [markdown] id="answers-once-two"
+"""
+`make_layers` stands in for the trained layers. The first two rows are one review, padded by either
+server, and it gets two answers:
 """
 
 # %% id="answers-once-data"
-reviews = np.array([[0, 4, 7, 9, 2, 0], [0, 0, 0, 0, 15, 3], [0, 0, 0, 0, 0, 0]])
+reviews = np.array([[4, 7, 9, 2, 0, 0], [0, 0, 4, 7, 9, 2], [8, 1, 15, 3, 6, 5], [0] * 6])
 ml.show(reviews != 0, tokens=reviews)
+
+# %% id="answers-once-moved"
+faulty_classifier(*make_layers())(reviews)
+
+# %% [markdown] id="answers-once-task"
+"""
+Write `build_classifier`. It gets the four trained layers, and returns a `keras.Model` that takes
+ids of the shape `(batch, time)`, for any number of timesteps, where 0 is padding. It returns one
+number for each review, of the shape `(batch, 1)`:
+
+- Each review gets the answer that `faulty_classifier` gives to its words alone, however much
+  padding stands behind them or in front of them.
+- A review without any word has nothing to add up: it gets the answer of `output` to a vector of
+  zeros.
+
+Use these layers, and no others with weights.
+"""
 
 
 # %% id="answers-once-answer"
-def build_classifier():
+def build_classifier(embedding, conv, score, output):
     ### BEGIN SOLUTION
     ids = keras.Input(shape=(None,), dtype="int32")
-    x = keras.layers.Embedding(50, 8, mask_zero=True, name="words")(ids)
-    x = keras.layers.LSTM(8, name="reader")(x)
-    x = keras.layers.Dense(1, activation="sigmoid", name="answer")(x)
-    return keras.Model(ids, x)
+    words = keras.ops.not_equal(ids, 0)[:, :, None]
+    states = conv(keras.ops.where(words, embedding(ids), 0.0))
+    scores = keras.ops.where(words, score(states), -1e9)
+    weights = keras.ops.where(words, keras.ops.softmax(scores, axis=1), 0.0)
+    return keras.Model(ids, output(keras.ops.sum(weights * states, axis=1)))
     ### END SOLUTION
 
 
@@ -64,13 +103,12 @@ q.check(build_classifier)
 
 # %% [markdown] id="answers-once-look"
 """
-Where does the mask go in your model, and does padding change its answer? As soon as there is a
-model, this cell shows both:
+And what does your model answer? As soon as there is one, its first two answers agree here:
 """
 
 # %% id="answers-once-trace"
-if model := build_classifier():
-    display(ml.trace(model, reviews))
+if model := build_classifier(*make_layers()):
+    display(model(reviews))
 
 # %% [markdown] id="block-with-a-mask"
 """
@@ -109,18 +147,24 @@ Write `build_block`. It gets the three layers `embedding`, `attention` and `norm
 `x = embedding(ids)`, the model returns `norm(x + attention(x, x))` at each word, where attention
 looks at words alone. What it returns at padded steps does not matter. And the output carries the
 mask of the ids, so that the loss can leave padding out. The weights of the three layers are trained
-already, so use these layers, and no others with weights.
+already, so use these layers, and no others with weights. A layer of your own is one way.
 """
 
 
 # %% id="block-with-a-mask-answer"
 def build_block(embedding, attention, norm):
     ### BEGIN SOLUTION
+    class Block(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.attention, self.norm = attention, norm
+            self.supports_masking = True
+
+        def call(self, x):
+            return self.norm(x + self.attention(x, x))
+
     ids = keras.Input(shape=(None,), dtype="int32")
-    x = embedding(ids)
-    untouched = embedding(ids)
-    total = keras.layers.Add(name="add")([untouched, attention(x, x)])
-    return keras.Model(ids, norm(total))
+    return keras.Model(ids, Block()(embedding(ids)))
     ### END SOLUTION
 
 
@@ -133,12 +177,12 @@ q.check(build_block)
 
 # %% [markdown] id="block-with-a-mask-look"
 """
-And the way of the mask in your block, as soon as there is one:
+And the mask on the output of your block, as soon as there is one:
 """
 
 # %% id="block-with-a-mask-repaired"
 if block := build_block(*make_parts()):
-    display(ml.trace(block, ids, measure=False))
+    display(ml.mask_of(block(ids)))
 
 # %% [markdown] id="progress"
 """

@@ -1,21 +1,26 @@
 """Examining a learner's answer: blanks, results, and the lines on which it fails."""
 
+import ast
 import copy
-import dis
 import inspect
 import linecache
 import re
 import sysconfig
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, FunctionType, TracebackType
+from textwrap import dedent
+from traceback import walk_tb
+from types import FrameType, FunctionType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from masklens._language import translate as _
+from masklens.padding import PaddedBatch
 
 # Folders of code that no learner wrote: this library, installed packages, Python itself.
 _LIBRARY_FOLDERS = tuple(
@@ -31,17 +36,18 @@ _MOST_LINES = 3
 _MOST_CHARACTERS = 300
 # Terminal colours, and the devices that TensorFlow names at the beginning of an error.
 _NOISE = re.compile(r"\x1b\[[0-9;]*m|\{\{.*?\}\}")
-# A function that does nothing loads None and returns it, in one step or in two.
-_NO_OPERATIONS = {"RESUME", "NOP", "RETURN_VALUE"}
 _DEPTH = 4  # levels of nested lists that are searched for blanks
 
 
 @dataclass
-class DiagnosedError(Exception):
+class DiagnosedError(BaseException):
     """Raised for a mistake that is the same for every question.
 
+    It is no `Exception`, since a learner's code may catch those, and Keras rewrites those that
+    are raised in a layer.
+
     Attributes:
-        code: The mistake, a key of `masklens_course.checks.COMMON_MISTAKES`.
+        code: The mistake, a key of `masklens_course.mistakes.COMMON_MISTAKES`.
     """
 
     code: str
@@ -86,10 +92,34 @@ def call(answer: Callable[..., Any], *inputs: Any) -> Any:
     except ValueError:
         pass  # some functions written in C have no signature
     given = [_copy(value) for value in inputs]
-    result = answer(*given)
+    with answering():
+        result = answer(*given)
     if any(_differs(before, after) for before, after in zip(inputs, given, strict=True)):
         raise DiagnosedError("changes-its-input")
     return result
+
+
+_of_this_thread = threading.local()
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Marks a block in which a learner's code runs, so that it cannot ask for what is right."""
+    _of_this_thread.answers = True
+    try:
+        yield
+    finally:
+        _of_this_thread.answers = False
+
+
+def refuse_answers() -> None:
+    """Raises if an answer asks for what it is to find itself, such as the solution.
+
+    Raises:
+        DiagnosedError: If an answer is being called (`asks-the-course`).
+    """
+    if getattr(_of_this_thread, "answers", False):
+        raise DiagnosedError("asks-the-course")
 
 
 def trying(function: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
@@ -109,8 +139,6 @@ def trying(function: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
     """
     try:
         return function(*inputs, **named)
-    except DiagnosedError:
-        raise
     except Exception as error:
         return Raised(error)
 
@@ -119,7 +147,7 @@ def numbers(result: Any) -> NDArray[Any]:
     """Converts a learner's result to an array of numbers or booleans.
 
     Args:
-        result: An array, a tensor, a number, or lists of these.
+        result: An array, a tensor, a number, or lists of these; or a `PaddedBatch`, for its ids.
 
     Returns:
         An array of numbers or booleans, of any shape.
@@ -137,8 +165,10 @@ def numbers(result: Any) -> NDArray[Any]:
     """
     if result is None:
         raise DiagnosedError("returns-nothing")
+    if isinstance(result, PaddedBatch):
+        result = result.ids
     try:
-        array = np.asarray(result)
+        array = np.array(result)  # a copy, which nobody else can change
     except Exception as error:  # a symbolic tensor, lists of several lengths: each raises its own
         raise DiagnosedError("not-numbers") from error
     if array.dtype.kind not in "biuf":
@@ -152,7 +182,7 @@ def same(result: Any, expected: Any, tolerance: float = 1e-4) -> bool:
     Args:
         result: An array, or any other object.
         expected: The right array; NaN equals NaN.
-        tolerance: The largest difference allowed for each number.
+        tolerance: The largest difference allowed for each number; more for a million and beyond.
 
     Example:
         >>> same([1, 2], [1, 2.00001]), same([[1, 2]], [1, 2]), same(None, [1])
@@ -160,43 +190,90 @@ def same(result: Any, expected: Any, tolerance: float = 1e-4) -> bool:
     """
     try:
         ours, theirs = np.asarray(result), np.asarray(expected)
-        return ours.shape == theirs.shape and bool(
-            np.allclose(ours, theirs, rtol=0, atol=tolerance, equal_nan=True)
-        )
+        return ours.shape == theirs.shape and bool(agree(ours, theirs, tolerance).all())
     except Exception:  # an object that cannot be compared is not the same
         return False
 
 
+def agree(ours: NDArray[Any], theirs: NDArray[Any], tolerance: float = 1e-4) -> NDArray[np.bool_]:
+    """Returns where two arrays of one shape agree, place by place.
+
+    Args:
+        ours: Numbers or booleans.
+        theirs: The right ones; NaN agrees with NaN.
+        tolerance: As for `same`.
+
+    Example:
+        >>> agree(np.array([1.0, np.nan]), np.array([1.5, np.nan])).tolist()
+        [False, True]
+    """
+    ours, theirs = ours.astype(float), theirs.astype(float)
+    # In 32 bits, a number is exact to a ten-millionth of itself.
+    found = np.isclose(ours, theirs, rtol=1e-6, atol=tolerance, equal_nan=True)
+    return np.asarray(found)
+
+
 def is_blank(answer: Any) -> bool:
-    """Returns whether an answer is still the stub: `...`, or a function or class without code.
+    """Returns whether a value still holds `...`, or a class has no code at all.
 
     Args:
         answer: The learner's answer.
 
     Example:
-        >>> def masked_mean(x, mask): ...
-        >>> is_blank(masked_mean), is_blank([[3, ...]]), is_blank(len)
-        (True, True, False)
+        >>> is_blank([[3, ...]]), is_blank(len), is_blank(None)
+        (True, False, False)
     """
     if isinstance(answer, type):
-        own = [name for name in vars(answer) if not name.startswith("__") or name == "__init__"]
-        return not own
-    return _does_nothing(answer) or _holds_ellipsis(answer, _DEPTH)
+        return bool(_own_classes(answer)) and not _functions(answer)
+    return _holds_ellipsis(answer, _DEPTH)
 
 
 def has_blanks(answer: Any) -> bool:
-    """Returns whether the answer is a class with a method that is still a stub.
+    """Returns whether `...` still stands in the code of a function or class.
 
     Args:
-        answer: The learner's answer.
+        answer: The learner's answer; of a class, also those of the learner's that it inherits from.
 
     Example:
-        >>> class Layer:
-        ...     def call(self, x): ...
-        >>> has_blanks(Layer)
-        True
+        >>> def first(x): ...
+        >>> def second(x): return x[..., 0]
+        >>> has_blanks(first), has_blanks(second)
+        (True, False)
     """
-    return isinstance(answer, type) and any(map(_does_nothing, vars(answer).values()))
+    return any(map(_has_ellipsis, map(_tree, _functions(answer))))
+
+
+def _functions(answer: Any) -> list[FunctionType]:
+    """The functions that a learner has written: this one, or the methods of a class."""
+    if not isinstance(answer, type):
+        return [answer] if isinstance(answer, FunctionType) else []
+    methods = [value for one in _own_classes(answer) for value in vars(one).values()]
+    return [method for method in methods if isinstance(method, FunctionType)]
+
+
+def _own_classes(answer: type) -> list[type]:
+    """The class and those that it inherits from, as far as a learner has written them."""
+    foreign = _LIBRARIES | {"builtins"}
+    return [one for one in answer.__mro__ if one.__module__.split(".")[0] not in foreign]
+
+
+def _tree(function: FunctionType) -> ast.AST:
+    """The code of a function; empty if its source is not known."""
+    try:
+        return ast.parse(dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):  # such as a lambda in the middle of a line
+        return ast.Module([], [])
+
+
+def _has_ellipsis(tree: ast.AST) -> bool:
+    """Returns whether `...` stands in code, other than in a subscript such as `x[..., None]`."""
+    if isinstance(tree, ast.Subscript):
+        return _has_ellipsis(tree.value)
+    return _is_ellipsis(tree) or any(map(_has_ellipsis, ast.iter_child_nodes(tree)))
+
+
+def _is_ellipsis(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is Ellipsis
 
 
 def learner_lines(error: BaseException) -> tuple[str, ...]:
@@ -209,17 +286,25 @@ def learner_lines(error: BaseException) -> tuple[str, ...]:
         One text per line of code: the line number in its cell, the function, and the code.
     """
     found = []
-    traceback: TracebackType | None = error.__traceback__
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if _is_learners_code(traceback.tb_frame):
-            line = linecache.getline(code.co_filename, traceback.tb_lineno).strip()
-            place = _("line {number} in {function}").format(
-                number=traceback.tb_lineno, function=code.co_name
-            )
+    for frame, number in walk_tb(error.__traceback__):
+        code = frame.f_code
+        if _is_learners_code(frame):
+            line = linecache.getline(code.co_filename, number).strip()
+            place = _("line {number} in {function}").format(number=number, function=code.co_name)
             found.append(f"{place}: {line}".rstrip(": "))
-        traceback = traceback.tb_next
     return tuple(found[-_MOST_LINES:])
+
+
+def raised_by_keras(error: BaseException) -> bool:
+    """Returns whether an exception comes from within Keras, or from what Keras runs on.
+
+    Args:
+        error: The exception.
+    """
+    frames = (frame for frame, _line in walk_tb(error.__traceback__))
+    packages = [str(frame.f_globals.get("__name__")).split(".")[0] for frame in frames]
+    libraries = [package for package in packages if package in _LIBRARIES]
+    return libraries[-1:] in (["keras"], ["tensorflow"])
 
 
 def _is_learners_code(frame: FrameType) -> bool:
@@ -255,14 +340,8 @@ def _differs(before: Any, after: Any) -> bool:
         return bool(before.shape != after.shape or before.tobytes() != after.tobytes())
     if isinstance(before, list) and isinstance(after, list):
         return len(before) != len(after) or any(map(_differs, before, after))
-    return bool(isinstance(before, dict | int | float | str) and before != after)
-
-
-def _does_nothing(function: Any) -> bool:
-    if not isinstance(function, FunctionType):
-        return False
-    done = [step for step in dis.get_instructions(function) if step.opname not in _NO_OPERATIONS]
-    return len(done) <= 1 and all(step.argval is None for step in done)
+    is_nan = before != before
+    return bool(isinstance(before, dict | int | float | str) and before != after and not is_nan)
 
 
 def _holds_ellipsis(value: Any, depth: int) -> bool:

@@ -1,120 +1,65 @@
-"""Questions with the conditions of a right answer, and judging answers by them."""
+"""Questions with the cases and the conditions of a right answer."""
 
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
-from masklens._language import get_language, mark
+import numpy as np
+
+from masklens._language import get_language
 from masklens._language import translate as _
 from masklens.drawing.picture import Picture
-from masklens_course.answer import (
-    DiagnosedError,
-    has_blanks,
-    is_blank,
-    learner_lines,
-    short_message,
-)
+from masklens_course.answer import call, numbers, refuse_answers
+from masklens_course.comparison import Compared
+from masklens_course.conditions import Case, Condition
+from masklens_course.example import Example, call_as_code
 from masklens_course.history import remember
-from masklens_course.sandbox import TIME_LIMIT, Outcome, run_in_sandbox
-from masklens_course.verdict import Kind, Verdict, note
+from masklens_course.integrity import Sealed, sealed
+from masklens_course.judging import judge
+from masklens_course.verdict import Verdict, note
 
 _SOLUTIONS = Path(__file__).parent / "questions" / "solutions"
 
-# Mistakes that can be made with every question.
-COMMON_MISTAKES = {
-    "not-a-function": mark(
-        "The check takes a function, but this is none. Hand over the function itself, without "
-        "calling it: its name, without parentheses."
-    ),
-    "not-a-class": mark(
-        "The check takes the class itself and makes its own instances of it. Hand over the name of "
-        "the class, without parentheses."
-    ),
-    "not-a-layer": mark(
-        "The class is no layer. It inherits from `keras.layers.Layer` in the stub: keep that line."
-    ),
-    "not-a-value": mark(
-        "The check takes a value, such as a list or an array, but this is a function or a class."
-    ),
-    "wrong-arguments": mark(
-        "It does not take the arguments that it is called with. Keep the arguments of the stub, in "
-        "their order."
-    ),
-    "changes-its-input": mark(
-        "It changes the array or list that it was given. Whoever calls it may still need that one: "
-        "make a new one, and return it."
-    ),
-    "returns-nothing": mark("It gives None. Is there a `return` missing?"),
-    "not-numbers": mark(
-        "It gives something from which no array of numbers or booleans can be made. If it holds "
-        "lists, are they of the same length?"
-    ),
-}
-
 
 @dataclass(frozen=True)
-class Mistake:
-    """A diagnosis: why an answer does not meet a condition.
+class _Reference:
+    """What gives right results, but not to an answer that asks for them."""
 
-    Attributes:
-        code: Its name, unique within the question, such as `"counts-padding"`.
-        sentence: The explanation for the learner; it is a message of the catalogue.
-        recognise: Takes the observation, and returns whether the learner made this mistake.
-        picture: Takes the observation, and returns a picture for the sentence, or None.
-    """
+    function: Callable[..., Any]
 
-    code: str
-    sentence: str
-    recognise: Callable[[Any], bool]
-    picture: Callable[[Any], Picture | None] | None = None
-
-    def of(self, part: str) -> "Mistake":
-        """Returns the same mistake, recognised in an attribute of the observation."""
-        return replace(self, recognise=lambda seen: self.recognise(getattr(seen, part)))
+    def __call__(self, *case: Any) -> Any:
+        refuse_answers()
+        return self.function(*case)
 
 
-class Condition:
-    """A property of the behaviour of a right answer.
-
-    Args:
-        code: The name of the fault if the property does not hold and no mistake is recognised.
-        sentence: The explanation for the learner in that case; it is a message of the catalogue.
-        holds: Takes the observation, and returns whether the property holds.
-        mistakes: Possible reasons why it does not hold; the first recognised names the fault.
-        picture: As in `Mistake`; also used for mistakes without a picture.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        sentence: str,
-        holds: Callable[[Any], bool],
-        *mistakes: Mistake,
-        picture: Callable[[Any], Picture | None] | None = None,
-    ) -> None:
-        """Keeps what is given."""
-        self.code, self.sentence, self.holds = code, sentence, holds
-        self.mistakes, self.picture = mistakes, picture
+def _no_arguments(random: np.random.Generator) -> Iterable[Case]:
+    return [()]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Question:
+@sealed
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Question(metaclass=Sealed):
     """A question of an exercise, which checks answers, gives hints, and shows its solution.
 
     Attributes:
         name: The name for `masklens.question`.
         title: The title; it is a message of the catalogue.
         lesson: The lesson that it belongs to, such as `"01_padding"`; its set fills it in.
+        points: The points that a right answer gets; its set fills them in.
         minutes: The approximate time that it takes.
         kind: The kind of answer: a value, a function or a class of layers.
-        observe: Runs the learner's answer, and returns the observation for the conditions.
-        conditions: The conditions of a right answer; the first that does not hold decides.
+        cases: Draws what an answer is called with: first the case that the learner sees, then
+            others, of other sizes and with other values.
+        right: Takes the arguments of a case, and returns what a right answer gives. It shares no
+            code with what a learner may use.
+        observe: Takes the learner's answer and the arguments of a case, and returns the observation
+            for the conditions; without it, that is a `Compared` of what the answer gives.
+        conditions: The conditions of a right answer, which must hold on every case.
         hints: Hints of increasing detail; each is a message of the catalogue.
         why: Why the solution is right; it is a message of the catalogue.
     """
@@ -122,9 +67,12 @@ class Question:
     name: str
     title: str
     lesson: str = ""
+    points: int = 1
     minutes: int
     kind: Literal["value", "function", "class"]
-    observe: Callable[[Any], Any]
+    cases: Callable[[np.random.Generator], Iterable[Case]] = _no_arguments
+    right: Callable[..., Any] | None = None
+    observe: Callable[..., Any] | None = None
     conditions: tuple[Condition, ...]
     hints: tuple[str, ...]
     why: str
@@ -132,6 +80,45 @@ class Question:
     def __repr__(self) -> str:
         """Shows the question on one line."""
         return f"{self.name}: {_(self.title)}"
+
+    # A name of the class, which nobody can replace.
+    _judge = staticmethod(judge)
+
+    def __post_init__(self) -> None:
+        """Keeps the question as it is made, with a reference that no answer can ask."""
+        if self.right and not isinstance(self.right, _Reference):
+            object.__setattr__(self, "right", _Reference(self.right))
+        _as_made[self] = dict(vars(self))
+
+    def all_cases(self) -> list[Case]:
+        """Draws the cases, which are the same in every check.
+
+        Example:
+            >>> from masklens_course.questions import question
+            >>> question("pad-for-cudnn").all_cases()[0]
+            ([[5, 3], [], [8, 2, 9, 4, 6], [7]],)
+        """
+        return [*self.cases(np.random.default_rng([*self.name.encode()]))]
+
+    def observed(self, answer: Any, case: Case) -> Any:
+        """Runs an answer on a case.
+
+        Args:
+            answer: The learner's answer.
+            case: The arguments that it is called with.
+
+        Returns:
+            The observation for the conditions.
+        """
+        if self.observe:
+            return self.observe(answer, *case)
+        given = numbers(answer if self.kind == "value" else call(answer, *case))
+        return Compared(given, self.right and self.right(*case), case=case)
+
+    def _judged(self, answer: Any) -> Verdict:
+        """Judges an answer by this question as it was made, whatever was written into it since."""
+        vars(self).update(_as_made[self])
+        return self._judge(self, answer)
 
     def check(self, answer: Any) -> Verdict:
         """Judges an answer by its behaviour, and remembers that the question was tried or solved.
@@ -151,10 +138,35 @@ class Question:
         if os.environ.get("NBGRADER_EXECUTION") == "validate":
             # nbgrader validates without hidden tests: a cell that does not raise counts as right.
             self.grade(answer)
-        verdict = judge(self, answer)
+        verdict = self._judged(answer)
+        if _is_autograded() and (points := self._part_of_points(verdict)):
+            part = _("{points:g} of {all} points").format(points=points, all=self.points)
+            return replace(verdict, points=points, note=part)
+        _failed_examples[self.name] = next(
+            filter(None, (f.example for f in verdict.findings)), None
+        )
         if verdict.kind == "blank":
             return verdict
         return replace(verdict, note=remember(verdict.question, verdict.kind))
+
+    def example(self) -> Example:
+        """Gives the call on which the last check failed; before that, the one of the task.
+
+        Returns:
+            The call, which unpacks to its arguments: `my_function(*q.example())`.
+
+        Example:
+            >>> from masklens_course.questions import question
+            >>> len(*question("pad-for-cudnn").example())
+            4
+        """
+        if failed := _failed_examples.get(self.name):
+            return failed
+        case = self.all_cases()[0]
+        right = self.right(*case) if self.right and self.kind != "value" else None
+        words = self.name.split("-")
+        name = "".join(map(str.title, words)) if self.kind == "class" else "_".join(words)
+        return Example(case, call_as_code(name, case), right=right)
 
     def hint(self) -> Picture:
         """Gives the next hint, and after the last the first again.
@@ -184,6 +196,7 @@ class Question:
             >>> "padded" in question("pad-by-hand").solution().text
             True
         """
+        refuse_answers()
         path = _SOLUTIONS / f"{get_language()}.json"
         path = path if path.exists() else _SOLUTIONS / "en.json"
         code = json.loads(path.read_text(encoding="utf-8"))[self.name]
@@ -193,6 +206,8 @@ class Question:
         """Raises unless an answer is right, as graders such as nbgrader expect.
 
         In a notebook, shows the verdict first, so that a student's feedback includes its picture.
+        While nbgrader grades, an answer that meets the first conditions passes, and `check` behind
+        it gives its part of the points.
 
         Args:
             answer: The value, the function or the class.
@@ -207,12 +222,21 @@ class Question:
             Traceback (most recent call last):
             masklens_course.checks.WrongAnswerError: Not yet: ... [wrong-shape]
         """
-        verdict = judge(self, answer)
-        if verdict.kind != "right":
+        verdict = self._judged(answer)
+        part = _is_autograded() and self._part_of_points(verdict)
+        if verdict.kind != "right" and not part:
             notebook = sys.modules.get("IPython")
             if notebook and notebook.get_ipython():
                 notebook.display.display(verdict)
             raise WrongAnswerError(str(verdict))
+
+    def _part_of_points(self, verdict: Verdict) -> float:
+        """The points for a part of the conditions, down to a half; 0 for all or none of them."""
+        return int(2 * self.points * verdict.share) / 2 if verdict.share < 1 else 0
+
+
+def _is_autograded() -> bool:
+    return os.environ.get("NBGRADER_EXECUTION") == "autograde"
 
 
 class WrongAnswerError(AssertionError):
@@ -223,96 +247,6 @@ class WrongAnswerError(AssertionError):
         return [f"{type(self).__name__}: {self}"]
 
 
+_as_made: WeakKeyDictionary["Question", dict[str, Any]] = WeakKeyDictionary()
 _hints_given: dict[str, int] = {}
-
-
-def judge(question: Question, answer: Any) -> Verdict:
-    """Judges an answer.
-
-    Args:
-        question: The question.
-        answer: The learner's answer, which may be any object.
-
-    Returns:
-        The verdict; an answer that fails or does not end gets one, too.
-
-    Example:
-        >>> from masklens_course.questions import question
-        >>> judge(question("pad-by-hand"), None).code
-        'returns-nothing'
-    """
-    give = partial(_verdict, question)
-    if is_blank(answer):
-        return give("blank", "blank", _BLANK)
-    if code := _kind_mistake(question.kind, answer):
-        return give("wrong", code, COMMON_MISTAKES[code])
-    outcome = run_in_sandbox(lambda: question.observe(answer))
-    if outcome.timed_out or outcome.error:
-        verdict = _failed_verdict(give, outcome)
-    else:
-        verdict = _by_conditions(give, question, outcome)
-    if verdict.kind != "right" and has_blanks(answer):
-        return give("blank", "blank", _BLANK)
-    return verdict
-
-
-_BLANK = mark("There is still `...` to fill in.")
-
-
-def _verdict(question: Question, kind: Kind, code: str, sentence: str, **more: Any) -> Verdict:
-    return Verdict(kind, code, question.name, _(question.title), _(sentence), **more)
-
-
-def _by_conditions(give: Callable[..., Verdict], question: Question, outcome: Outcome) -> Verdict:
-    seen, printed = outcome.value, outcome.printed
-    try:
-        for condition in question.conditions:
-            if not condition.holds(seen):
-                fault = next((m for m in condition.mistakes if m.recognise(seen)), condition)
-                draw = fault.picture or condition.picture
-                picture = draw(seen) if draw else None
-                return give("wrong", fault.code, fault.sentence, picture=picture, printed=printed)
-    except Exception as error:  # the conditions cannot handle the answer
-        return give("broken", "unusable", _UNUSABLE, lines=(short_message(error),))
-    return give("right", "right", question.why, printed=printed)
-
-
-_UNUSABLE = mark(
-    "Your code ran, but the check can do nothing with what it gave. Compare its kind and its "
-    "shape with what the task asks for."
-)
-
-
-def _failed_verdict(give: Callable[..., Verdict], outcome: Outcome) -> Verdict:
-    """Makes the verdict on code that did not run to its end."""
-    error, printed = outcome.error, outcome.printed
-    if error is None:
-        late = _("It took longer than {seconds} seconds and was stopped. Does a loop end?")
-        return give("broken", "too-slow", late.format(seconds=TIME_LIMIT), printed=printed)
-    if isinstance(error, DiagnosedError):
-        return give("wrong", error.code, COMMON_MISTAKES[error.code], printed=printed)
-    lines = learner_lines(error)
-    if isinstance(error, SystemExit):
-        return give("broken", "exits", _EXITS, lines=lines, printed=printed)
-    sentence = _BROKEN if lines else _UNUSABLE
-    code = "error" if lines else "unusable"
-    return give("broken", code, sentence, lines=(*lines, short_message(error)), printed=printed)
-
-
-_EXITS = mark("It ends Python, as `exit()` does. Return a value instead.")
-_BROKEN = mark("Your code raised an exception. The last line says which, those above it say where.")
-
-
-def _kind_mistake(kind: str, answer: Any) -> str:
-    """Returns the code of the mistake for another kind of answer; empty if the kind is right."""
-    import keras  # also so that the slow import does not count towards the learner's time
-
-    if kind == "class":
-        if not isinstance(answer, type):
-            return "not-a-class"
-        return "" if issubclass(answer, keras.layers.Layer) else "not-a-layer"
-    if kind == "function":
-        # A layer is callable, too, but a call would build the learner's layer.
-        is_function = callable(answer) and not isinstance(answer, type | keras.layers.Layer)
-        return "" if is_function else "not-a-function"
-    return "not-a-value" if isinstance(answer, type | FunctionType | BuiltinFunctionType) else ""
+_failed_examples: dict[str, Example | None] = {}

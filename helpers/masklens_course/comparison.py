@@ -1,6 +1,6 @@
 """A learner's result beside the right one: whether they agree, and both shown with differences."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from masklens._language import translate as _
 from masklens.drawing.picture import Picture, picture_of
 from masklens.drawing.table import Cell, Kind, Table, numbered, table_element
-from masklens_course.answer import same
+from masklens_course.answer import agree, same
+from masklens_course.conditions import Case
 
 _MOST_ROWS, _MOST_STEPS = 8, 16
 
@@ -21,10 +22,12 @@ class Compared:
     Attributes:
         yours: The learner's array; or None, such as for a mask that is missing.
         right: The right array; or None where nothing should be.
+        case: The arguments of the call that gave it.
     """
 
     yours: Any
     right: Any
+    case: Case = field(default=(), kw_only=True)
 
     def is_right(self) -> bool:
         """Returns whether the result is the right one: a mask must hold booleans, not numbers."""
@@ -38,14 +41,16 @@ class Compared:
         return same(self.yours, other)
 
     def picture(self, *, reveal: bool = True) -> Picture | None:
-        """Shows booleans or numbers of shape (batch, time) or (time,) side by side, as tables.
+        """Shows booleans or numbers side by side, as tables: batch down, time to the right.
+
+        Of results of shape (batch, time, features), shows the first row of the batch that differs.
 
         Args:
             reveal: Whether to show the right result; False where it is the answer to the question.
 
         Returns:
-            The tables, with a cross at each timestep that differs; None for results of another
-            rank, or larger than 8 by 16.
+            The tables, with a cross at each place that differs; None for results of another rank,
+            or larger than 8 by 16.
 
         Example:
             >>> Compared([[True, True]], [[True, False]]).picture()
@@ -60,15 +65,39 @@ class Compared:
         ours, theirs = np.asarray(self.yours), np.asarray(self.right)
         if ours.ndim == theirs.ndim == 1:
             ours, theirs = ours[None], theirs[None]
+        row = ""
+        if ours.ndim == 3 and ours.shape == theirs.shape and ours.size:
+            place = int((~agree(ours, theirs)).any(axis=(1, 2)).argmax())
+            ours, theirs, row = ours[place], theirs[place], _(", row {row}").format(row=place)
         if not (_drawable(ours) and _drawable(theirs)):
             return None
         wrong = np.ones(ours.shape, bool)
         if ours.shape == theirs.shape:
-            wrong = ~np.isclose(ours.astype(float), theirs.astype(float), atol=1e-4, equal_nan=True)
-        tables = [_table(ours, wrong, _("yours (✕ differs)") if wrong.any() else _("yours"))]
+            wrong = ~agree(ours, theirs)
+        tables = [
+            _table(ours, wrong, (_("yours (✕ differs)") if wrong.any() else _("yours")) + row)
+        ]
         if reveal:
-            tables.append(_table(theirs, np.zeros(theirs.shape, bool), _("right answer")))
+            tables.append(_table(theirs, np.zeros(theirs.shape, bool), _("right answer") + row))
         return picture_of(*map(table_element, tables))
+
+    def words(self) -> str:
+        """Says in one line in what the results differ, where no picture shows it.
+
+        Example:
+            >>> Compared([1.5], [[2.5]]).words(), Compared(1.5, 2.5).words()
+            ('shape of yours: (1,), right: (1, 1)', 'yours: 1.5, right: 2.5')
+        """
+        if self.yours is not None and self.right is not None:
+            ours, theirs = np.asarray(self.yours), np.asarray(self.right)
+            if ours.shape != theirs.shape:
+                said = _("shape of yours: {yours}, right: {right}")
+                return said.format(yours=ours.shape, right=theirs.shape)
+            wrong = np.argwhere(~agree(ours, theirs)).tolist()
+            if ours.ndim and wrong:
+                said, place = _("at {place}, yours: {yours}, right: {right}"), tuple(wrong[0])
+                return said.format(place=wrong[0], yours=ours[place], right=theirs[place])
+        return _("yours: {yours}, right: {right}").format(yours=self.yours, right=self.right)
 
 
 def _drawable(array: NDArray[Any]) -> bool:

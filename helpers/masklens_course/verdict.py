@@ -1,5 +1,6 @@
 """The verdict of a check on an answer, as a picture and as text."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -8,6 +9,8 @@ from masklens._language import get_language, mark
 from masklens._language import translate as _
 from masklens.drawing.elements import Element, element, with_code
 from masklens.drawing.picture import Picture
+from masklens_course.example import Example
+from masklens_course.integrity import Sealed, sealed
 
 _SHEET = Path(__file__).with_name("verdict.css")
 
@@ -24,34 +27,70 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Finding:
+    """What a check has found in an answer, in the language of that moment.
+
+    Attributes:
+        code: The mistake that was recognised, such as `"counts-padding"`; else the kind of verdict.
+        sentence: The explanation for the learner.
+        example: The call on which the answer failed; None where a picture says enough.
+        picture: A picture for the sentence, or None.
+    """
+
+    code: str
+    sentence: str
+    example: Example | None = None
+    picture: Picture | None = None
+
+    def evidence(self) -> Iterator[Element | str]:
+        """Gives the parts of the picture behind the sentence: the call, and what came of it."""
+        if self.example:
+            yield element("pre", self.example.call, tabindex=0)
+        if self.picture:
+            yield from self.picture.nodes
+
+
+@sealed
+@dataclass(frozen=True)
+class Verdict(metaclass=Sealed):
     """The verdict of a check on an answer, in the language of that moment.
 
     Attributes:
         kind: `"right"`, `"wrong"`, `"blank"` or `"broken"`.
-        code: The mistake that was recognised, such as `"counts-padding"`; else the kind.
         question: The name of the question.
         title: Its title.
-        sentence: The explanation for the learner.
-        picture: A picture for the sentence, or None.
+        findings: What was found: one thing, or two mistakes.
         lines: The learner's own lines in the traceback of an error.
         printed: The output of the learner's code.
         note: A note for the learner, such as that progress cannot be saved.
+        share: The share of the conditions that are met before the first that is not.
+        points: The part of the points that nbgrader gives; 0 where it gives all or none.
     """
 
     kind: Kind
-    code: str
     question: str
     title: str
-    sentence: str
-    picture: Picture | None = None
+    findings: tuple[Finding, ...]
     lines: tuple[str, ...] = ()
     printed: str = ""
     note: str = ""
+    share: float = 0
+    points: float = 0
+
+    @property
+    def code(self) -> str:
+        """The first mistake that was recognised, such as `"counts-padding"`; else the kind."""
+        return self.findings[0].code
+
+    @property
+    def sentence(self) -> str:
+        """The explanation of the first."""
+        return self.findings[0].sentence
 
     def __str__(self) -> str:
-        """Writes the verdict on one line with its code, for a teacher's feedback."""
-        return f"{_(_WORDS[self.kind])}: {self.sentence} [{self.code}]"
+        """Writes the verdict on one line with its codes, for a teacher's feedback."""
+        said = (f"{finding.sentence} [{finding.code}]" for finding in self.findings)
+        return f"{_(_WORDS[self.kind])}: {' '.join(said)}"
 
     def __repr__(self) -> str:
         """Shows the verdict as text."""
@@ -62,7 +101,11 @@ class Verdict:
     ) -> tuple[dict[str, str], dict[str, Any]]:
         """Returns the verdict for a notebook, with metadata for programs."""
         facts = {"question": self.question, "verdict": self.kind, "code": self.code}
-        return {"text/html": self.html, "text/plain": repr(self)}, {"masklens": facts}
+        if len(self.findings) > 1:
+            facts["second"] = self.findings[1].code
+        # As nbgrader takes a part of the points: a number that stands alone.
+        text = f"{self.points:g}" if self.points else repr(self)
+        return {"text/html": self.html, "text/plain": text}, {"masklens": facts}
 
     @property
     def html(self) -> str:
@@ -72,23 +115,31 @@ class Verdict:
     @property
     def _picture(self) -> Picture:
         head = element("b", f"{_SIGNS[self.kind]} {_(_WORDS[self.kind])}")
-        parts: list[str | Element] = [
-            element("p", head, f" · {self.title}"),
-            element("p", *with_code(self.sentence)),
-        ]
+        parts: list[str | Element] = [element("p", head, f" · {self.title}")]
+        shown = [list(finding.evidence()) for finding in self.findings]
+        for place, finding in enumerate(self.findings):
+            parts.append(element("p", *with_code(finding.sentence)))
+            # What shows both of two mistakes stands behind the second.
+            if shown[place] not in shown[place + 1 :]:
+                parts += shown[place]
         if self.lines:
             parts.append(element("pre", "\n".join(self.lines), tabindex=0))
-        if self.picture:
-            parts += self.picture.nodes
         if self.printed:
             parts.append(element("p", _("Your code printed:")))
             parts.append(element("pre", self.printed.rstrip(), tabindex=0))
         if self.note:
             parts.append(element("p", element("small", self.note)))
         if self.kind != "right":
-            help_line = _("`q.hint()` gives a hint, `q.solution()` shows the answer.")
-            parts.append(element("p", element("small", *with_code(help_line))))
-        return _box(self.kind, *parts, sheets=self.picture.sheets if self.picture else ())
+            parts.append(element("p", element("small", *with_code(self._help))))
+        pictures = [finding.picture for finding in self.findings if finding.picture]
+        sheets = (sheet for picture in pictures for sheet in picture.sheets)
+        return _box(self.kind, *parts, sheets=tuple(dict.fromkeys(sheets)))
+
+    @property
+    def _help(self) -> str:
+        if any(finding.example for finding in self.findings):
+            return _("`q.example()` gives this call, `q.hint()` a hint, `q.solution()` the answer.")
+        return _("`q.hint()` gives a hint, `q.solution()` shows the answer.")
 
 
 def _box(kind: str, *parts: str | Element, sheets: tuple[Path, ...] = ()) -> Picture:

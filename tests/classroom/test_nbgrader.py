@@ -50,7 +50,7 @@ RIGHT = {
     "pad-readings-answer": READINGS,
     "pad-for-cudnn-answer": CUDNN,
 }
-ENDLESS = "def pad_readings(series, value):\n    while True:\n        time.sleep(1)\nimport time"
+ENDLESS = "def pad_readings(series, value):\n    while True:\n        pass"
 RAISES = "def pad_readings(series, value):\n    return series['first']"
 IN_KOREAN = """def 채우기(시계열, 값):
     가장_긴 = max(len(한_줄) for 한_줄 in 시계열)
@@ -64,7 +64,7 @@ pad_readings = 채우기"""
 class Submission:
     """What a student hands in, and the points for each of the three exercises, of 1, 1 and 2."""
 
-    points: tuple[int, int, int]
+    points: tuple[float, float, float]
     cells: Mapping[str, str] = field(default_factory=lambda: RIGHT)
     deleted: tuple[str, ...] = ()
     notebook: str = "01_padding"
@@ -87,6 +87,18 @@ STUDENTS = {
         },
         deleted=("pad-by-hand-answer", "pad-by-hand-check", "pad-for-cudnn-check"),
     ),
+    # All but the empty texts: two of three conditions, down to a half of a point.
+    "part": Submission(
+        (1, 1, 1),
+        {
+            **RIGHT,
+            "pad-for-cudnn-answer": CUDNN.replace("[1]", "[2]"),
+        },
+    ),
+    # Right for the texts of the notebook only.
+    "fitted": Submission(
+        (1, 1, 0), {**RIGHT, "pad-for-cudnn-answer": CUDNN.replace(".ids", ".ids[:4, :5]")}
+    ),
     "김하늘": Submission(
         (1, 1, 2), {**RIGHT, "pad-readings-answer": IN_KOREAN}, notebook="01_패딩"
     ),
@@ -97,6 +109,12 @@ SENTENCES = {
         "Your code raised an exception.",
         "to fill in.",
     ],
+    "part": [
+        "An empty text has not become one unknown word",
+        "1 of 2 points",
+        "pad_for_cudnn([[5, 3], [], ",
+    ],
+    "fitted": ["Not every text has kept its ids"],
     "meddler": ["It took longer than 10 seconds and was stopped."],
     "김하늘": ["맞았습니다"],
 }

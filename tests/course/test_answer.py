@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+import masklens as ml
 from masklens_course.answer import (
     DiagnosedError,
     call,
@@ -36,8 +37,34 @@ class HalfDone(keras.layers.Layer):
     def compute_mask(self, x: Any, mask: Any = None) -> None: ...
 
 
+class Inherits(HalfDone):
+    """Has no code of its own, and blanks in what it inherits."""
+
+
+class Complete(keras.layers.Layer):
+    """Does nothing where nothing is to be done."""
+
+    def build(self, shape: Any) -> None:
+        pass
+
+    def call(self, x: Any) -> Any:
+        return x[..., :1]
+
+    def compute_mask(self, x: Any, mask: Any = None) -> None:
+        return None
+
+
+class InheritsAll(Complete):
+    pass
+
+
+def partly_done(x: Any) -> Any:
+    y = ...
+    return x if y else None
+
+
 @pytest.mark.parametrize(
-    "answer", [..., [..., ...], [[1], [...]], (2, ...), {"a": [...]}, documented, Documented]
+    "answer", [..., [..., ...], [[1], [...]], (2, ...), {"a": [...]}, Documented]
 )
 def test_stubs_are_blank(answer: Any) -> None:
     assert is_blank(answer)
@@ -45,21 +72,28 @@ def test_stubs_are_blank(answer: Any) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [None, 0, "", [], lambda x: 3, lambda x: x, lambda x: print(x), len, HalfDone, np.array(0)],
+    [None, 0, "", [], lambda x: 3, len, HalfDone, Inherits, InheritsAll, dict, np.array(0)],
 )
 def test_whatever_does_or_is_something_is_not_blank(answer: Any) -> None:
     assert not is_blank(answer)
+
+
+@pytest.mark.parametrize("answer", [documented, partly_done, HalfDone, Inherits])
+def test_where_an_ellipsis_is_left_there_is_a_blank(answer: Any) -> None:
+    assert has_blanks(answer)
+
+
+@pytest.mark.parametrize(
+    "answer", [Complete, InheritsAll, keras.layers.Dense, lambda x: x[..., 0], lambda: None, len]
+)
+def test_where_none_is_left_there_is_no_blank(answer: Any) -> None:
+    assert not has_blanks(answer)
 
 
 def test_a_list_that_holds_itself_is_searched_to_an_end() -> None:
     loop: list[Any] = [1]
     loop.append(loop)
     assert not is_blank(loop)
-
-
-def test_only_a_class_has_blanks_left() -> None:
-    assert has_blanks(HalfDone)
-    assert not has_blanks(documented) and not has_blanks(keras.layers.Dense)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +113,9 @@ def test_what_holds_no_numbers_is_diagnosed(result: Any, code: str) -> None:
         numbers(result)
 
 
-def test_numbers_are_taken_from_arrays_tensors_and_lists() -> None:
-    for result in ([[1, 0]], np.array([[1, 0]]), keras.ops.array([[1, 0]]), ((1, 0),)):
+def test_numbers_are_taken_from_arrays_tensors_lists_and_padded_batches() -> None:
+    padded = ml.pad([[1, 0]], value=-1)
+    for result in ([[1, 0]], np.array([[1, 0]]), keras.ops.array([[1, 0]]), ((1, 0),), padded):
         assert numbers(result).tolist() == [[1, 0]]
 
 
@@ -107,6 +142,14 @@ def test_changed_inputs_are_diagnosed_and_the_originals_are_kept(change: Any) ->
 
 def test_inputs_with_nan_count_as_unchanged() -> None:
     assert call(len, np.array([np.nan, 1.0])) == 2
+    assert call(len, [np.nan, 1.0]) == 2
+
+
+def test_a_result_that_changes_later_is_seen_as_it_was() -> None:
+    result = np.zeros(2)
+    seen = numbers(result)
+    result[:] = 1
+    assert seen.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("inputs", [(), (1, 2, 3)])

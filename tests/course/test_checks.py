@@ -1,6 +1,6 @@
 """Hostile and clumsy answers get a clear verdict, whatever the question; questions are found."""
 
-import inspect
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +11,11 @@ from answers import all_answers
 from clumsy import CLUMSY, PassesOn
 
 import masklens as ml
-from masklens_course import checks
-from masklens_course.checks import Question, WrongAnswerError, judge
+from masklens_course import judging
+from masklens_course.checks import Question, WrongAnswerError
+from masklens_course.example import Written
+from masklens_course.judging import judge
 from masklens_course.questions import all_questions
-from masklens_course.sandbox import run_in_sandbox
 
 QUESTIONS = all_questions()
 ANSWERS = all_answers()
@@ -29,7 +30,7 @@ def test_clumsy_answers_get_a_verdict_without_a_wait(
     question: Question, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Time is up only for what hangs, on however busy a machine.
-    monkeypatch.setattr(checks, "run_in_sandbox", lambda function: run_in_sandbox(function, 120))
+    monkeypatch.setattr(judging, "TIME_LIMIT", 120)
     for name, answer in CLUMSY.items():
         verdict = judge(question, answer)
         assert verdict.code != "too-slow", name
@@ -120,10 +121,10 @@ def test_an_endless_loop_gets_its_verdict(monkeypatch: pytest.MonkeyPatch) -> No
         while True:
             pass
 
-    monkeypatch.setattr(checks, "run_in_sandbox", lambda function: run_in_sandbox(function, 0.3))
+    monkeypatch.setattr(judging, "TIME_LIMIT", 0.3)
     verdict = judge(OF_KIND["function"][0], endless)
     assert (verdict.kind, verdict.code) == ("broken", "too-slow")
-    assert "10 seconds" in verdict.sentence
+    assert "0.3 seconds" in verdict.sentence
 
 
 def test_the_learners_own_layer_is_not_built() -> None:
@@ -134,17 +135,19 @@ def test_the_learners_own_layer_is_not_built() -> None:
 
 
 def test_the_learners_own_model_keeps_its_weights() -> None:
-    builders = [
-        (question, right)
-        for question, right in right_functions()
-        if not inspect.signature(right).parameters
-    ]
-    assert len(builders) >= 2
-    for question, right in builders:
-        model = right()
+    builders = 0
+    for question, right in right_functions():
+        case = question.all_cases()[0]
+        if not (case and isinstance(case[0], Written)):
+            continue
+        model = right(*case[0].arguments())
+        model(case[0].ids)
         before = [weight.copy() for weight in model.get_weights()]
-        judge(question, lambda model=model: model)
+        judge(question, lambda *sizes, model=model: model)
+        assert before
         assert all(map(np.array_equal, before, model.get_weights())), question
+        builders += 1
+    assert builders
 
 
 def test_grading_raises_unless_the_answer_is_right() -> None:
@@ -156,6 +159,27 @@ def test_grading_raises_unless_the_answer_is_right() -> None:
             question.grade(answer)
         with pytest.raises(WrongAnswerError, match=r"\[blank\]$"):
             question.grade(...)
+
+
+@pytest.mark.parametrize(
+    ("word", "points"), [("[2]", "1"), ("[text[99]]", None), ("[1]", None)], ids=str
+)
+def test_nbgrader_gives_a_part_of_the_points_for_a_part_of_the_conditions(
+    word: str, points: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = ml.question("pad-for-cudnn")
+    assert question.points == 2
+    answer = eval(f"lambda texts: ml.pad([text or {word} for text in texts], padding='post')")
+    is_wrong = word != "[1]"
+    with pytest.raises(WrongAnswerError) if is_wrong else contextlib.nullcontext():
+        question.grade(answer)
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with pytest.raises(WrongAnswerError) if is_wrong and not points else contextlib.nullcontext():
+        question.grade(answer)
+    verdict = question.check(answer)
+    data, _facts = verdict._repr_mimebundle_()
+    assert data["text/plain"] == (points or repr(verdict))
+    assert ("1 of 2 points" in data["text/html"]) == bool(points)
 
 
 def test_hints_follow_one_another_and_begin_again() -> None:

@@ -8,14 +8,26 @@ import numpy as np
 import pytest
 
 from masklens_course.answer import DiagnosedError, Raised, trying
-from masklens_course.own_layers import Masked, error_picture, in_model, make, on_arrays
+from masklens_course.judging import judge
+from masklens_course.own_layers import (
+    Embedded,
+    LayerCall,
+    Masked,
+    error_picture,
+    in_model,
+    layer_run,
+    make,
+    on_arrays,
+)
+from masklens_course.questions import question
 
 # Keras says that layers and models without `supports_masking` destroy a mask; here they may.
 pytestmark = pytest.mark.filterwarnings("ignore:.*destroy the mask:UserWarning")
 
-VALUES = np.random.default_rng(0).normal(size=(3, 4, 2)).astype("float32")
-MASK = np.array([[True, True, False, False], [True] * 4, [False, True, True, False]])
-GIVEN, BARE = Masked(VALUES, MASK), Masked(VALUES)
+IDS = Embedded(np.array([[5, 8, 0, 0], [1, 2, 3, 4], [0, 9, 7, 0]]), 2)
+CALL = LayerCall((IDS,))
+(GIVEN,) = CALL.given
+BARE = Masked(GIVEN.values)
 
 
 class Fails(keras.layers.Layer):
@@ -26,21 +38,48 @@ class Fails(keras.layers.Layer):
         raise ValueError("no mask today")
 
 
-@pytest.mark.parametrize("way", [on_arrays, in_model])
+@pytest.mark.parametrize("way", [(on_arrays, GIVEN), (in_model, IDS)])
 def test_a_mask_reaches_the_layer_and_comes_back(way) -> None:
-    layer = keras.layers.Dense(3, kernel_initializer="ones")
-    (output,) = way(layer, GIVEN)
-    np.testing.assert_allclose(output.values, np.repeat(VALUES.sum(2)[..., None], 3, 2), atol=1e-5)
-    np.testing.assert_array_equal(output.mask, MASK)
+    run, given = way
+    (output,) = run(keras.layers.Dense(3, kernel_initializer="ones"), given)
+    right = np.repeat(GIVEN.values.sum(2)[..., None], 3, 2)
+    np.testing.assert_allclose(output.values, right, atol=1e-5)
+    np.testing.assert_array_equal(output.mask, IDS.ids != 0)
     assert output.mask.dtype == bool
 
 
-@pytest.mark.parametrize("way", [on_arrays, in_model])
+@pytest.mark.parametrize("way", [(on_arrays, BARE), (in_model, BARE.values)])
 def test_without_a_mask_none_comes_back(way) -> None:
-    (output,) = way(keras.layers.Dense(3), BARE)
+    run, given = way
+    (output,) = run(keras.layers.Dense(3), given)
     assert output.mask is None
-    (output,) = way(keras.layers.Flatten(), GIVEN)
-    assert output.mask is None
+
+
+def test_in_a_model_time_is_open() -> None:
+    assert len(in_model(keras.layers.ZeroPadding1D((1, 0)), IDS)[0].values[0]) == 5
+
+    class LeavesOutTheLast(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs[:, : inputs.shape[1] - 1]
+
+    assert on_arrays(LeavesOutTheLast(), GIVEN)[0].values.shape == (3, 3, 2)
+    with pytest.raises(TypeError):
+        in_model(LeavesOutTheLast(), IDS)
+
+
+def test_only_what_a_missing_mask_raises_is_caught() -> None:
+    def right(call: LayerCall) -> tuple[Masked, ...]:
+        return call.given
+
+    class NeedsAMask(Fails):
+        def compute_mask(self, inputs, mask=None):
+            return mask & True
+
+    bare = LayerCall((BARE.values,))
+    assert isinstance(layer_run(right)(NeedsAMask, bare).outputs, Raised)
+    for call in (CALL, bare):
+        with pytest.raises(ValueError, match="no mask today"):
+            layer_run(right)(Fails, call)
 
 
 def test_a_failure_is_kept_and_shown_with_its_line() -> None:
@@ -49,6 +88,27 @@ def test_a_failure_is_kept_and_shown_with_its_line() -> None:
     lines = error_picture(raised).text.splitlines()
     assert 'raise ValueError("no mask today")' in lines[0]
     assert lines[-1] == "ValueError: no mask today"
+
+
+@pytest.mark.parametrize(
+    ("code", "ask"),
+    [
+        ("asks-for-input", lambda: input("How far? ")),
+        ("asks-the-course", lambda: question("shift-right").solution()),
+    ],
+)
+@pytest.mark.parametrize("method", ["__init__", "call", "compute_mask"])
+def test_a_layer_that_asks_is_told_so_whichever_method_does(method, code, ask) -> None:
+    def asks(self, *arguments, **named):
+        keras.layers.Layer.__init__(self) if method == "__init__" else None
+        return ask()
+
+    shift = {"call": lambda self, x: 1 * x, "compute_mask": lambda self, x, mask=None: mask}
+    assert (
+        judge(question("shift-right"), type("Shift", (keras.layers.Layer,), shift)).kind == "wrong"
+    )
+    asking = type("Shift", (keras.layers.Layer,), shift | {method: asks})
+    assert judge(question("shift-right"), asking).code == code
 
 
 def test_a_failure_is_escaped() -> None:

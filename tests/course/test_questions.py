@@ -1,22 +1,33 @@
 """Every question against the table of answers: right, wrong, blank, and no hollow condition."""
 
+import copy
+import linecache
 import random
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from answers import all_answers
 
 from authoring import course, notebook, source
+from masklens._keras import attached_mask
 from masklens._language import languages, set_language, translate
-from masklens_course import checks
-from masklens_course.checks import COMMON_MISTAKES, Condition, Mistake, Question, judge
+from masklens_course.answer import Raised, trying
+from masklens_course.checks import Question
+from masklens_course.conditions import Condition, Mistake
+from masklens_course.example import Example
+from masklens_course.judging import Trial, judge
+from masklens_course.mistakes import COMMON_MISTAKES, DEFAULT_MISTAKES
+from masklens_course.own_models import ModelCall
 from masklens_course.questions import all_questions
-from masklens_course.sandbox import Outcome, run_in_sandbox
+from masklens_course.trained_parts import PartsCall
 from masklens_course.verdict import Verdict
 
 pytestmark = pytest.mark.slow
@@ -26,6 +37,12 @@ QUESTIONS = all_questions()
 ANSWERS = all_answers()
 
 each_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+# Those that have cases, and say what is right for each.
+each_converted = pytest.mark.parametrize(
+    "question",
+    [question for question in QUESTIONS if question.right and question.kind != "value"],
+    ids=lambda question: question.name,
+)
 
 
 @cache
@@ -40,22 +57,28 @@ def handed_in(lesson: str, edition: str) -> dict[str, Any]:
             given = cell.source.rpartition("q.check(")[2].rpartition(")")[0]
             answers[cell.id.removesuffix("-check")] = eval(given, names)
         elif cell.cell_type == "code":
-            exec(cell.source, names)
+            # As in a notebook, the source of a function can be looked up.
+            file = f"<{lesson} {edition} {cell.id}>"
+            linecache.cache[file] = len(cell.source), None, cell.source.splitlines(True), file
+            exec(compile(cell.source, file, "exec"), names)
     return answers
 
 
 @cache
-def outcome(name: str, number: int) -> Outcome:
-    """What came of running a wrong answer, whatever conditions it is then judged by."""
+def trial(name: str, number: int) -> Trial:
+    """What came of a wrong answer on every case, whatever conditions it is then judged by."""
     question = next(one for one in QUESTIONS if one.name == name)
-    return run_in_sandbox(lambda: question.observe(ANSWERS[name].wrong[number][1]), 120)
+    done = Trial(question, ANSWERS[name].wrong[number][1])
+    assert not done.run(list)
+    return done
 
 
-def judged(question: Question, number: int) -> Verdict:
-    """The verdict on a wrong answer, which is run only once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checks, "run_in_sandbox", lambda _run: outcome(question.name, number))
-        return judge(question, ANSWERS[question.name].wrong[number][1])
+def judged(question: Question, number: int, left_out: int | None = None) -> Verdict:
+    """The verdict on a wrong answer, which is run only once; if need be, without one case."""
+    again = Trial(question, ANSWERS[question.name].wrong[number][1])
+    runs = trial(question.name, number).runs
+    again.runs = [run for place, run in enumerate(runs) if place != left_out]
+    return again.judged()
 
 
 def numbered_codes(question: Question) -> list[tuple[int, str]]:
@@ -66,6 +89,47 @@ def faults(question: Question) -> Iterator[Condition | Mistake]:
     for condition in question.conditions:
         yield condition
         yield from condition.mistakes
+
+
+class FittedModel(keras.Model):
+    """A model that gives the same for any ids."""
+
+    def __init__(self, right: Any, words: Any) -> None:
+        super().__init__()
+        self.right, self.words = right, words
+
+    def call(self, ids: Any) -> Any:
+        return keras.ops.array(self.right, "float32")
+
+    def compute_mask(self, ids: Any, mask: Any = None) -> Any:
+        return keras.ops.array(self.words) if self.right.ndim == 3 else None
+
+
+def fitted(question: Question) -> Any:
+    """An answer that gives what is right for the example, whatever it is handed."""
+    case = question.all_cases()[0]
+    if isinstance(case[0], ModelCall):
+        solution = handed_in(question.lesson, "solutions")[question.name]
+        return lambda *sizes: solution(*case[0].made_with)
+    right = question.right(*case)
+    if isinstance(case[0], PartsCall):
+        return lambda *parts: FittedModel(right, case[0].words)
+    if question.kind == "function":
+        return lambda *inputs: copy.deepcopy(right)
+
+    class Fitted(keras.Layer):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__()
+
+        def call(self, inputs: Any) -> Any:
+            values = [keras.ops.array(one.values, "float32") for one in right]
+            return values if len(values) > 1 else values[0]
+
+        def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+            masks = [keras.ops.array(one.mask) for one in right]
+            return masks if len(masks) > 1 else masks[0]
+
+    return Fitted
 
 
 def texts(question: Question) -> list[str]:
@@ -99,25 +163,125 @@ def test_the_stub_is_blank(question: Question) -> None:
 @each_question
 def test_other_right_answers_are_right(question: Question) -> None:
     right = ANSWERS[question.name].right
-    assert len(right) >= 2
+    assert len(right) >= (4 if question.right else 2)
     for answer in right:
         assert judge(question, answer).kind == "right", (answer, judge(question, answer))
 
 
 @each_question
 def test_each_wrong_answer_gets_its_own_code_and_sentence(question: Question) -> None:
-    sentences = COMMON_MISTAKES | {fault.code: fault.sentence for fault in faults(question)}
-    assert len(ANSWERS[question.name].wrong) >= 3
-    for number, code in numbered_codes(question):
-        verdict = judged(question, number)
-        assert (verdict.code, verdict.sentence) == (code, sentences[code]), number
+    common = {mistake.code: mistake.sentence for mistake in DEFAULT_MISTAKES}
+    sentences = COMMON_MISTAKES | common | {one.code: one.sentence for one in faults(question)}
+    assert len(ANSWERS[question.name].wrong) >= (8 if question.right else 3)
+    for number, (code, answer) in enumerate(ANSWERS[question.name].wrong):
+        verdict = judge(question, answer)
+        assert [finding.code for finding in verdict.findings] == [code], number
+        assert verdict.sentence == sentences.get(code, verdict.sentence)
         assert verdict.sentence in repr(verdict)
         assert str(verdict).endswith(f"[{code}]")
 
 
 @each_question
+def test_two_mistakes_in_one_answer_are_both_named(question: Question) -> None:
+    for first, second, answer in ANSWERS[question.name].two:
+        verdict = judge(question, answer)
+        assert [finding.code for finding in verdict.findings] == [first, second]
+        assert all(finding.sentence in repr(verdict) for finding in verdict.findings)
+
+
+@each_converted
+def test_an_answer_made_for_the_example_is_told_so(question: Question) -> None:
+    assert question.right
+    example, *hidden = question.all_cases()
+    assert len(hidden) >= 5
+    verdict = judge(question, fitted(question))
+    assert verdict.code == "only-this-example"
+    assert repr(verdict.findings[0].example.arguments) != repr(example)
+    # One with the sizes of the example written into it is among the wrong answers.
+    assert "only-this-example" in [code for code, _answer in ANSWERS[question.name].wrong]
+
+
+@each_converted
+def test_without_any_one_case_a_wrong_answer_is_right(question: Question) -> None:
+    for left_out in range(1, len(question.all_cases())):
+        slipped = [
+            judged(question, number, left_out).kind for number, _code in numbered_codes(question)
+        ]
+        assert "right" in slipped, question.all_cases()[left_out]
+
+
+def assert_runs_again(example: Example, answer: Any) -> None:
+    """The lines that are shown for a layer give its masks, or raise, as they did in the check."""
+    *before, last = example.call.splitlines()
+    names = {"np": np, "keras": keras, answer.__name__: answer}
+
+    def run() -> list[Any]:
+        exec("\n".join(before), names)
+        output = eval(last, names)
+        return output if isinstance(output, list | tuple) else [output]
+
+    came = trying(run)
+    if isinstance(example.yours, tuple) and not before[-1].startswith("model"):
+        for mine, theirs in zip(came, example.yours, strict=True):
+            np.testing.assert_array_equal(attached_mask(mine), theirs.mask)
+    else:
+        assert not isinstance(came, Raised) or not isinstance(came.error, NameError | SyntaxError)
+    (given,) = example
+    assert all(map(keras.ops.is_tensor, given if isinstance(given, list) else [given]))
+
+
+def assert_model_runs_again(example: Example, answer: Any) -> None:
+    """The lines that are shown for a model give its shape, or raise, as they did in the check."""
+    names = {"np": np, "q": SimpleNamespace(example=lambda: example)}
+    build, call = example.call.splitlines()
+    name = build.removeprefix("model = ").partition("(")[0]
+
+    def run() -> Any:
+        exec(build, names | {name: answer}, names)
+        return eval(call, names)
+
+    came = trying(run)
+    if isinstance(came, Raised):
+        assert not isinstance(came.error, NameError | SyntaxError)
+    elif example.yours is not None and example.yours.size:
+        assert came.shape == example.yours.shape
+
+
+@each_converted
+def test_the_call_that_is_shown_can_be_run_again(
+    question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a model may be saved
+    for _code, answer in ANSWERS[question.name].wrong:
+        example = judge(question, answer).findings[0].example
+        if example is None:  # the answer was not called
+            continue
+        if question.kind == "class":
+            assert_runs_again(example, answer)
+            continue
+        if isinstance(example.arguments[0], ModelCall):
+            name = example.call.removeprefix("model = ").partition("(")[0]
+            came = trying(exec, example.call, {"np": np, name: answer})
+            assert not isinstance(came, Raised) or not isinstance(came.error, NameError)
+            continue
+        if isinstance(example.arguments[0], PartsCall):
+            assert_model_runs_again(example, answer)
+            continue
+        names = {"np": np, "tf": tf, "q": SimpleNamespace(example=lambda example=example: example)}
+        name = example.call.partition("(")[0]
+        (called,) = eval(example.call, names | {name: lambda *inputs: [inputs]})
+        assert repr(called) == repr(example.arguments)
+
+
+@each_converted
+def test_the_cases_are_the_same_each_time(question: Question) -> None:
+    assert repr(question.all_cases()) == repr(question.all_cases())
+
+
+@each_question
 def test_every_code_has_a_wrong_answer(question: Question) -> None:
-    codes = [fault.code for fault in faults(question)]
+    # The same mistake may explain several conditions.
+    codes = [fault.code for fault in set(faults(question))]
     assert len(set(codes)) == len(codes)
     assert set(codes) <= {code for _number, code in numbered_codes(question)}
 
@@ -136,7 +300,10 @@ def test_without_any_one_mistake_a_wrong_answer_gets_another_code(question: Ques
     for condition in question.conditions:
         for mistake in condition.mistakes:
             others = [other for other in condition.mistakes if other is not mistake]
-            poorer = Condition(condition.code, condition.sentence, condition.holds, *others)
+            poorer = Condition(
+                *(condition.code, condition.sentence, condition.holds, *others),
+                when=condition.when,
+            )
             rest = (poorer if one is condition else one for one in question.conditions)
             without = replace(question, conditions=tuple(rest))
             numbers = [number for number, code in numbered_codes(question) if code == mistake.code]

@@ -1,5 +1,6 @@
 """Whatever a learner's code does, it is stopped, cut short or caught, and leaves nothing behind."""
 
+import builtins
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
+from masklens_course.answer import DiagnosedError
 from masklens_course.sandbox import MOST_PRINTED, run_in_sandbox
 
 PATIENCE = 60  # seconds for a thread to come to its end
@@ -66,6 +68,66 @@ def test_a_loop_that_nothing_stops_is_left_behind() -> None:
     released.set()
     left.join(PATIENCE)
     assert not left.is_alive()
+
+
+def test_where_a_system_tells_no_time_of_computing_the_clock_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(time, "pthread_getcpuclockid", raising=False)
+    assert run_in_sandbox(lambda: 3).value == 3
+    assert run_in_sandbox(endless, seconds=0.2).timed_out
+    assert run_in_sandbox(lambda: time.sleep(30), seconds=0.2).timed_out
+
+
+def test_code_that_waits_is_given_more_time_than_code_that_computes() -> None:
+    assert run_in_sandbox(lambda: time.sleep(1) or 3, seconds=0.5).value == 3
+
+
+BUSY = """
+import threading, time
+from masklens_course.sandbox import run_in_sandbox
+def compute():
+    begin = time.thread_time()
+    while time.thread_time() - begin < 0.3:
+        pass
+    return 3
+def rival():
+    while not released.is_set():
+        pass
+released = threading.Event()
+rivals = [threading.Thread(target=rival) for _rival in range(7)]
+for one in rivals:
+    one.start()
+begin = time.monotonic()
+print(run_in_sandbox(compute, seconds=0.6).value, time.monotonic() - begin > 0.6)
+released.set()
+"""
+
+
+def test_a_busy_machine_stops_nobody() -> None:
+    # Eight threads share one lock, so each computes for an eighth of the time.
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert done.stdout == "3 True\n"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_threads_that_code_leaves_behind_end_with_it() -> None:
+    def work() -> None:
+        while True:
+            time.sleep(0.001)
+
+    before = {*threading.enumerate()}
+    outcome = run_in_sandbox(lambda: threading.Thread(target=work).start())
+    assert (outcome.value, outcome.error) == (None, None)
+    assert {*threading.enumerate()} == before
+
+
+def test_code_that_asks_for_input_is_told_so_and_nobody_is_asked() -> None:
+    before = builtins.input
+    assert run_in_sandbox(lambda: input("How long? ")).error == DiagnosedError("asks-for-input")
+    assert builtins.input is before
 
 
 def test_code_that_waits_outside_python_is_left_behind() -> None:

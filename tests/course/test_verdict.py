@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 import masklens as ml
 from masklens_course import history
-from masklens_course.checks import judge
+from masklens_course.judging import judge
 from masklens_course.questions import all_questions, question
 
 WORDS = {"en": ("solved", "tried", "not yet"), "ko": ("풀었음", "시도함", "아직")}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from authoring import course
-from masklens_course.checks import COMMON_MISTAKES
+from masklens_course.mistakes import COMMON_MISTAKES, DEFAULT_MISTAKES
 from masklens_course.questions import all_questions, question
 
 ROOT = Path(__file__).parents[2]
@@ -40,8 +40,9 @@ def tables(text: str) -> list[list[list[str]]]:
 
 
 def codes(question_name: str) -> set[str]:
-    conditions = question(question_name).conditions
-    mistakes = [mistake for condition in conditions for mistake in condition.mistakes]
+    asked = question(question_name)
+    conditions, defaults = asked.conditions, DEFAULT_MISTAKES if asked.right else ()
+    mistakes = [*defaults, *(mistake for one in conditions for mistake in one.mistakes)]
     return {one.code for one in conditions} | {one.code for one in mistakes}
 
 

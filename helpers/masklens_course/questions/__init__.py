@@ -1,6 +1,7 @@
 """The questions of the exercises, one module per set; found by their names."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
@@ -23,13 +24,18 @@ class ExerciseSet:
 
     Attributes:
         name: Such as `"01_padding"`; the module of its questions has the same name, but no number.
-        questions: The names of its questions, in order.
+        points: The points for each of its questions, by name, in order.
         needs_all_lessons: Whether it belongs to all lessons, not to the one of its number.
     """
 
     name: str
-    questions: tuple[str, ...]
+    points: Mapping[str, int]
     needs_all_lessons: bool
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """The names of its questions, in order."""
+        return tuple(self.points)
 
     @property
     def topic(self) -> str:
@@ -39,7 +45,10 @@ class ExerciseSet:
     def load(self) -> tuple[Question, ...]:
         """Imports its questions."""
         module = import_module(f"{__name__}.{self.topic}")
-        return tuple(replace(question, lesson=self.name) for question in module.QUESTIONS)
+        return tuple(
+            replace(question, lesson=self.name, points=self.points[question.name])
+            for question in module.QUESTIONS
+        )
 
 
 @cache
@@ -55,7 +64,7 @@ def exercise_sets() -> tuple[ExerciseSet, ...]:
     """
     listed = json.loads(_SETS.read_text(encoding="utf-8"))
     return tuple(
-        ExerciseSet(name, tuple(one["questions"]), one["needs_all_lessons"])
+        ExerciseSet(name, one["questions"], one["needs_all_lessons"])
         for name, one in listed.items()
     )
 

@@ -1,232 +1,298 @@
 """Questions that need several lessons: a classifier that answers once, a block with a mask."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from masklens._keras import attached_mask
 from masklens.lens.trace import Trace
 from masklens.tracing.calls import Array
-from masklens_course.answer import (
-    Raised,
-    learner_lines,
-    numbers,
-    same,
-    trying,
-)
-from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.answer import numbers, same
+from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.mistakes import WRONG_SHAPE
-from masklens_course.own_layers import error_picture
-from masklens_course.own_models import built, large_weights, mask_on, trace_picture, traced
+from masklens_course.conditions import Case, Condition, Mistake, gives
+from masklens_course.mistakes import INVERTED, NOT_BOOLEAN, WRONG_SHAPE
+from masklens_course.own_models import trace_picture, traced
+from masklens_course.trained_parts import Parts, PartsCall, Trained
 
-# The first two reviews hold the same words in another order.
-_REVIEWS = np.array([[4, 7, 9, 2], [2, 9, 7, 4], [15, 3, 8, 1]])
-_MORE = 5  # steps of padding
-_BEHIND = np.pad(_REVIEWS, ((0, 0), (0, _MORE)))
-_IN_FRONT = np.pad(_REVIEWS, ((0, 0), (_MORE, 0)))
-_NO_WORD = np.zeros_like(_BEHIND[:1])
+_NO_MODEL = Mistake(
+    "no-model",
+    "It should return a `keras.Model` that takes ids.",
+    lambda seen: seen.yours.shape == (0,),
+)
+
+
+def _normal(random: np.random.Generator, *shapes: tuple[int, ...]) -> tuple[Array, ...]:
+    return tuple(random.normal(size=shape).astype("float32") for shape in shapes)
+
+
+def _embedding(random: np.random.Generator, words: int, features: int, **more: bool) -> Trained:
+    sizes = {"input_dim": words, "output_dim": features}
+    return Trained("Embedding", _normal(random, (words, features)), ((None, None),), sizes | more)
+
+
+def _classifier_parts(
+    random: np.random.Generator, words: int, features: int, sharpness: float
+) -> Parts:
+    """The layers of the exercise; sharp ones give scores far below 0."""
+    steps, vector = (None, None, features), (None, features)
+    kernel, bias = _normal(random, (3, features, features), (features,))
+    score = -sharpness * np.abs(_normal(random, (features, 1))[0])
+    output, moved = _normal(random, (features, 1), (1,))
+    conv = {"filters": features, "kernel_size": 3, "padding": "same", "activation": "relu"}
+    return Parts(
+        (
+            _embedding(random, words, features),
+            Trained("Conv1D", (kernel / np.sqrt(features), np.abs(bias)), (steps,), conv),
+            Trained("Dense", (score, np.ones(1, "float32")), (steps,), {"units": 1}),
+            Trained(
+                "Dense",
+                (output / np.sqrt(features), moved),
+                (vector,),
+                {"units": 1, "activation": "sigmoid"},
+            ),
+        )
+    )
+
+
+def _reviews(random: np.random.Generator) -> Iterator[Case]:
+    parts = _classifier_parts(random, words=50, features=8, sharpness=0.3)
+    shown = [[4, 7, 9, 2, 0, 0], [0, 0, 4, 7, 9, 2], [8, 1, 15, 3, 6, 5], [0] * 6]
+    yield (PartsCall(parts, np.array(shown)),)
+    longer = random.integers(1, 50, (2, 9))
+    longer[0, int(random.integers(3, 7)) :] = 0
+    longer[:, 0] = 49
+    yield (PartsCall(parts, longer),)
+    yield (PartsCall(parts, random.integers(1, 50, (1, 1))),)
+    yield (PartsCall(parts, np.array([[0, 0, 0, 6, 0, 0, 0], [0, 2, 5, 4, 4, 1, 0]])),)
+    parts = _classifier_parts(random, words=7, features=3, sharpness=6)
+    yield (PartsCall(parts, np.array([[0, 0, 5, 3], [1, 4, 6, 0], [5, 3, 5, 3]])),)
+    yield (PartsCall(parts, np.zeros((2, 3), int)),)
+
+
+def _answers(
+    call: PartsCall,
+    *,
+    reads_around: bool = False,
+    weighs_padding: bool = False,
+    masks_late: bool = False,
+    equal: bool = False,
+    other_axis: bool = False,
+) -> Array:
+    """The answer to each review alone; or what is made of them with a usual mistake."""
+    (table,), (kernel, bias), (score, moved), (output, offset) = call.parts.weights
+    answers = []
+    for row, words in zip(call.ids, call.words, strict=True):
+        vectors = np.where((words | reads_around)[:, None], table[row].astype(float), 0)
+        around = np.pad(vectors, ((1, 1), (0, 0)))
+        read = sum(around[step : step + len(row)] @ kernel[step] for step in range(3))
+        states = np.maximum(read + bias, 0)
+        scores = (states @ score + moved)[:, 0] * (not equal)
+        weighed = words | weighs_padding
+        weights = np.exp(scores - scores[weighed | masks_late].max(initial=-np.inf))
+        weights /= weights[weighed | masks_late].sum() if weighed.any() else 1
+        weights = np.where(weighed, 1 if other_axis else weights, 0)
+        answers.append(1 / (1 + np.exp(-(weights @ states @ output + offset))))
+    return np.array(answers)
 
 
 @dataclass(frozen=True)
-class _Answers:
-    """What a classifier says of the reviews alone, with padding behind or in front, and of none."""
+class _Answered(Compared):
+    """What a classifier answers to each review, and what is right."""
 
-    alone: Any
-    behind: Any = None
-    in_front: Any = None
-    empty: Any = None
-    raised: Raised | None = None
-    trace: Trace | None = None
+    @property
+    def valid(self) -> Array:
+        return np.asarray(self.case[0].words)
 
-    def are_probabilities(self) -> bool:
-        return bool(
-            self.raised is None
-            and self.alone.shape == self.behind.shape == (len(_REVIEWS), 1)
-            and (self.alone >= 0).all()
-            and (self.alone <= 1).all()
-        )
+    def are_right(self, rows: Array) -> bool:
+        """Whether the shape is right, and the answers to these reviews."""
+        fits = self.yours.shape == self.right.shape
+        return fits and same(self.yours[rows], self.right[rows])
 
-    def stays_behind(self) -> bool:
-        return same(self.behind, self.alone)
-
-    def has_call(self, effect: str) -> bool:
-        return any(call.effect == effect for call in self.trace or ())
+    def is_like(self, other: Any) -> bool:
+        """Whether these are the answers to the reviews that have words."""
+        rows = self.valid.any(axis=1)
+        return self.yours.shape == other.shape and same(self.yours[rows], other[rows])
 
 
-def _built_model(answer: Any, *parts: Any) -> Any:
-    """The model that a learner's function builds; `Raised` if it builds something else."""
-    import keras
-
-    model = built(answer, *parts)
-    if not isinstance(model, keras.Model):
-        return Raised(TypeError(f"{type(model).__name__} is not a keras.Model"))
-    return model
+def _answered(answer: Any, call: PartsCall) -> _Answered:
+    model, output = call.run(answer)
+    yours = np.zeros(0) if model is None else numbers(output)
+    return _Answered(yours, _answers(call), case=(call,))
 
 
-def _answers(answer: Callable[[], Any]) -> _Answers:
-    model = _built_model(answer)
-    first = model if isinstance(model, Raised) else trying(lambda: numbers(model(_REVIEWS)))
-    if isinstance(first, Raised):
-        if learner_lines(first.error):
-            raise first.error
-        return _Answers(first, raised=first)
-    with large_weights(model):
-        padded = np.concatenate([_BEHIND, _IN_FRONT, _NO_WORD])
-        alone = numbers(model(_REVIEWS))
-        all_at_once = trying(lambda: numbers(model(padded)))
-        if isinstance(all_at_once, Raised):
-            return _Answers(alone, raised=all_at_once)
-        seen = _Answers(alone, all_at_once[:3], all_at_once[3:6], all_at_once[6:])
-        if seen.are_probabilities() and seen.stays_behind():
-            return seen
-        return replace(seen, trace=traced(model, _BEHIND))
-
+_READS_AROUND = Mistake(
+    "reads-around",
+    "`conv` reads padding. The vector of the id 0 is not 0, and the first and the last word have "
+    "it as a neighbour. A review that stands alone has zeros there.",
+    gives(_answers, reads_around=True),
+)
+_WEIGHS_PADDING = Mistake(
+    "weighs-padding",
+    "Padding gets a part of the weights. Nobody tells the softmax what is padding: take the scores "
+    "at padding out before.",
+    gives(_answers, weighs_padding=True),
+)
 
 _ANSWERS_ONCE = Question(
     name="answers-once",
     title="One review, one answer",
     minutes=20,
     kind="function",
-    observe=_answers,
+    cases=_reviews,
+    right=_answers,
+    observe=_answered,
     conditions=(
         Condition(
-            "not-a-probability",
-            "The model should give one number from 0 to 1 for each review: the shape `(batch, 1)`.",
-            _Answers.are_probabilities,
-            Mistake(
-                "does-not-run",
-                "This is not a `keras.Model` that takes ids from 0 to 49 in the shape `(batch, "
-                "time)`, with 4 timesteps as well as with 9.",
-                lambda seen: seen.raised is not None,
-                lambda seen: error_picture(seen.raised),
-            ),
+            "wrong-answers",
+            "Even where nothing is padded, the answers are not those of `faulty_classifier`.",
+            lambda seen: seen.are_right(seen.valid.all(axis=1)),
+            _NO_MODEL,
             Mistake(
                 "one-per-timestep",
-                "The model answers once for each timestep, not once for each review. Which layer "
-                "makes one vector of the timesteps?",
-                lambda seen: seen.alone.shape[:2] == _REVIEWS.shape,
+                "The model answers once for each timestep, not once for each review. Add up along "
+                "the axis of the timesteps.",
+                lambda seen: seen.yours.ndim == 3,
+            ),
+            WRONG_SHAPE,
+            Mistake(
+                "other-axis",
+                "All weights are 1. `softmax` makes the weights along one axis add up to 1, and "
+                "the last axis holds a single score. Name the axis of the timesteps.",
+                gives(_answers, other_axis=True),
+            ),
+            Mistake(
+                "equal-weights",
+                "All words have the same weight, as in a mean. `score` says which words count.",
+                gives(_answers, equal=True),
             ),
         ),
         Condition(
             "padding-moves-it",
-            "The answer changes with padding behind the review. A layer reads padding as if it "
-            "were words.",
-            _Answers.stays_behind,
+            "Padding changes the answer. What reads it: `conv`, the softmax or the sum?",
+            lambda seen: seen.are_right(seen.valid.any(axis=1) & ~seen.valid.all(axis=1)),
+            _READS_AROUND,
+            _WEIGHS_PADDING,
             Mistake(
-                "makes-no-mask",
-                "The answer changes with padding behind the review. Who makes a mask?",
-                lambda seen: not seen.has_call("creates"),
-            ),
-            Mistake(
-                "loses-the-mask",
-                "The answer changes with padding behind the review: the mask is lost on the way. "
-                "The drop shows where padding gets in.",
-                lambda seen: seen.has_call("drops"),
-            ),
-            picture=trace_picture,
-        ),
-        Condition(
-            "padding-in-front-moves-it",
-            "With padding behind the review the answer stays, but with padding in front of it the "
-            "answer changes. Something counts the timesteps from the left, or reads padding "
-            "before the words.",
-            lambda seen: same(seen.in_front, seen.alone),
-        ),
-        Condition(
-            "ignores-order",
-            "The same words in another order get the same answer. But `not good, just cheap` is "
-            "not `good, not just cheap`: which layer knows the order?",
-            lambda seen: not same(seen.alone[0], seen.alone[1]),
-            Mistake(
-                "reads-nothing",
-                "Every review gets the same answer: the model does not read the words.",
-                lambda seen: same(seen.alone[2], seen.alone[0]),
+                "masks-late",
+                "The weights of the words do not add up to 1: padding took a part of them in the "
+                "softmax. Take it out before, with a score that is small enough.",
+                gives(_answers, masks_late=True),
             ),
         ),
         Condition(
             "empty-review",
-            "A review without any word gets no answer from 0 to 1, but `nan`. Which layer divides "
-            "by the number of words?",
-            lambda seen: bool(((seen.empty >= 0) & (seen.empty <= 1)).all()),
+            "A review without any word has nothing to add up, so it should get the answer of "
+            "`output` to zeros. Here it gets another.",
+            lambda seen: seen.are_right(~seen.valid.any(axis=1)),
+            Mistake(
+                "nan-for-no-word",
+                "A review without any word gets `nan`. Where all its scores are minus infinity, "
+                "the softmax divides 0 by 0.",
+                lambda seen: bool(np.isnan(seen.yours).any()),
+            ),
         ),
     ),
     hints=(
-        "You need four things: ids in, a mask made, a mask used, one number out.",
-        "Which layer reads in order, skips masked steps, and gives one vector at the end?",
-        "`LSTM(8)` does, and for a review without words it gives the zeros it begins with.",
+        "Padding gets in at two places. Which layer reads neighbours? And what else puts timesteps "
+        "together?",
+        "`keras.ops.not_equal(ids, 0)` is the mask, wherever in the model you need it.",
+        "Write 0 at padding before `conv`, and `-1e9` before the softmax. Which weights does a "
+        "review without any word get then?",
     ),
     why=(
-        "`Embedding` makes the mask, and the LSTM skips masked steps on either side. Where there "
-        "is no word, it hands out the zeros that it began with, and these get an answer, too."
+        "With zeros at padding, `conv` reads what it reads at the edges of a review alone. A very "
+        "small score takes padding out of the softmax. And the second `where` leaves nothing to "
+        "add up where there is no word."
     ),
 )
 
 
-_IDS = np.array([[3, 5, 0, 0], [4, 2, 7, 1], [6, 8, 2, 0]])
-_WORDS = _IDS != 0
+def _block_parts(
+    random: np.random.Generator, words: int, features: int, heads: int, size: int
+) -> Parts:
+    steps = (None, None, features)
+    reads = ((features, heads, size), (heads, size))
+    attention = _normal(random, *reads * 3, (heads, size, features), (features,))
+    return Parts(
+        (
+            _embedding(random, words, features, mask_zero=True),
+            Trained(
+                "MultiHeadAttention",
+                attention,
+                (steps, steps),
+                {"num_heads": heads, "key_dim": size},
+            ),
+            Trained("LayerNormalization", _normal(random, (features,), (features,)), (steps,), {}),
+        )
+    )
 
 
-def _parts() -> tuple[Any, Any, Any]:
-    """An embedding, an attention and a normalization, always with the same weights."""
-    from keras import initializers, layers
+def _sentences(random: np.random.Generator) -> Iterator[Case]:
+    parts = _block_parts(random, words=10, features=4, heads=1, size=4)
+    yield (PartsCall(parts, np.array([[3, 5, 0, 0], [4, 2, 7, 1], [6, 8, 2, 0]])),)
+    longer = random.integers(1, 9, (2, 7))
+    longer[0, 1:] = 0
+    yield (PartsCall(parts, longer),)
+    yield (PartsCall(parts, random.integers(1, 9, (1, 1))),)
+    parts = _block_parts(random, words=7, features=6, heads=2, size=3)
+    yield (PartsCall(parts, np.array([[0, 0, 5, 3, 1], [1, 0, 4, 0, 2]])),)
+    yield (PartsCall(parts, np.array([[0, 0], [1, 4]])),)
+    yield (PartsCall(parts, np.array([[6, 3, 2], [4, 4, 1]])),)
 
-    weights = [initializers.RandomNormal(stddev=1.0, seed=seed) for seed in range(2)]
-    embedding = layers.Embedding(10, 4, mask_zero=True, embeddings_initializer=weights[0])
-    attention = layers.MultiHeadAttention(1, 4, kernel_initializer=weights[1])
-    return embedding, attention, layers.LayerNormalization()
+
+def _vectors(
+    call: PartsCall, *, residual: bool = True, norm_first: bool = False, read: bool = False
+) -> Array:
+    """The vectors of the words of each row alone, and 0 at padding; or those of a usual mistake."""
+    (table,), (*heads, project, moved), (scale, shift) = call.parts.weights
+
+    def norm(vectors: Array) -> Array:
+        spread = np.sqrt(vectors.var(axis=1, keepdims=True) + 1e-3)
+        return np.asarray((vectors - vectors.mean(axis=1, keepdims=True)) / spread * scale + shift)
+
+    def attention(vectors: Array, keep: Array) -> Array:
+        query, key, value = (
+            np.einsum("td,dhk->htk", vectors, kernel) + bias[:, None]
+            for kernel, bias in zip(heads[::2], heads[1::2], strict=True)
+        )
+        scores = query @ key[:, keep].swapaxes(1, 2) / np.sqrt(key.shape[-1])
+        weights = np.exp(scores - scores.max(axis=2, keepdims=True, initial=-1e30))
+        found = weights / weights.sum(axis=2, keepdims=True) @ value[:, keep]
+        return np.asarray(np.einsum("htk,hkd->td", found, project) + moved)
+
+    result = np.zeros((*call.ids.shape, table.shape[1]))
+    for vectors, row, words in zip(result, call.ids, call.words, strict=True):
+        if words.any():
+            x = table[row].astype(float)
+            found = attention(norm(x) if norm_first else x, words | read)
+            total = x * residual + found
+            vectors[words] = (total if norm_first else norm(total))[words]
+    return result
 
 
 @dataclass(frozen=True)
 class _Block(Compared):
-    """The vectors and the mask that a block gives, and what its formula says of each row alone."""
+    """The vectors and the mask that a block gives, beside the right ones."""
 
-    mask: Array | None
-    without_residual: Array
-    norm_first: Array
-    without_mask: Array
-    raised: Raised | None
+    mask: Compared
     trace: Trace | None = None
 
-    def at_words(self, vectors: Array) -> bool:
-        """Whether the vectors of words are these."""
-        fits = self.yours.shape == vectors.shape
-        return fits and same(self.yours[_WORDS], vectors[_WORDS])
 
-
-def _block(answer: Any) -> _Block:
-    parts = _parts()
-    embedding, attention, norm = parts
-    model = _built_model(answer, *parts)
-    raised = model if isinstance(model, Raised) else None
-    output = None if raised else model(_IDS)
-    x = np.asarray(embedding(_IDS))
-
-    # No mask here: a sentence alone has no padding.
-    def attend(vectors: Array) -> Array:
-        return np.asarray(attention(vectors, vectors))
-
-    def alone(formula: Callable[[Array], Any]) -> Array:
-        result = np.zeros_like(x)
-        for row, vectors, words in zip(result, x, _WORDS, strict=True):
-            row[words] = np.asarray(formula(vectors[words][None]))[0]
-        return result
-
-    seen = _Block(
-        yours=np.zeros(0) if raised else numbers(output),
-        right=alone(lambda v: norm(v + attend(v))),
-        mask=mask_on(output),
-        without_residual=alone(lambda v: norm(attend(v))),
-        norm_first=alone(lambda v: v + attend(np.asarray(norm(v)))),
-        without_mask=np.asarray(norm(x + attend(x))),
-        raised=raised,
-    )
-    right = seen.at_words(seen.right)
-    if raised or (right and seen.mask is not None):
+def _block(answer: Any, call: PartsCall) -> _Block:
+    model, output = call.run(answer)
+    right = _vectors(call)
+    yours = np.zeros(0) if model is None else numbers(output)
+    if yours.shape == right.shape:
+        yours = np.where(call.words[..., None], yours, 0)  # elsewhere, anything is right
+    attached = attached_mask(output)
+    mask = Compared(None if attached is None else np.asarray(attached), call.words)
+    seen = _Block(yours, right, mask, case=(call,))
+    if model is None or (seen.is_right() and mask.is_right()):
         return seen
-    # Right vectors read no padding: what is left to see is where the mask goes.
-    return replace(seen, trace=traced(model, _IDS, measure=not right))
+    return _Block(yours, right, mask, traced(model, call.ids, measure=False), case=(call,))
 
 
 _KEEP_THE_MASK = Question(
@@ -234,62 +300,62 @@ _KEEP_THE_MASK = Question(
     title="A block that keeps its mask",
     minutes=20,
     kind="function",
+    cases=_sentences,
+    right=_vectors,
     observe=_block,
     conditions=(
         Condition(
             "wrong-vectors",
             "At the words the vectors are not those of `norm(x + attention(x, x))`.",
-            lambda seen: seen.at_words(seen.right),
-            Mistake(
-                "no-model",
-                "It should return a `keras.Model` that takes ids.",
-                lambda seen: seen.raised is not None,
-                lambda seen: error_picture(seen.raised),
-            ),
-            WRONG_SHAPE,
+            Compared.is_right,
+            _NO_MODEL,
             Mistake(
                 "no-residual",
                 "`x` itself is missing: it is to be added to what attention gives.",
-                lambda seen: seen.at_words(seen.without_residual),
+                gives(_vectors, residual=False),
             ),
             Mistake(
                 "norm-first",
                 "You normalize before attention. That keeps the mask, but it is another block: "
                 "the weights of this one were trained with the norm at the end.",
-                lambda seen: seen.at_words(seen.norm_first),
+                gives(_vectors, norm_first=True),
             ),
             Mistake(
                 "reads-padding",
                 "Attention sees no mask any more, and looks at padding as well.",
-                lambda seen: seen.at_words(seen.without_mask),
+                gives(_vectors, read=True),
                 trace_picture,
             ),
         ),
         Condition(
-            "mask-lost",
-            "The vectors are right, but the output carries no mask. The loss would count padding. "
-            "Look for the crosses: what does attention do to its own input?",
-            lambda seen: same(seen.mask, _WORDS),
+            "another-mask",
+            "The output carries a mask, but it is not the one of the words.",
+            lambda seen: seen.mask.is_right(),
             Mistake(
-                "another-mask",
-                "The output carries a mask, but it is not the one of the words.",
-                lambda seen: seen.mask is not None,
-                lambda seen: Compared(seen.mask, _WORDS).picture(),
+                "mask-lost",
+                "The output carries no mask, so the loss would count padding. Look for the "
+                "crosses: what does attention do to its own input?",
+                lambda seen: seen.mask.yours is None,
+                trace_picture,
             ),
-            picture=trace_picture,
+            NOT_BOOLEAN.of("mask"),
+            INVERTED.of("mask"),
+            picture=lambda seen: seen.mask.picture(),
         ),
     ),
     hints=(
         "Look at the trace of `faulty_block(*make_parts())`: which tensor loses its mask, and who "
         "takes it afterwards?",
-        "Attention takes the mask off the tensor that it gets. Is there another tensor with the "
-        "same values and a mask, which it does not get?",
-        "Ask `embedding` once more. Or write a small layer that opts in, and adds and attends in "
-        "its `call`: Keras puts the mask on its output.",
+        "Keras takes note of the mask of a layer's input before it runs `call`, so before "
+        "attention clears it. What must a layer of your own say for Keras to put that mask on its "
+        "output?",
+        "Write the formula in the `call` of your layer: `x` carries its mask there. And opt in, "
+        "with `self.supports_masking = True` in `__init__`.",
     ),
     why=(
-        "`MultiHeadAttention` takes the mask off the tensor that it gets. The second call of "
-        "`embedding` makes another tensor, whose mask is left alone, so `Add` finds two masks."
+        "`MultiHeadAttention` takes the mask off the tensor that it gets, here within `call`. "
+        "Keras has taken note of the mask before, and puts it on what the layer returns: it has "
+        "opted in, and it may, since the vector of a word depends on words alone."
     ),
 )
 

@@ -1,52 +1,59 @@
 """Questions on layers that change time: one cuts it, one joins two, one makes it half as long."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens.drawing.picture import Picture
-from masklens_course.answer import Raised, same, trying
-from masklens_course.checks import Condition, Mistake, Question
-from masklens_course.comparison import Compared
-from masklens_course.mistakes import MASK_LOST, NOT_BOOLEAN, THIRD_AXIS, WRONG_SHAPE
+from masklens_course.answer import Raised, same
+from masklens_course.checks import Question
+from masklens_course.conditions import Case, Condition, Mistake
+from masklens_course.mistakes import WRONG_SHAPE
 from masklens_course.own_layers import (
     IN_A_MODEL,
+    MASK_INVERTED,
+    MASK_MISTAKES,
+    MASK_NOT_BOOLEAN,
+    ODD_VECTORS,
     WITHOUT_A_MASK,
-    LayerRuns,
+    Embedded,
+    LayerCall,
+    LayerRun,
     Masked,
-    error_picture,
-    in_model,
-    make,
+    draw_ids,
+    layer_run,
     masks_agree,
-    on_arrays,
-    run,
 )
 
 
-def _sequences(rows: list[str], first: float = 0.1) -> Masked:
-    """Values that are all different, with a mask that is written as in "110": a 1 is True."""
-    mask = np.array([[step == "1" for step in row] for row in rows])
-    values = first + np.arange(2 * mask.size, dtype="float32") / 10
-    return Masked(values.reshape(*mask.shape, 2), mask)
+def _articles(random: np.random.Generator) -> Iterator[Case]:
+    ids = [[71, 9, 0, 14, 25, 36, 0], [8, 0, 0, 41, 17, 0, 0], [5, 6, 7, 62, 3, 19, 88]]
+    yield (LayerCall((Embedded(np.array(ids), 4),), (3,)),)
+    time = int(random.integers(9, 12))
+    yield (LayerCall((Embedded(draw_ids(random, 2, time), 1),), (2,), "model"),)
+    yield (LayerCall((random.normal(size=(1, 5, 2)).round(2),), (4,)),)
+    yield (LayerCall((Embedded(np.array([[1, 0, 2, 3, 1]]), 2, ODD_VECTORS),), (1,)),)
+    yield (LayerCall((Embedded(np.array([[0, 0, 0, 0, 0, 0]]), 3),), (4,)),)
+    yield (LayerCall((Embedded(np.array([[7, 0]]), 2),), (2,)),)  # nothing follows
 
 
-_TITLE_STEPS = 2
-_ARTICLES = _sequences(["101110", "111111", "110100"])
+def _cut(call: LayerCall, at: int | None = None) -> tuple[Masked, ...]:
+    (given,), (steps,) = call.given, call.made_with
+    parts = slice(None, at or steps), slice(at or steps, None)
+    masks = [None if given.mask is None else given.mask[:, part] for part in parts]
+    return tuple(
+        Masked(given.values[:, part], mask) for part, mask in zip(parts, masks, strict=True)
+    )
 
 
-def _cut(given: Masked, steps: int) -> tuple[Masked, ...]:
-    parts = slice(None, steps), slice(steps, None)
-    return tuple(Masked(given.values[:, part], given.sure_mask[:, part]) for part in parts)
+def _cuts_in_the_middle(seen: LayerRun) -> bool:
+    middle = _cut(seen.call, seen.given.values.shape[1] // 2)
+    return seen.values.is_like(middle[0].values)
 
 
-def _masks_lost(seen: LayerRuns) -> int:
-    return sum(output.mask is None for output in seen.outputs)
-
-
-def _any_is_whole(seen: LayerRuns) -> bool:
-    return any(same(output.mask, _ARTICLES.mask) for output in seen.outputs)
+def _masks_lost(seen: LayerRun) -> int:
+    return sum(output.mask is None for output in seen.yours)
 
 
 _SPLIT_AT = Question(
@@ -54,30 +61,31 @@ _SPLIT_AT = Question(
     title="Cut off the title",
     minutes=10,
     kind="class",
-    observe=lambda answer: run(
-        make(answer, _TITLE_STEPS), _cut(_ARTICLES, _TITLE_STEPS), _ARTICLES
-    ),
+    cases=_articles,
+    right=_cut,
+    observe=layer_run(_cut),
     conditions=(
         Condition(
             "wrong-values",
             "The two tensors are not the first `steps` timesteps and all that follow.",
-            LayerRuns.values_agree,
+            LayerRun.values_agree,
             Mistake(
                 "not-two-tensors",
                 "Two tensors should come out: the title, and the text.",
-                lambda seen: len(seen.outputs) != 2,
+                lambda seen: len(seen.yours) != 2,
             ),
             Mistake(
                 "cuts-in-the-middle",
                 "It cuts in the middle of the time axis, wherever the title ends. Cut behind the "
                 "first `steps` timesteps.",
-                lambda seen: seen.values.yours.shape == (3, 3, 2),
+                _cuts_in_the_middle,
             ),
+            picture=LayerRun.picture,
         ),
         Condition(
             "wrong-masks",
             "A mask is not the part of the mask that belongs to its timesteps.",
-            LayerRuns.masks_agree,
+            LayerRun.masks_agree,
             Mistake(
                 "loses-the-masks",
                 "Neither tensor carries a mask. Keras drops it unless the layer says, in "
@@ -88,7 +96,7 @@ _SPLIT_AT = Question(
                 "hands-on-the-whole-mask",
                 "A tensor carries the mask of all timesteps, though it holds only some of them. "
                 "The mask has to be cut where the timesteps are cut.",
-                _any_is_whole,
+                lambda seen: any(same(one.mask, seen.given.mask) for one in seen.yours),
             ),
             Mistake(
                 "one-mask-for-two",
@@ -101,7 +109,10 @@ _SPLIT_AT = Question(
                 "The masks are swapped: the title carries that of the text.",
                 lambda seen: seen.mask.is_like(seen.right[1].mask),
             ),
-            picture=LayerRuns.wrong_mask_picture,
+            MASK_NOT_BOOLEAN,
+            MASK_INVERTED,
+            picture=LayerRun.picture,
+            when=lambda call: call.masks,
         ),
         WITHOUT_A_MASK,
         IN_A_MODEL,
@@ -117,66 +128,51 @@ _SPLIT_AT = Question(
     ),
 )
 
-_PROMPT = _sequences(["1110", "1111", "0110"])
-_WORDS = _sequences(["1101", "0111", "1100"], first=5)
-_PREFIX = Masked(np.full((3, 2, 2), 7, "float32"))
-_UNMASKED = Masked(_WORDS.values)
+
+def _prompts(random: np.random.Generator) -> Iterator[Case]:
+    words = Embedded(np.array([[12, 5, 0], [7, 31, 44]]), 4)
+    yield (LayerCall((np.ones((2, 3, 4)), words)),)
+    yield (LayerCall(tuple(Embedded(draw_ids(random, 3, 5), 2) for _which in range(2))),)
+    odd = np.array([[[np.nan, np.nan], [np.inf, -1e6], [0.0, 0.0]]])
+    yield (LayerCall((Embedded(np.array([[0, 2, 1, 3]]), 2, ODD_VECTORS), odd)),)
+    yield (LayerCall((random.normal(size=(1, 3, 2)).round(2), np.zeros((1, 1, 2)))),)
+    yield (LayerCall((np.full((1, 3, 1), 0.5), Embedded(draw_ids(random, 1, 7), 1)), way="model"),)
+    yield (LayerCall((Embedded(np.array([[0, 0]]), 2), Embedded(np.array([[0]]), 2))),)
 
 
-@dataclass(frozen=True)
-class _Joined(LayerRuns):
-    """What the layer gave, also where one of the sequences carries no mask.
-
-    Attributes:
-        one_bare: What it gave where the first carries none and is shorter, and where the second
-            does, each with what is right.
-    """
-
-    one_bare: tuple[tuple[Any, Masked], ...]
-
-    @property
-    def right_in_model(self) -> Any:
-        return self.one_bare[0][0]
-
-    def failed_with_one(self) -> list[Raised]:
-        return [outputs for outputs, _right in self.one_bare if isinstance(outputs, Raised)]
-
-    def one_bare_picture(self) -> Picture | None:
-        wrong = (pair for pair in self.one_bare if not masks_agree(pair[0], (pair[1],)))
-        for outputs, right in wrong:
-            yours = None if isinstance(outputs, Raised) else outputs[0].mask
-            return Compared(yours, right.mask).picture()
-        return None
-
-    def all_read(self) -> bool:
-        if isinstance(self.bare, Raised):
-            return False
-        return all(output.mask is None or bool(np.all(output.mask)) for output in self.bare)
+def _masks_of(call: LayerCall, missing: bool = True) -> list[NDArray[np.bool_]]:
+    return [
+        np.full(one.values.shape[:2], missing) if one.mask is None else one.mask
+        for one in call.given
+    ]
 
 
-def _joined(*given: Masked, missing: bool = True) -> Masked:
-    masks = [np.full(g.values.shape[:2], missing) if g.mask is None else g.mask for g in given]
-    return Masked(np.concatenate([g.values for g in given], axis=1), np.concatenate(masks, axis=1))
+def _joined(call: LayerCall, missing: bool = True) -> tuple[Masked, ...]:
+    values = np.concatenate([one.values for one in call.given], axis=1)
+    masks = np.concatenate(_masks_of(call, missing), axis=1)
+    return (Masked(values, masks if call.masks else None),)
 
 
-def _join(answer: Any) -> _Joined:
-    layer = make(answer)
-    ran = run(layer, (_joined(_PROMPT, _WORDS),), _PROMPT, _WORDS)
-    one_bare = tuple(
-        (trying(on_arrays, layer, *given), _joined(*given))
-        for given in ((_PREFIX, _WORDS), (_PROMPT, _UNMASKED))
-    )
-    in_model_too = trying(in_model, layer, _PREFIX, _WORDS)
-    return _Joined(ran.outputs, ran.right, ran.bare, in_model_too, one_bare)
+def _joined_on_another_axis(seen: LayerRun) -> bool:
+    values = [one.values for one in seen.call.given]
+    if len({one.shape[1] for one in values}) > 1:
+        return False
+    return any(seen.values.is_like(np.concatenate(values, axis=axis)) for axis in (0, 2))
 
 
-def _combinations() -> list[NDArray[np.bool_]]:
-    first, second = _PROMPT.sure_mask, _WORDS.sure_mask
+def _in_another_order(seen: LayerRun) -> NDArray[Any]:
+    return np.concatenate([one.values for one in seen.call.given[::-1]], axis=1)
+
+
+def _combinations(seen: LayerRun) -> list[NDArray[np.bool_]]:
+    first, second = _masks_of(seen.call)
     return [first | second, first & second]
 
 
-def _missing_is_padding(seen: _Joined) -> bool:
-    return masks_agree(seen.one_bare[0][0], [_joined(_PREFIX, _WORDS, missing=False)])
+def _nothing_is_skipped(seen: LayerRun) -> bool:
+    if isinstance(seen.outputs, Raised):
+        return False
+    return all(one.mask is None or bool(np.all(one.mask)) for one in seen.outputs)
 
 
 _TEMPORAL_CONCAT = Question(
@@ -184,79 +180,79 @@ _TEMPORAL_CONCAT = Question(
     title="Put a prompt before the words",
     minutes=15,
     kind="class",
-    observe=_join,
+    cases=_prompts,
+    right=_joined,
+    observe=layer_run(_joined),
     conditions=(
         Condition(
             "wrong-values",
             "The values are not those of the first sequence and, behind them, the second.",
-            LayerRuns.values_agree,
+            LayerRun.values_agree,
             Mistake(
                 "wrong-axis",
                 "The sequences are not joined along time. Which axis is time?",
-                lambda seen: seen.values.yours.shape in ((6, 4, 2), (3, 4, 4)),
+                _joined_on_another_axis,
             ),
             Mistake(
                 "wrong-order",
                 "The second sequence stands in front of the first.",
-                lambda seen: seen.values.is_like(_joined(_WORDS, _PROMPT).values),
+                lambda seen: seen.values.is_like(_in_another_order(seen)),
             ),
+            picture=LayerRun.picture,
         ),
         Condition(
             "wrong-mask",
             "The mask is not that of the first sequence and, behind it, that of the second.",
-            LayerRuns.masks_agree,
-            MASK_LOST.of("mask"),
+            LayerRun.masks_agree,
+            *MASK_MISTAKES,
             Mistake(
                 "mask-of-one",
                 "The output carries the mask of one of the sequences. It has to cover the "
                 "timesteps of both. Keras hands `compute_mask` a list of two masks.",
-                lambda seen: any(seen.mask.is_like(g.mask) for g in (_PROMPT, _WORDS)),
+                lambda seen: any(seen.mask.is_like(mask) for mask in _masks_of(seen.call)),
             ),
             Mistake(
                 "combines-the-masks",
                 "The masks are combined step by step, as if both sequences stood at the same "
                 "timesteps. They stand one behind the other.",
-                lambda seen: any(seen.mask.is_like(both) for both in _combinations()),
+                lambda seen: any(seen.mask.is_like(both) for both in _combinations(seen)),
             ),
-            picture=LayerRuns.wrong_mask_picture,
+            picture=LayerRun.picture,
+            when=lambda call: call.masks == 2,
         ),
         Condition(
             "wrong-where-one-is-missing",
             "If only one sequence carries a mask, what comes out is wrong. The other one is to be "
             "read throughout.",
-            lambda seen: all(masks_agree(outputs, (right,)) for outputs, right in seen.one_bare),
+            LayerRun.masks_agree,
             Mistake(
                 "fails-where-one-is-missing",
                 "It fails if only one sequence has a mask: the other's is None.",
-                lambda seen: bool(seen.failed_with_one()),
-                lambda seen: error_picture(seen.failed_with_one()[0]),
+                lambda seen: isinstance(seen.outputs, Raised),
             ),
             Mistake(
                 "gives-up-where-one-is-missing",
                 "If one sequence has no mask, no mask comes out, and the padding of the other one "
                 "would be read.",
-                lambda seen: any(outputs[0].mask is None for outputs, _right in seen.one_bare),
+                lambda seen: seen.mask.yours is None,
             ),
             Mistake(
                 "takes-missing-for-padding",
                 "A sequence without a mask becomes False throughout: it would be skipped. Without "
                 "a mask every timestep is read.",
-                _missing_is_padding,
+                lambda seen: masks_agree(seen.outputs, _joined(seen.call, missing=False)),
             ),
-            Mistake(
-                "not-boolean",
-                "Where one mask is missing, the joined one holds numbers. Which dtype has what "
-                "you put in its place?",
-                lambda seen: any(o[0].mask.dtype != bool for o, _right in seen.one_bare),
-            ),
-            picture=_Joined.one_bare_picture,
+            MASK_NOT_BOOLEAN,
+            picture=LayerRun.picture,
+            when=lambda call: call.masks == 1,
         ),
         Condition(
             "wrong-without-masks",
             "If neither sequence carries a mask, it fails or skips something. Keras hands "
             "`compute_mask` a list of two Nones then.",
-            _Joined.all_read,
-            picture=lambda seen: error_picture(seen.bare),
+            _nothing_is_skipped,
+            picture=LayerRun.picture,
+            when=lambda call: not call.masks,
         ),
         IN_A_MODEL,
     ),
@@ -271,18 +267,31 @@ _TEMPORAL_CONCAT = Question(
     ),
 )
 
-_FRAMES = _sequences(["111000", "111111", "000111"])
+
+def _recordings(random: np.random.Generator) -> Iterator[Case]:
+    yield (LayerCall((Embedded(np.array([[21, 43, 65, 0], [0, 87, 10, 32], [54, 0, 0, 0]]), 4),)),)
+    time = 2 * int(random.integers(4, 6))
+    yield (LayerCall((Embedded(draw_ids(random, 2, time, "post"), 1),), way="model"),)
+    yield (LayerCall((Embedded(draw_ids(random, 2, 6, "pre"), 2),)),)
+    yield (LayerCall((random.normal(size=(1, 2, 3)).round(2),)),)
+    yield (LayerCall((Embedded(np.array([[1, 1, 2, 0]]), 2, ODD_VECTORS),)),)
+    yield (LayerCall((Embedded(np.array([[0, 0, 0, 0]]), 2),)),)
 
 
-def _stacked(given: Masked) -> Masked:
+def _stacked(call: LayerCall) -> tuple[Masked, ...]:
+    (given,) = call.given
     rows, steps, features = given.values.shape
     values = given.values.reshape(rows, steps // 2, 2 * features)
     pairs = given.sure_mask.reshape(rows, -1, 2)
-    return Masked(values, pairs[:, :, 0] | pairs[:, :, 1])
+    return (Masked(values, None if given.mask is None else pairs[:, :, 0] | pairs[:, :, 1]),)
 
 
-def _frames_masks(start: int) -> NDArray[np.bool_]:
-    return _FRAMES.sure_mask[:, start::2]
+def _asks_one_frame(seen: LayerRun) -> bool:
+    return any(seen.mask.is_like(seen.given.sure_mask[:, start::2]) for start in (0, 1))
+
+
+def _both_frames(seen: LayerRun) -> NDArray[np.bool_]:
+    return seen.given.sure_mask[:, ::2] & seen.given.sure_mask[:, 1::2]
 
 
 _STACK_PAIRS = Question(
@@ -290,44 +299,48 @@ _STACK_PAIRS = Question(
     title="Stack pairs of frames",
     minutes=15,
     kind="class",
-    observe=lambda answer: run(make(answer), (_stacked(_FRAMES),), _FRAMES),
+    cases=_recordings,
+    right=_stacked,
+    observe=layer_run(_stacked),
     conditions=(
         Condition(
             "wrong-values",
             "The values of each pair do not stand side by side, the first frame's in front.",
-            LayerRuns.values_agree,
+            LayerRun.values_agree,
             WRONG_SHAPE.of("values"),
             Mistake(
                 "stacks-the-halves",
                 "You stack the first half of the sequence and the second. Neighbours belong "
                 "together: frames 0 and 1, 2 and 3, and so on.",
-                lambda seen: seen.values.is_like(np.concatenate(np.split(_FRAMES.values, 2, 1), 2)),
+                lambda seen: seen.values.is_like(
+                    np.concatenate(np.split(seen.given.values, 2, 1), 2)
+                ),
             ),
+            picture=LayerRun.picture,
         ),
         Condition(
             "wrong-mask",
             "The mask does not say True just where a pair holds a frame to read.",
-            LayerRuns.masks_agree,
-            MASK_LOST.of("mask"),
-            THIRD_AXIS.of("mask"),
-            NOT_BOOLEAN.of("mask"),
+            LayerRun.masks_agree,
+            *MASK_MISTAKES,
             Mistake(
                 "hands-on-the-whole-mask",
                 "The mask has one True or False per frame. It needs one per pair.",
-                lambda seen: seen.mask.is_like(_FRAMES.mask),
+                lambda seen: seen.mask.is_like(seen.given.mask),
             ),
             Mistake(
                 "asks-one-frame",
                 "Your mask asks only one frame of each pair. That fits as long as all padding "
                 "stands on one side; this time it does not.",
-                lambda seen: any(seen.mask.is_like(_frames_masks(start)) for start in (0, 1)),
+                _asks_one_frame,
             ),
             Mistake(
                 "drops-half-a-pair",
                 "A pair of a real frame and a padded one is skipped, and a frame is lost.",
-                lambda seen: seen.mask.is_like(_frames_masks(0) & _frames_masks(1)),
+                lambda seen: seen.mask.is_like(_both_frames(seen)),
             ),
-            picture=LayerRuns.wrong_mask_picture,
+            picture=LayerRun.picture,
+            when=lambda call: call.masks,
         ),
         WITHOUT_A_MASK,
         IN_A_MODEL,

@@ -1,73 +1,126 @@
 """Questions on layers that use masks: a maximum, a mean, a softmax and a loss over valid steps."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from masklens._language import translate as _
+from masklens.drawing.elements import element
 from masklens.drawing.picture import Picture, show
-from masklens.tracing.calls import Array
+from masklens.tracing.calls import Array, Mask
 from masklens_course.answer import call, numbers, same
-from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.mistakes import WRONG_SHAPE
+from masklens_course.conditions import Case, Condition, Mistake, gives
+from masklens_course.mistakes import NAN_COMES_BACK, NAN_GRADIENT, NO_GRADIENT, ONE_MAXIMUM
 
 
-def _with_gradient(answer: Any, inputs: tuple[Array, ...], about: int) -> tuple[Array, Any]:
-    """What a learner's function gives for tensors, and the gradient of its sum; None if none."""
+def _tensors(*arrays: Any) -> Case:
     import tensorflow as tf
 
-    tensors = [tf.constant(array) for array in inputs]
+    return tuple(tf.constant(array) for array in arrays)
+
+
+def _with_gradient(answer: Any, case: Case, about: int, right: Array) -> tuple[Array, Compared]:
+    """What a learner's function gives for tensors, and the gradient of its sum."""
+    import tensorflow as tf
+
     with tf.GradientTape() as tape:
-        tape.watch(tensors[about])
-        result = call(answer, *tensors)
+        tape.watch(case[about])
+        result = call(answer, *case)
         values = numbers(result)
         result = tf.convert_to_tensor(result)
-    gradient = tape.gradient(result, tensors[about])
-    return values, None if gradient is None else np.asarray(gradient)
+    gradient = tape.gradient(result, case[about])
+    if gradient is None:  # which is as good as zeros
+        return values, Compared(None if right.any() else right, right)
+    return values, Compared(np.asarray(tf.convert_to_tensor(gradient)), right)
 
 
-def _finite(array: Any) -> bool:
-    return bool(np.isfinite(array).all())
+def _gradient_picture(seen: Any) -> Picture | None:
+    drawn = seen.gradient.picture()
+    return drawn and Picture((element("p", _("The gradient:")), *drawn.nodes), drawn.sheets)
 
 
-# Vectors of 2 features at 4 timesteps. Row 2 is empty; 9 stands at the masked steps.
-_VECTORS = np.array(
-    [
-        [[1, -2], [3, -4], [5, -6], [9, 9]],
-        [[9, 9], [-2, 4], [-6, 8], [9, 9]],
-        [[9, 9], [9, 9], [9, 9], [9, 9]],
-        [[2, 0], [4, 1], [0, 2], [6, 1]],
-    ],
-    dtype="float32",
-)
-_VALID = np.array([[True, True, True, False], [False, True, True, False], [False] * 4, [True] * 4])
-_EMPTY = 2
-_FULL = [0, 1, 3]  # the rows with valid steps
+def _vectors(random: np.random.Generator) -> Iterator[tuple[Array, Mask]]:
+    """Batches of other sizes than in the tasks, with numbers at masked steps that are noticed."""
+
+    def batch(mask: Any, features: int, masked: Any = 1000) -> tuple[Array, Mask]:
+        keep = np.array(mask) == 1
+        x = random.integers(-9, 9, (*keep.shape, features)).astype("float32")
+        return np.where(keep[..., None], x, np.array(masked, "float32")), keep
+
+    time = int(random.integers(6, 9))
+    gaps = random.random((3, time)) < 0.5
+    gaps[:, :3] = [False, False, True]
+    gaps[0] = np.arange(time) == 2
+    yield batch(gaps, 3)
+    yield batch([[1], [0]], 2)
+    yield batch([[1, 1, 1, 1]], 1)  # nothing is masked
+    yield batch([[1, 0, 0], [1, 1, 0]], 2, [np.nan, np.inf])
+    x, mask = batch([[1, 1, 0]], 2, 100)
+    yield (x - 20) * np.float32(1e36), mask
 
 
-def _over_time(reduce: Callable[..., Any]) -> Array:
-    """The right answer, row by row, from the valid steps alone."""
-    rows = zip(_VECTORS, _VALID, strict=True)
-    return np.stack([reduce(x[ok], axis=0) if ok.any() else 0 * x[0] for x, ok in rows])
+def _pooled(
+    x: Any, mask: Any, *, reduce: Any, fill: float | None = None, read: bool = False
+) -> Any:
+    """Reduces the valid steps of each row alone; or what is made of all with a usual mistake."""
+    rows = []
+    for row, valid in zip(np.asarray(x, float), np.asarray(mask), strict=True):
+        kept = row if read else row[valid]
+        if fill is not None:
+            kept = np.where(valid[:, None], row, fill)
+        rows.append(reduce(kept, axis=0) if len(kept) else np.zeros(row.shape[-1]))
+    return np.stack(rows)
+
+
+def _max(x: Array, mask: Mask, **changes: Any) -> Array:
+    return np.asarray(_pooled(x, mask, reduce=np.max, **changes))
+
+
+def _mean(x: Any, mask: Any, **changes: Any) -> Array:
+    return np.asarray(_pooled(x, mask, reduce=np.mean, **changes))
 
 
 @dataclass(frozen=True)
 class _Pooled(Compared):
-    """The vectors that the learner made of the timesteps, the right ones, and a gradient."""
+    """The vectors that the learner made of the timesteps, and the gradient of their sum.
 
-    gradient: Any = None
+    The rows without a valid step are compared apart from the others.
+    """
 
-    def gives(self, vectors: Array) -> bool:
-        """Whether the rows with valid steps are these."""
-        has_shape = self.yours.shape == self.right.shape
-        return has_shape and same(self.yours[_FULL], vectors[_FULL])
+    gradient: Compared | None = None
 
     @property
-    def empty_row(self) -> Compared:
-        return Compared(self.yours[_EMPTY], self.right[_EMPTY])
+    def some_valid(self) -> Mask:
+        return np.asarray(np.any(self.case[1], axis=1))
+
+    def is_like(self, other: Any) -> bool:
+        yours, rows = self.yours, self.some_valid
+        return yours.shape == other.shape and same(yours[rows], other[rows])
+
+    @property
+    def empty(self) -> Compared:
+        return Compared(self.yours[~self.some_valid], self.right[~self.some_valid])
+
+
+def _empty_row(*mistakes: Mistake) -> Condition:
+    return Condition(
+        "empty-row",
+        "In a row without a valid step the task asks for 0. Something else comes out there.",
+        lambda seen: seen.empty.is_right(),
+        *mistakes,
+        picture=Compared.picture,
+    )
+
+
+def _temperatures(random: np.random.Generator) -> Iterator[Case]:
+    mask = np.array([[True, True, True], [False, True, False], [False, False, False]])
+    temperatures = np.array([[-4, -2.5, -3], [0, -7, 0], [0, 0, 0]], dtype="float32")
+    yield temperatures[..., None], mask
+    yield from _vectors(random)
 
 
 _MAX_OVER_TIME = Question(
@@ -75,49 +128,58 @@ _MAX_OVER_TIME = Question(
     title="The largest value of a series",
     minutes=5,
     kind="function",
-    observe=lambda answer: _Pooled(numbers(call(answer, _VECTORS, _VALID)), _over_time(np.max)),
+    cases=_temperatures,
+    right=_max,
+    observe=lambda answer, *case: _Pooled(numbers(call(answer, *case)), _max(*case), case=case),
     conditions=(
         Condition(
             "wrong-maximum",
             "These are not the largest values of the valid steps.",
-            lambda seen: seen.gives(seen.right),
-            WRONG_SHAPE,
+            Compared.is_right,
             Mistake(
                 "reads-padding",
-                "Masked steps are read: the 9 that stands there beats every reading.",
-                lambda seen: seen.gives(_VECTORS.max(axis=1)),
+                "Masked steps are read: what stands there may beat every reading.",
+                gives(_max, read=True),
             ),
             Mistake(
                 "zero-beats-negatives",
                 "Masked steps have become 0, and 0 is larger than a negative reading. Which "
                 "number never wins?",
-                lambda seen: seen.gives((_VECTORS * _VALID[..., None]).max(axis=1)),
+                gives(_max, fill=0),
             ),
-            picture=Compared.picture,
+            Mistake(
+                "filler-wins",
+                "The number that you put at masked steps beats the readings, which are all below "
+                "it. Which number never wins?",
+                lambda seen: len(np.unique(seen.yours)) == 1 and (seen.yours > seen.right).all(),
+            ),
         ),
-        Condition(
-            "empty-row",
-            "In row 2 no step is valid. The task asks for 0 there, and what comes out is the "
-            "number that stands at masked steps.",
-            lambda seen: seen.empty_row.is_right(),
-            picture=Compared.picture,
-        ),
+        _empty_row(),
     ),
     hints=(
         "Before the maximum, replace masked steps by a number that never wins.",
-        "`keras.ops.where(keep, x, -1e9)` does so, with the mask in the shape of `x`.",
+        "`keras.ops.where(keep, x, -np.inf)` does so, with the mask in the shape of `x`.",
         "`mask.any(axis=1)` says in which rows the number that never wins has won.",
     ),
     why=(
-        "A number below all readings never wins, so the maximum is that of the valid steps. Only "
-        "where no step is valid does it come out, and there the second `where` writes 0."
+        "No reading is below minus infinity, so the maximum is that of the valid steps. Only where "
+        "no step is valid does it come out, and there the second `where` writes 0."
     ),
 )
 
 
-def _mean_over_time(answer: Any) -> _Pooled:
-    values, gradient = _with_gradient(answer, (_VECTORS, _VALID), about=0)
-    return _Pooled(values, _over_time(np.mean), gradient)
+def _reviews(random: np.random.Generator) -> Iterator[Case]:
+    x = [[[1.0, 5], [3, 7], [9, 9]], [[9, 9], [9, 9], [9, 9]]]
+    yield _tensors(x, [[True, True, False], [False, False, False]])
+    yield from (_tensors(*batch) for batch in _vectors(random))
+
+
+def _averaged(answer: Any, *case: Any) -> _Pooled:
+    x, mask = map(np.asarray, case)
+    share = mask / np.maximum(mask.sum(axis=1, keepdims=True), 1)
+    right = np.repeat(share[..., None], x.shape[2], axis=2)
+    values, gradient = _with_gradient(answer, case, 0, right)
+    return _Pooled(values, _mean(*case), gradient, case=case)
 
 
 _MEAN_OVER_TIME = Question(
@@ -125,128 +187,111 @@ _MEAN_OVER_TIME = Question(
     title="A mean that survives an empty row",
     minutes=10,
     kind="function",
-    observe=_mean_over_time,
+    cases=_reviews,
+    right=_mean,
+    observe=_averaged,
     conditions=(
         Condition(
             "wrong-mean",
             "These are not the means of the valid steps. Compute one of them by hand.",
-            lambda seen: seen.gives(seen.right),
-            WRONG_SHAPE,
+            Compared.is_right,
             Mistake(
                 "reads-padding",
                 "The mask is not used: the vectors at masked steps count, too.",
-                lambda seen: seen.gives(_VECTORS.mean(axis=1)),
+                gives(_mean, read=True),
             ),
-            Mistake(
-                "divides-by-all-steps",
-                "The sum leaves padding out, but it is divided by the number of all steps. A "
-                "short text would get a short vector.",
-                lambda seen: seen.gives((_VECTORS * _VALID[..., None]).mean(axis=1)),
-            ),
-            picture=Compared.picture,
         ),
-        Condition(
-            "empty-row",
-            "In row 2 no step is valid. The task asks for zeros there.",
-            lambda seen: seen.empty_row.is_right(),
+        _empty_row(
             Mistake(
                 "nan-in-empty-row",
-                "In row 2 no step is valid: 0 / 0 is `nan`, and one such row spoils the loss of "
+                "In a row without a valid step 0 / 0 is `nan`, and one such row spoils the loss of "
                 "the whole batch.",
-                lambda seen: bool(np.isnan(seen.empty_row.yours).any()),
-            ),
-            picture=Compared.picture,
+                lambda seen: bool(np.isnan(seen.empty.yours).any()),
+            )
         ),
         Condition(
-            "nan-gradient",
-            "The means are right, but the gradient is `nan`, and after one step of training so "
-            "are all weights. You divide 0 by 0 and hide the result; on the way back, `nan` times "
-            "0 is `nan`. Do not divide by 0 at all.",
-            lambda seen: seen.gradient is not None and _finite(seen.gradient),
-            Mistake(
-                "no-gradient",
-                "The means are right, but no gradient gets back to `x`, so nothing before it can "
-                "be trained. NumPy knows no gradients: use `keras.ops`.",
-                lambda seen: seen.gradient is None,
-            ),
+            "wrong-gradient",
+            "The means are right, but the gradient of their sum with respect to `x` is not. At a "
+            "valid step it is 1 divided by the number of valid steps in the row, at a masked one "
+            "it is 0.",
+            lambda seen: seen.gradient.is_right(),
+            NO_GRADIENT,
+            NAN_GRADIENT,
+            picture=_gradient_picture,
         ),
     ),
     hints=(
         "Give the mask the shape of `x` and its dtype: `keras.ops.cast(mask, x.dtype)`.",
         "The mean is a sum over valid steps, divided by their number. Which number may be 0?",
-        "`keras.ops.maximum(count, 1)` changes nothing but a count of 0.",
+        "`keras.ops.maximum(count, 1)` changes nothing but a count of 0. For the sum, `where` "
+        "puts 0 at masked steps, whatever stands there.",
     ),
     why=(
-        "Masked steps add 0 to the sum and 0 to the count. Dividing by 1 or more changes only the "
-        "empty row: 0 / 1 is 0, with a gradient that is a number."
+        "Masked steps add 0 to the sum and 0 to the count: `where` makes 0 of `nan`, too, which "
+        "multiplying does not. Dividing by 1 or more changes only the empty row: 0 / 1 is 0, with "
+        "a gradient that is a number."
     ),
 )
 
 
-# How much each word looks at each: 2 sentences of 4 steps; 5, the highest score, is padding's.
-_SCORES = np.array(
-    [
-        [[2, 0, 5, 5], [1, 3, 5, 5], [0, 1, 5, 5], [2, 2, 5, 5]],
-        [[1, 0, 2, 5], [0, 1, 0, 5], [3, 1, 2, 5], [1, 1, 1, 5]],
-    ],
-    dtype="float32",
-)
-_KEYS = np.array([[True, True, False, False], [True, True, True, False]])
+def _attention(random: np.random.Generator) -> Iterator[Case]:
+    def scores(*mask: list[int], at_padding: float = 5) -> tuple[Array, Mask]:
+        keep = np.array(mask) == 1
+        given = random.normal(0, 2, (*keep.shape, keep.shape[1])).round(1)
+        return np.where(keep[:, None], given, at_padding).astype("float32"), keep
+
+    yield (
+        np.array([[[2, 0, 5], [1, 3, 5], [0, 0, 5]]], dtype="float32"),
+        np.array([[True, True, False]]),
+    )
+    yield scores([1, 1, 1, 0, 0], [0, 1, 0, 1, 1])
+    yield scores([1])
+    yield scores([1, 1, 1, 1])
+    small, mask = scores([1, 1])
+    yield small + np.array([[1000], [-1000]], "float32"), mask
+    yield scores([0, 1, 1, 1], at_padding=1000)
+    yield scores([0, 0], [1, 1])
+    yield scores([1, 0], at_padding=np.nan)
 
 
-def _softmax(scores: Array) -> Array:
-    exps = np.exp(scores)
-    return np.asarray(exps / exps.sum(axis=-1, keepdims=True))
-
-
-def _right_weights() -> Array:
+def _softmax(scores: Array, mask: Mask) -> Array:
     """The softmax of each sentence alone, without its padding; 0 behind it."""
-    weights = np.zeros_like(_SCORES)
-    for sentence, scores, keep in zip(weights, _SCORES, _KEYS, strict=True):
-        sentence[:, keep] = _softmax(scores[:, keep])
+    weights = np.zeros(scores.shape)
+    for sentence, given, keep in zip(weights, scores.astype(float), mask, strict=True):
+        if keep.any():
+            exps = np.exp(given[:, keep] - given[:, keep].max(axis=1, keepdims=True))
+            sentence[:, keep] = exps / exps.sum(axis=1, keepdims=True)
     return weights
 
 
-@dataclass(frozen=True)
-class _Weights(Compared):
-    """The weights that the learner made of scores, also of very large and very small ones."""
-
-    higher: Array
-    lower: Array
-    loud_padding: Array
-    empty: Compared
-
-    @property
-    def at_padding(self) -> Array:
-        """The weights at padded steps."""
-        return np.asarray(np.moveaxis(self.yours, 1, 2)[~_KEYS])
-
-    def masks_queries(self) -> bool:
-        """Whether a padded word looks at nothing, and a valid one at padding as well."""
-        return same(self.yours[_KEYS], _softmax(_SCORES)[_KEYS])
-
-    def first_picture(self) -> Picture | None:
-        """The weights of the first sentence."""
-        drawable = self.yours.ndim == 3 and self.yours.size
-        return Compared(self.yours[0], self.right[0]).picture() if drawable else None
-
-    def empty_picture(self) -> Picture | None:
-        yours, zeros = self.empty.yours, self.empty.right
-        return Compared(yours[0], zeros[0]).picture() if yours.shape == zeros.shape else None
+def _at(words: Mask, table: Array) -> Array:
+    """The columns of these words."""
+    return np.asarray(np.moveaxis(table, 1, 2)[words])
 
 
-def _weights(answer: Any) -> _Weights:
-    def ask(scores: Array, mask: Array = _KEYS) -> Array:
-        return numbers(call(answer, scores, mask))
+def _all_valid(scores: Array, mask: Mask) -> bool:
+    return bool(mask.any(axis=1).all())
 
-    return _Weights(
-        yours=ask(_SCORES),
-        right=_right_weights(),
-        higher=ask(_SCORES + 1000),
-        lower=ask(_SCORES - 1000),
-        loud_padding=ask(np.where(_KEYS[:, None, :], _SCORES, np.float32(1000))),
-        empty=Compared(ask(_SCORES, np.zeros_like(_KEYS)), np.zeros_like(_SCORES)),
-    )
+
+def _is_large(table: Array) -> bool:
+    return bool((np.abs(table) > 500).any())
+
+
+def _is_usual(scores: Array, mask: Mask) -> bool:
+    return _all_valid(scores, mask) and not _is_large(scores)
+
+
+def _masks_queries(seen: Compared) -> bool:
+    """Whether a padded word looks at nothing, and a valid one at padding as well."""
+    scores, mask = seen.case
+    everything = _softmax(scores, np.ones_like(mask))
+    return bool(np.isfinite(scores).all()) and same(seen.yours[mask], everything[mask])
+
+
+def _sums_below_one(seen: Compared) -> bool:
+    sums = seen.yours.sum(axis=-1)
+    below = (sums < 1 - 1e-4).any() and (sums < 1 + 1e-4).all()
+    return bool(below) and seen.yours.shape == seen.right.shape
 
 
 _MASKED_SOFTMAX = Question(
@@ -254,63 +299,68 @@ _MASKED_SOFTMAX = Question(
     title="A softmax for attention",
     minutes=15,
     kind="function",
-    observe=_weights,
+    cases=_attention,
+    right=_softmax,
     conditions=(
         Condition(
             "wrong-weights",
             "These are not the weights that the valid scores have alone. Write each sentence "
             "without its padding, and compute one row by hand.",
             Compared.is_right,
-            WRONG_SHAPE,
             Mistake(
                 "masks-queries",
                 "The mask lies along the wrong axis: the words `i`, which look, are masked, and "
                 "not the words `j`, at which they look.",
-                _Weights.masks_queries,
+                _masks_queries,
             ),
             Mistake(
                 "sums-over-queries",
                 "The weights are shared out along the wrong axis: the columns sum to 1, not the "
                 "rows.",
-                lambda seen: same(seen.yours.sum(axis=1)[_KEYS], np.ones(_KEYS.sum())),
+                lambda seen: same(
+                    _at(seen.case[1], seen.yours).sum(axis=1), np.ones(seen.case[1].sum())
+                ),
             ),
             Mistake(
                 "weight-on-padding",
                 "Padded words have weights above 0. A score of 0 does not make a weight of 0: "
                 "`exp(0)` is 1.",
-                lambda seen: bool((seen.at_padding > 1e-4).any()),
+                lambda seen: bool((_at(~seen.case[1], seen.yours) > 1e-4).any()),
             ),
             Mistake(
                 "sums-below-one",
                 "Padded words have the weight 0, but the rest does not sum to 1: padding took its "
                 "share before it was removed.",
-                lambda seen: bool((seen.yours.sum(axis=-1) < 1 - 1e-4).all()),
+                _sums_below_one,
             ),
-            picture=_Weights.first_picture,
+            when=_is_usual,
         ),
         Condition(
             "large-scores",
-            "With all scores larger or smaller by 1000 the weights should be the same, but they "
-            "are not. `exp(1000)` is infinite, and `exp(-1000)` is 0.",
-            lambda seen: all(map(seen.is_like, (seen.higher, seen.lower, seen.loud_padding))),
-            Mistake(
-                "maximum-of-padding",
-                "A score of 1000 at a padded word changes the weights of the others. You subtract "
-                "the maximum: is padding left out when it is looked for?",
-                lambda seen: seen.is_like(seen.higher) and seen.is_like(seen.lower),
-            ),
+            "With scores of 1000 or -1000 these are not the weights. `exp(1000)` is infinite, and "
+            "`exp(-1000)` is 0.",
+            lambda seen: seen.is_right(),
+            ONE_MAXIMUM,
+            when=lambda scores, mask: _is_large(_at(mask, scores)),
+        ),
+        Condition(
+            "maximum-of-padding",
+            "A score of 1000 at a padded word changes the weights of the others. Do you subtract "
+            "the maximum, and is padding left out when it is looked for?",
+            Compared.is_right,
+            when=lambda scores, mask: _is_large(_at(~mask, scores)),
         ),
         Condition(
             "empty-row",
             "In a sentence without any valid word all weights should be 0. Yours are shared out "
             "among the padding.",
-            lambda seen: seen.empty.is_right(),
+            Compared.is_right,
             Mistake(
                 "nan-in-empty-row",
                 "In a sentence without any valid word the weights are `nan`, not 0.",
-                lambda seen: bool(np.isnan(seen.empty.yours).any()),
+                lambda seen: bool(np.isnan(seen.yours[~seen.case[1].any(axis=1)]).any()),
             ),
-            picture=_Weights.empty_picture,
+            when=lambda scores, mask: not _all_valid(scores, mask),
         ),
     ),
     hints=(
@@ -326,48 +376,68 @@ _MASKED_SOFTMAX = Question(
 )
 
 
-# Readings and forecasts: 5 readings are there, and they are wrong by 0, 1, 2, 1 and 3.
-_READ = np.array([[True, True, False, True], [True, False, False, True]])
-_TRUE = np.array([[1, 2, 0, 4], [5, 0, 0, 2]], dtype="float32")
-_FORECAST = np.array([[1, 3, 4, 6], [6, 2, 3, 5]], dtype="float32")
-_MISSING = np.where(_READ, _TRUE, np.float32("nan"))
-_RIGHT_LOSS = ((_FORECAST - _TRUE)[_READ] ** 2).mean()
+def _forecasts(random: np.random.Generator) -> Iterator[Case]:
+    def batch(mask: Any, *, missing: float = 0, factor: int = 1) -> Case:
+        there = np.array(mask) == 1
+        read, forecast = random.integers(-9, 9, (2, *there.shape)).astype("float32") * factor
+        return _tensors(np.where(there, read, np.float32(missing)), forecast, there)
+
+    nan = float("nan")
+    there = [[True, True, False], [True, False, False]]
+    yield _tensors([[1, 2, nan], [5, 0, 0]], [[1.0, 3, 4], [7, 2, 2]], there)
+    time = int(random.integers(5, 8))
+    yield batch((random.random((3, time)) < 0.5) | (np.arange(time) == [[1], [2], [0]]))
+    yield batch([[1]])
+    yield batch([[1, 1, 1, 1]])  # nothing is missing
+    yield batch([[0, 0, 0], [0, 0, 0]])
+    yield batch([[0, 0], [1, 1], [1, 1]], missing=float("inf"))
+    yield batch([[1, 1, 0]], factor=100)
+
+
+def _some_valid(y_true: Any, y_pred: Any, mask: Any) -> bool:
+    return bool(np.asarray(mask).any())
+
+
+def _squares(y_true: Any, y_pred: Any) -> Array:
+    return np.asarray((np.asarray(y_pred, float) - np.asarray(y_true, float)) ** 2)
+
+
+def _mean_square(
+    y_true: Any, y_pred: Any, mask: Any, *, read: bool = False, total: bool = False
+) -> Array:
+    squares = _squares(y_true, y_pred)[... if read else np.asarray(mask)]
+    return np.asarray(squares.sum() if total or not squares.size else squares.mean())
+
+
+def _mean_of_rows(y_true: Any, y_pred: Any, mask: Any) -> Array:
+    rows = zip(_squares(y_true, y_pred), np.asarray(mask), strict=True)
+    means = [squares[there].mean() if there.any() else 0 for squares, there in rows]
+    return np.asarray(np.mean(means))
 
 
 @dataclass(frozen=True)
 class _Loss(Compared):
-    """A loss: with 0 for a missing reading, with NaN, and without a reading; and its gradients."""
+    """The loss that the learner computed, and its gradient with respect to the forecasts."""
 
-    missing: Array
-    nothing: Compared
-    gradients: tuple[Any, ...]
-
-    @property
-    def squares(self) -> Array:
-        return np.asarray((_FORECAST - _TRUE) ** 2)
+    gradient: Compared
 
     def squares_picture(self) -> Picture | None:
         """The squared errors, from which the loss can be computed by hand."""
+        y_true, y_pred, mask = self.case
         if self.yours.size > 8:
             return None
-        caption = _("squared errors in the check: your loss is {yours}, the right one {right}")
+        caption = _("squared errors: your loss is {yours}, the right one {right}")
         yours = ", ".join(f"{number:.4g}" for number in self.yours.flat)
         text = caption.format(yours=yours, right=f"{self.right:.4g}")
-        return show(_READ, tokens=self.squares.astype(int).tolist(), caption=text)
-
-    def gradients_are_numbers(self) -> bool:
-        """Whether the gradient is a number wherever the loss is; a constant needs none."""
-        losses = (self.yours, self.missing, self.nothing.yours)
-        pairs = zip(losses, self.gradients, strict=True)
-        found = [gradient for loss, gradient in pairs if _finite(loss)]
-        return self.gradients[0] is not None and all(_finite(g) for g in found if g is not None)
+        squares = [[f"{square:.4g}" for square in row] for row in _squares(y_true, y_pred)]
+        return show(np.asarray(mask), tokens=squares, caption=text)
 
 
-def _loss(answer: Any) -> _Loss:
-    batches = ((_TRUE, _READ), (_MISSING, _READ), (_TRUE, np.zeros_like(_READ)))
-    given = [_with_gradient(answer, (true, _FORECAST, mask), about=1) for true, mask in batches]
-    (yours, missing, nothing), gradients = zip(*given, strict=True)
-    return _Loss(yours, _RIGHT_LOSS, missing, Compared(nothing, 0), gradients)
+def _compared_loss(answer: Any, *case: Any) -> _Loss:
+    y_true, y_pred, mask = map(np.asarray, case)
+    slope = np.where(mask, 2 * (y_pred - y_true), 0) / max(mask.sum(), 1)
+    values, gradient = _with_gradient(answer, case, 1, slope)
+    return _Loss(values, _mean_square(*case), gradient, case=case)
 
 
 _MASKED_LOSS = Question(
@@ -375,7 +445,9 @@ _MASKED_LOSS = Question(
     title="A loss that leaves out what is missing",
     minutes=20,
     kind="function",
-    observe=_loss,
+    cases=_forecasts,
+    right=_mean_square,
+    observe=_compared_loss,
     conditions=(
         Condition(
             "wrong-loss",
@@ -389,50 +461,38 @@ _MASKED_LOSS = Question(
             Mistake(
                 "reads-padding",
                 "The mask is not used: errors at steps without a reading count, too.",
-                lambda seen: seen.is_like(seen.squares.mean()),
-            ),
-            Mistake(
-                "divides-by-all-steps",
-                "The sum leaves masked steps out, but it is divided by the number of all steps. "
-                "With more padding the loss would shrink.",
-                lambda seen: seen.is_like((seen.squares * _READ).mean()),
+                gives(_mean_square, read=True),
             ),
             Mistake(
                 "does-not-divide",
                 "This is the sum of the squared errors. Divide it by the valid steps.",
-                lambda seen: seen.is_like((seen.squares * _READ).sum()),
+                gives(_mean_square, total=True),
             ),
             Mistake(
                 "mean-of-rows",
                 "You take the mean of each row, and then the mean of these. So a step of a short "
                 "series counts more than one of a long series.",
-                lambda seen: seen.is_like(((seen.squares * _READ).sum(1) / _READ.sum(1)).mean()),
+                lambda seen: seen.is_like(_mean_of_rows(*seen.case)),
             ),
             picture=_Loss.squares_picture,
-        ),
-        Condition(
-            "missing-readings",
-            "With `nan` for the missing readings the loss is `nan`. Multiplying does not remove "
-            "it: `nan` times 0 is `nan`.",
-            lambda seen: _finite(seen.missing),
+            when=_some_valid,
         ),
         Condition(
             "nothing-valid",
             "With no valid step in the whole batch the loss should be 0. Yours is not.",
-            lambda seen: seen.nothing.is_right(),
+            Compared.is_right,
+            picture=_Loss.squares_picture,
+            when=lambda *case: not _some_valid(*case),
         ),
         Condition(
-            "nan-gradient",
-            "The loss is right, but its gradient is `nan`. `where` hides the `nan` of a step; on "
-            "the way back, it still comes through the error. Put a number in place of the missing "
-            "reading before you compute the error.",
-            _Loss.gradients_are_numbers,
-            Mistake(
-                "no-gradient",
-                "The loss is right, but no gradient gets back to `y_pred`, so no model can be "
-                "trained with it. NumPy knows no gradients: use `keras.ops`.",
-                lambda seen: seen.gradients[0] is None,
-            ),
+            "wrong-gradient",
+            "The loss is right, but its gradient with respect to `y_pred` is not. At a valid step "
+            "it is twice the error, divided by the number of valid steps; at a masked one it is 0.",
+            lambda seen: seen.gradient.is_right(),
+            NO_GRADIENT,
+            NAN_COMES_BACK,
+            NAN_GRADIENT,
+            picture=_gradient_picture,
         ),
     ),
     hints=(

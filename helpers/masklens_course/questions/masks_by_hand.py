@@ -1,6 +1,6 @@
 """Questions on masks by hand: from lengths, from readings that are missing, and for attention."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,93 +10,92 @@ from numpy.typing import NDArray
 from masklens.drawing.picture import Picture
 from masklens.tracing.calls import Mask
 from masklens_course.answer import call, numbers, same
-from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.checks import Question
 from masklens_course.comparison import Compared
+from masklens_course.conditions import Case, Condition, Mistake, gives
 from masklens_course.mistakes import INVERTED, NOT_BOOLEAN, WRONG_SHAPE
 
-_TIME = 6
-_LENGTHS = [3, 6, 1]
-_WITH_ZERO = [2, 0, 4]
+
+def _mask(
+    lengths: list[int], time: int, padding: str, *, more: int = 0, swap: bool = False
+) -> Mask:
+    reals = [min(length + more, time) for length in lengths]
+    rows = [[True] * real + [False] * (time - real) for real in reals]
+    return np.array(rows if (padding == "post") != swap else [row[::-1] for row in rows])
 
 
-def _mask(lengths: list[int], padding: str = "post") -> Mask:
-    rows = [[True] * length + [False] * (_TIME - length) for length in lengths]
-    return np.array(rows if padding == "post" else [row[::-1] for row in rows])
+def _lengths(random: np.random.Generator) -> Iterator[Case]:
+    yield [1, 5, 0, 6], 6, "post"
+    time = int(random.integers(7, 10))
+    lengths = random.permutation([1, 3, time - 1]).tolist()
+    yield lengths, time, "post"
+    yield lengths, time + 1, "pre"
+    yield [0, 3], 3, "pre"
+    yield [1, 1], 1, "pre"
+    yield [int(random.integers(1, 6))], 6, "post"
 
 
-@dataclass(frozen=True)
-class _FromLengths:
-    """The learner's masks: padded behind, in front, and both with a row of length 0."""
-
-    behind: Compared
-    in_front: Compared
-    zero_behind: Compared
-    zero_in_front: Compared
-
-    def picture_of_zero(self) -> Picture | None:
-        wrong = self.zero_behind if self.zero_behind.yours[1].any() else self.zero_in_front
-        return wrong.picture()
+def _is_wrong_at_zero_only(seen: Compared) -> bool:
+    zero = np.array(seen.case[0]) == 0
+    return bool(seen.yours[zero].any()) and same(seen.yours[~zero], seen.right[~zero])
 
 
-def _from_lengths(answer: Callable[..., Any]) -> _FromLengths:
-    return _FromLengths(
-        *(
-            Compared(numbers(call(answer, lengths, _TIME, padding)), _mask(lengths, padding))
-            for lengths in (_LENGTHS, _WITH_ZERO)
-            for padding in ("post", "pre")
-        )
-    )
+def _counts_from_the_end(seen: Compared) -> bool:
+    zero = np.array(seen.case[0]) == 0
+    return _is_wrong_at_zero_only(seen) and bool(seen.yours[zero].all())
 
+
+_ONE_TOO_MANY = Mistake(
+    "one-too-many",
+    "Each row has one True too many. The timesteps are counted from 0.",
+    gives(_mask, more=1),
+)
+_LENGTH_ZERO = Mistake(
+    "length-zero",
+    "A row of length 0 goes wrong: it has nothing to read.",
+    _is_wrong_at_zero_only,
+)
 
 _MASK_FROM_LENGTHS = Question(
     name="mask-from-lengths",
     title="A mask from lengths",
     minutes=10,
     kind="function",
-    observe=_from_lengths,
+    cases=_lengths,
+    right=_mask,
     conditions=(
         Condition(
             "wrong-mask",
             'With `padding="post"` this is not the mask of these lengths.',
-            lambda seen: seen.behind.is_right(),
-            WRONG_SHAPE.of("behind"),
-            NOT_BOOLEAN.of("behind"),
-            INVERTED.of("behind"),
-            Mistake(
-                "one-too-many",
-                "Each row has one True too many. The timesteps are counted from 0.",
-                lambda seen: seen.behind.is_like(_mask([min(n + 1, 6) for n in _LENGTHS])),
-            ),
+            Compared.is_right,
+            _ONE_TOO_MANY,
             Mistake(
                 "sides-swapped",
                 'The sides are swapped: `padding="post"` means padding behind.',
-                lambda seen: seen.behind.is_like(_mask(_LENGTHS, "pre")),
+                gives(_mask, swap=True),
             ),
-            picture=lambda seen: seen.behind.picture(),
+            _LENGTH_ZERO,
+            when=lambda lengths, time, padding: padding == "post",
         ),
         Condition(
             "wrong-in-front",
-            'With `padding="post"` the mask is right, with `padding="pre"` it is not. At which '
-            "timestep does a row of length 1 begin?",
-            lambda seen: seen.in_front.is_right(),
+            'With `padding="pre"` this is not the mask of these lengths. At which timestep does a '
+            "row of length 1 begin?",
+            Compared.is_right,
+            _ONE_TOO_MANY,
             Mistake(
                 "same-for-both",
                 'With `padding="pre"` you give the same mask as with `padding="post"`.',
-                lambda seen: seen.in_front.is_like(seen.behind.yours),
+                gives(lambda lengths, time, padding: _mask(lengths, time, "post")),
             ),
-            picture=lambda seen: seen.in_front.picture(),
-        ),
-        Condition(
-            "length-zero",
-            "A row of length 0 goes wrong: it has nothing to read.",
-            lambda seen: not any(m.yours[1].any() for m in (seen.zero_behind, seen.zero_in_front)),
             Mistake(
                 "zero-from-the-end",
                 "In a row of length 0 all is True. Do you count from the end? `[-0:]` is the same "
                 "as `[0:]`.",
-                lambda seen: bool(np.all(seen.zero_in_front.yours[1])),
+                _counts_from_the_end,
             ),
-            picture=_FromLengths.picture_of_zero,
+            _LENGTH_ZERO,
+            when=lambda lengths, time, padding: padding == "pre",
         ),
     ),
     hints=(
@@ -110,25 +109,45 @@ _MASK_FROM_LENGTHS = Question(
     ),
 )
 
-# (batch, time, features): a reading of each is missing, and a step of real zeros is not.
-_READINGS = np.array(
-    [
-        [[0.5, 1.0], [np.nan, 2.0], [0.0, 0.0], [np.nan, np.nan]],
-        [[np.nan, np.nan], [3.0, -1.0], [np.nan, np.nan], [2.0, np.nan]],
-    ],
-    dtype="float32",
-)
-_THERE = ~np.isnan(_READINGS)
-_SEEN = _THERE.any(axis=-1)
+
+def _readings(random: np.random.Generator) -> Iterator[Case]:
+    nan = np.nan
+    yield (np.array([[[21.5, 3.0], [nan, 4.5], [0.0, 0.0], [nan, nan], [19.0, 2.5]]]),)
+    for shape in ((3, 4, 2), (1, 7, 3), (1, 5, 1), (1, 1, 2)):
+        readings = random.uniform(0, 30, shape).round(1)
+        readings[random.random(shape) < 0.4] = nan
+        readings[:, 0, 0], readings[:, -1, -1] = nan, 0
+        yield (readings,)
+    yield (random.uniform(0, 30, (1, 3, 2)).round(1),)  # nothing is missing
+    yield (np.full((1, 2, 2), nan),)  # everything is
+    yield (np.array([[[-21.5, nan], [-1e6, -0.001], [nan, 3]]]),)
+
+
+def _finite(readings: NDArray[Any]) -> tuple[NDArray[Any], Mask]:
+    missing = readings != readings
+    return np.where(missing, 0, readings), np.asarray(~missing.all(axis=-1))
 
 
 @dataclass(frozen=True)
 class _Cleaned:
-    """The two arrays that the learner returns; empty where there are not two."""
+    """The two arrays that the learner returns, if there are two, for these readings."""
 
+    given: NDArray[Any]
     two: bool
     readings: Compared
     mask: Compared
+
+    @property
+    def yours(self) -> tuple[Any, Any]:
+        return self.readings.yours, self.mask.yours
+
+    @property
+    def right(self) -> tuple[Any, Any]:
+        return self.readings.right, self.mask.right
+
+    @property
+    def missing(self) -> Mask:
+        return np.asarray(self.given != self.given)
 
     @property
     def left(self) -> Mask:
@@ -136,17 +155,24 @@ class _Cleaned:
         return np.asarray(~np.isfinite(self.readings.yours))
 
     def keeps_readings(self) -> bool:
-        yours = self.readings.yours
-        return yours.shape == _READINGS.shape and same(yours[_THERE], _READINGS[_THERE])
+        yours, there = self.readings.yours, ~self.missing
+        return yours.shape == self.given.shape and same(yours[there], self.given[there])
+
+    def picture(self) -> Picture | None:
+        """The readings, in which any number may stand for one that is missing."""
+        yours, right = self.readings.yours, self.readings.right
+        if yours.shape == right.shape:
+            right = np.where(self.missing & ~self.left, yours, right)
+        return Compared(yours, right).picture()
 
 
-def _cleaned(answer: Callable[..., Any]) -> _Cleaned:
-    given = call(answer, _READINGS)
+def _cleaned(answer: Callable[..., Any], readings: NDArray[Any]) -> _Cleaned:
+    given = call(answer, readings)
     two = isinstance(given, tuple | list) and len(given) == 2
     if given is not None and not two:
         given = np.zeros(0)
-    readings, mask = given if two else (given, np.zeros(0))
-    return _Cleaned(two, Compared(numbers(readings), _READINGS), Compared(numbers(mask), _SEEN))
+    yours = map(numbers, given if two else (given, np.zeros(0)))
+    return _Cleaned(readings, two, *map(Compared, yours, _finite(readings)))
 
 
 _CLEAN_READINGS = Question(
@@ -154,6 +180,8 @@ _CLEAN_READINGS = Question(
     title="Clean readings and their mask",
     minutes=10,
     kind="function",
+    cases=_readings,
+    right=_finite,
     observe=_cleaned,
     conditions=(
         Condition(
@@ -168,7 +196,7 @@ _CLEAN_READINGS = Question(
             Mistake(
                 "order-swapped",
                 "The two arrays are swapped: first the readings, then the mask.",
-                lambda seen: Compared(seen.readings.yours, _SEEN).is_right(),
+                lambda seen: Compared(seen.readings.yours, seen.mask.right).is_right(),
             ),
             Mistake(
                 "mask-per-reading",
@@ -181,12 +209,12 @@ _CLEAN_READINGS = Question(
             Mistake(
                 "wants-all-readings",
                 "You leave out timesteps of which one reading is there. Keep them.",
-                lambda seen: seen.mask.is_like(_THERE.all(axis=-1)),
+                lambda seen: seen.mask.is_like(~seen.missing.any(axis=-1)),
             ),
             Mistake(
                 "zero-is-missing",
                 "A timestep whose readings are all 0.0 was measured: it is to be read.",
-                lambda seen: seen.mask.is_like(np.nan_to_num(_READINGS).any(axis=-1)),
+                lambda seen: seen.mask.is_like(np.nan_to_num(seen.given).any(axis=-1)),
             ),
             picture=lambda seen: seen.mask.picture(),
         ),
@@ -198,14 +226,16 @@ _CLEAN_READINGS = Question(
                 "nan-beside-a-reading",
                 "There is still `nan`: at timesteps of which one reading is there and another is "
                 "missing. The mask does not hide these.",
-                lambda seen: same(seen.left, ~_THERE & _SEEN[..., None]),
+                lambda seen: same(seen.left, seen.missing & seen.mask.right[..., None]),
             ),
+            picture=_Cleaned.picture,
         ),
         Condition(
             "loses-readings",
             "Readings have changed that were there. Replace only what is missing.",
             _Cleaned.keeps_readings,
             WRONG_SHAPE.of("readings"),
+            picture=_Cleaned.picture,
         ),
     ),
     hints=(
@@ -219,40 +249,57 @@ _CLEAN_READINGS = Question(
     ),
 )
 
-# True marks what was measured: padding behind, padding in front, a hole.
-_MEASURED = np.array([[1, 1, 1, 0], [0, 1, 1, 1], [1, 0, 1, 1]], dtype=bool)
-_STEPS = np.arange(_MEASURED.shape[1])
-_EARLIER = _STEPS[None, :] <= _STEPS[:, None]
-_ALLOWED = _EARLIER & _MEASURED[:, None, :]
+
+def _measured(random: np.random.Generator) -> Iterator[Case]:
+    yield (np.array([[True, False, True, True]]),)
+    yield (np.array([[1, 1, 1, 0], [0, 1, 1, 1], [1, 0, 1, 1]], dtype=bool),)
+    time = int(random.integers(6, 9))
+    holes = random.permutation(time)[:2]
+    yield (~np.isin(np.arange(time), holes)[None],)
+    yield (np.ones((1, 3), dtype=bool),)
+    yield (np.zeros((1, 2), dtype=bool),)
+    yield (np.array([[True], [False]]),)
+
+
+def _earlier(time: int) -> Mask:
+    return np.array([[looked_at <= step for looked_at in range(time)] for step in range(time)])
+
+
+def _allowed(mask: Mask) -> Mask:
+    return np.array([_earlier(len(row)) & row for row in mask])
 
 
 @dataclass(frozen=True)
-class _MayLook:
-    """The learner's mask of shape (batch, time, time)."""
+class _MayLook(Compared):
+    """The learner's mask of shape (batch, time, time) for these series.
 
-    yours: NDArray[Any]
-
-    @property
-    def fits(self) -> bool:
-        return bool(self.yours.shape == _ALLOWED.shape)
+    A row of a timestep that was not measured is right as it is.
+    """
 
     @property
-    def judged(self) -> Mask:
-        """The rows of measured timesteps, as far as the learner's array has them."""
-        mask = self.yours.astype(bool) if self.fits else np.zeros(_ALLOWED.shape, bool)
-        return np.asarray(mask & _MEASURED[:, :, None])
+    def measured(self) -> Mask:
+        return np.asarray(self.case[0])
 
-    def is_like(self, other: Mask) -> bool:
-        return self.fits and same(self.judged, other & _MEASURED[:, :, None])
+    @property
+    def earlier(self) -> Mask:
+        return _earlier(self.measured.shape[1])
 
-    def picture(self) -> Picture | None:
-        """One row of the batch: the first that is wrong."""
-        if not self.fits:
-            return None
-        right = np.where(_MEASURED[:, :, None], _ALLOWED, self.yours.astype(bool))
-        wrong = (right != self.yours.astype(bool)).any(axis=(1, 2))
-        row = int(wrong.argmax())
-        return Compared(self.yours[row], right[row]).picture()
+    @property
+    def table(self) -> Mask:
+        """The rows that count, as far as the learner's array has them."""
+        mask = self.yours.astype(bool) if self.yours.shape == self.right.shape else self.right
+        return np.asarray(mask & self.measured[:, :, None])
+
+    def is_table(self, other: Mask) -> bool:
+        return same(self.table, other & self.measured[:, :, None])
+
+
+def _may_look(answer: Callable[..., Any], mask: Mask) -> _MayLook:
+    yours = numbers(call(answer, mask))
+    right = _allowed(mask)
+    if yours.shape == right.shape:
+        right = np.where(mask[:, :, None], right, yours.astype(bool))
+    return _MayLook(yours, right, case=(mask,))
 
 
 _CAUSAL_MASK = Question(
@@ -260,56 +307,56 @@ _CAUSAL_MASK = Question(
     title="Look back, but not at holes",
     minutes=15,
     kind="function",
-    observe=lambda answer: _MayLook(numbers(call(answer, _MEASURED))),
+    cases=_measured,
+    right=_allowed,
+    observe=_may_look,
     conditions=(
         Condition(
             "wrong-shape",
             "This is not the shape `(batch, time, time)`: one table for each series.",
-            lambda seen: seen.fits and seen.yours.dtype == bool,
+            lambda seen: seen.yours.shape == seen.right.shape,
             Mistake(
                 "one-table",
                 "This is one table for all series. But each has its own holes.",
-                lambda seen: seen.yours.shape == _EARLIER.shape,
+                lambda seen: seen.yours.shape == seen.right.shape[1:],
             ),
-            Mistake(
-                "not-boolean",
-                "A mask holds True and False. This one holds numbers.",
-                lambda seen: seen.fits,
-            ),
+        ),
+        Condition(
+            "not-boolean",
+            "A mask holds True and False. This one holds numbers.",
+            lambda seen: seen.yours.dtype == bool,
         ),
         Condition(
             "looks-ahead",
             "A timestep may look at a later one. That is the one it should predict.",
-            lambda seen: not (seen.judged & ~_EARLIER).any(),
+            lambda seen: not (seen.table & ~seen.earlier).any(),
+            INVERTED._replace(recognise=lambda seen: seen.is_table(~_allowed(seen.measured))),
             Mistake(
                 "ahead-only",
                 "The table lies on its side: timesteps look ahead, and not back.",
-                lambda seen: seen.is_like(_EARLIER.T & _MEASURED[:, None, :]),
+                lambda seen: seen.is_table(seen.earlier.T & seen.measured[:, None, :]),
             ),
-            picture=_MayLook.picture,
         ),
         Condition(
             "looks-at-holes",
             "A timestep may look at one where nothing was measured.",
-            lambda seen: not (seen.judged & ~_MEASURED[:, None, :]).any(),
+            lambda seen: not (seen.table & ~seen.measured[:, None, :]).any(),
             Mistake(
                 "hides-who-looks",
                 "The mask hides the rows of the table: who looks. It should hide the columns: "
                 "what is looked at.",
-                lambda seen: np.array_equal(seen.yours, _EARLIER & _MEASURED[:, :, None]),
+                lambda seen: same(seen.yours, seen.earlier & seen.measured[:, :, None]),
             ),
-            picture=_MayLook.picture,
         ),
         Condition(
             "misses-timesteps",
             "An earlier timestep was measured, but a later one may not look at it.",
-            lambda seen: seen.is_like(seen.judged | _ALLOWED),
+            lambda seen: seen.is_table(seen.table | _allowed(seen.measured)),
             Mistake(
                 "not-at-itself",
                 "A timestep may not look at itself. Its own reading is known: let it.",
-                lambda seen: seen.is_like(_ALLOWED & ~np.eye(len(_STEPS), dtype=bool)),
+                lambda seen: seen.is_table(seen.right & ~np.eye(len(seen.earlier), dtype=bool)),
             ),
-            picture=_MayLook.picture,
         ),
     ),
     hints=(

@@ -1,8 +1,9 @@
 """Questions on opting in: which layer may, which one must move the mask, and what saving keeps."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,26 @@ from numpy.typing import NDArray
 from masklens._language import translate as _
 from masklens.drawing.picture import Picture, picture_of
 from masklens.drawing.table import Cell, Table, numbered, table_element
-from masklens_course.answer import Raised, numbers, same, trying
-from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.answer import Raised, trying
+from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.mistakes import INVERTED, MASK_LOST, NOT_BOOLEAN, THIRD_AXIS
+from masklens_course.conditions import Case, Condition, Mistake, gives
 from masklens_course.own_layers import (
     IN_A_MODEL,
+    MASK_MISTAKES,
+    ODD_VECTORS,
     WITHOUT_A_MASK,
-    LayerRuns,
+    Embedded,
+    LayerCall,
+    LayerRun,
     Masked,
+    draw_ids,
     error_picture,
-    in_model,
+    layer_run,
     make,
     masks_agree,
     on_arrays,
-    run,
+    symbolic_call,
 )
 
 
@@ -54,32 +60,31 @@ def _influence(change: Callable[[Any], Any], steps: int = 4) -> NDArray[np.bool_
     return np.asarray(~np.isclose(one, other, atol=1e-5).all(axis=2))
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """Which layers the learner lets opt in, and what each of them does to timesteps."""
+@cache
+def _stays() -> dict[str, bool]:
+    """For each layer, whether it computes each timestep from the same one alone."""
+    changes = _changes().items()
+    return {name: np.array_equal(_influence(change), np.eye(4)) for name, change in changes}
 
-    yours: NDArray[Any]
-    influence: dict[str, NDArray[np.bool_]]
 
-    @property
-    def right(self) -> list[bool]:
-        return [np.array_equal(matrix, np.eye(len(matrix))) for matrix in self.influence.values()]
+def _may_opt_in(**misjudged: bool) -> list[bool]:
+    return [may != misjudged.get(name, False) for name, may in _stays().items()]
 
-    def misjudges(self, name: str) -> bool:
-        place = list(self.influence).index(name)
-        return bool(self.yours[place] != self.right[place])
 
-    def picture(self, name: str) -> Picture:
+def _influence_picture(name: str) -> Callable[[Any], Picture]:
+    def draw(seen: Any) -> Picture:
         caption = _("{name}: a row per replaced timestep, ■ where the output changes")
-        rows = [[Cell("true" if s else "false") for s in row] for row in self.influence[name]]
+        influence = _influence(_changes()[name])
+        rows = [[Cell("true" if step else "false") for step in row] for row in influence]
         head = ("", *map(str, range(len(rows))))
-        table = Table(caption.format(name=name), head, numbered(rows))
-        return picture_of(table_element(table))
+        return picture_of(table_element(Table(caption.format(name=name), head, numbered(rows))))
+
+    return draw
 
 
-def _about(name: str) -> tuple[Callable[[_Judged], bool], Callable[[_Judged], Picture]]:
+def _about(name: str) -> tuple[Callable[[Any], bool], Callable[[Any], Picture]]:
     """How the wrong judgement of a layer is recognised, and its picture."""
-    return lambda seen: seen.misjudges(name), lambda seen: seen.picture(name)
+    return gives(_may_opt_in, **{name: True}), _influence_picture(name)
 
 
 _MAY_OPT_IN = Question(
@@ -87,14 +92,13 @@ _MAY_OPT_IN = Question(
     title="Who may opt in?",
     minutes=5,
     kind="value",
-    observe=lambda answer: _Judged(
-        numbers(answer), {name: _influence(change) for name, change in _changes().items()}
-    ),
+    right=_may_opt_in,
     conditions=(
         Condition(
-            "misjudges-relu",
-            "`relu` looks at each number alone. What could it do to a timestep?",
-            lambda seen: same(seen.yours, seen.right),
+            "misjudges-many",
+            "At least three of the six are wrong. Begin with one layer: replace one timestep of "
+            "`x`, and look which timesteps of the output change.",
+            lambda seen: seen.is_like(seen.right),
             Mistake(
                 "not-six",
                 "Six values are asked for, one per layer, in the order of the list.",
@@ -128,6 +132,12 @@ _MAY_OPT_IN = Question(
                 "Look at the axis of `softmax`: is it time, or the features?",
                 *_about("softmax"),
             ),
+            Mistake(
+                "doubts-relu",
+                "`relu` looks at each number alone. What could it do to a timestep?",
+                *_about("relu"),
+            ),
+            picture=lambda seen: None,  # it would give the answer away
         ),
     ),
     hints=(
@@ -140,15 +150,22 @@ _MAY_OPT_IN = Question(
     ),
 )
 
-_TARGET = Masked(
-    np.arange(24, dtype="float32").reshape(3, 4, 2) / 10 + 0.1,
-    np.array([[True, True, True, False], [True] * 4, [False, True, True, True]]),
-)
+
+def _translations(random: np.random.Generator) -> Iterator[Case]:
+    yield (LayerCall((Embedded(np.array([[34, 7, 51, 0], [9, 62, 15, 88], [0, 23, 4, 70]]), 4),)),)
+    time = int(random.integers(6, 9))
+    yield (LayerCall((Embedded(draw_ids(random, 2, time), 1),), way="model"),)
+    yield (LayerCall((random.normal(size=(1, 3, 2)).round(2),)),)
+    yield (LayerCall((Embedded(np.array([[0, 2, 1, 3, 0]]), 2, ODD_VECTORS),)),)
+    yield (LayerCall((Embedded(np.array([[0, 0, 0]]), 3),)),)
+    yield (LayerCall((Embedded(np.array([[5], [8]]), 2),)),)
 
 
-def _shifted(given: Masked, front: float = 0, read: bool = True) -> Masked:
-    values = np.pad(given.values[:, :-1], [(0, 0), (1, 0), (0, 0)], constant_values=front)
-    return Masked(values, np.pad(given.sure_mask[:, :-1], [(0, 0), (1, 0)], constant_values=read))
+def _shifted(call: LayerCall, start: bool = True) -> tuple[Masked, ...]:
+    (given,) = call.given
+    values = np.pad(given.values[:, :-1], [(0, 0), (1, 0), (0, 0)])
+    mask = np.pad(given.sure_mask[:, :-1], [(0, 0), (1, 0)], constant_values=start)
+    return (Masked(values, None if given.mask is None else mask),)
 
 
 _SHIFT_RIGHT = Question(
@@ -156,47 +173,50 @@ _SHIFT_RIGHT = Question(
     title="Shift what the decoder reads",
     minutes=10,
     kind="class",
-    observe=lambda answer: run(make(answer), (_shifted(_TARGET),), _TARGET),
+    cases=_translations,
+    right=_shifted,
+    observe=layer_run(_shifted),
     conditions=(
         Condition(
             "wrong-values",
             "The values are not the zeros of the start and, behind them, those handed in.",
-            LayerRuns.values_agree,
+            LayerRun.values_agree,
             Mistake(
                 "keeps-the-last",
                 "The output is longer than the input. The last timestep falls off.",
-                lambda seen: seen.values.yours.shape[1:2] == (5,),
+                lambda seen: seen.values.yours.shape[1] == seen.given.values.shape[1] + 1,
             ),
             Mistake(
                 "rolls-around",
                 "The last timestep comes back in front. Zeros should stand there.",
-                lambda seen: seen.values.is_like(np.roll(_TARGET.values, 1, axis=1)),
+                lambda seen: seen.values.is_like(np.roll(seen.given.values, 1, axis=1)),
             ),
+            picture=LayerRun.picture,
         ),
         Condition(
             "wrong-mask",
             "The mask does not move with the values, or is wrong at the start.",
-            LayerRuns.masks_agree,
-            MASK_LOST.of("mask"),
-            NOT_BOOLEAN.of("mask"),
+            LayerRun.masks_agree,
+            *MASK_MISTAKES,
+            Mistake(
+                "skips-the-start",
+                "The start is skipped. A decoder reads it first: its mask is True.",
+                lambda seen: seen.mask.is_like(_shifted(seen.call, start=False)[0].mask),
+            ),
             Mistake(
                 "mask-stands-still",
                 "The values have moved, and the mask stands where it stood. Whoever hands it on "
                 "unchanged promises that no timestep moves.",
-                lambda seen: seen.mask.is_like(_TARGET.mask),
+                lambda seen: seen.mask.is_like(seen.given.mask),
             ),
             Mistake(
                 "mask-rolls-around",
                 "The mask of the last timestep comes back in front, but the values of that "
                 "timestep are gone. What stands in front now?",
-                lambda seen: seen.mask.is_like(np.roll(_TARGET.sure_mask, 1, axis=1)),
+                lambda seen: seen.mask.is_like(np.roll(seen.given.sure_mask, 1, axis=1)),
             ),
-            Mistake(
-                "skips-the-start",
-                "The start is skipped. A decoder reads it first: its mask is True.",
-                lambda seen: seen.mask.is_like(_shifted(_TARGET, read=False).mask),
-            ),
-            picture=LayerRuns.wrong_mask_picture,
+            picture=LayerRun.picture,
+            when=lambda call: call.masks,
         ),
         WITHOUT_A_MASK,
         IN_A_MODEL,
@@ -212,12 +232,27 @@ _SHIFT_RIGHT = Question(
     ),
 )
 
-_TOKENS = Masked(np.array([[4, 1, 7, 0], [1, 3, 0, 0], [2, 9, 8, 6]], "int32"))
-_SKIPPED = np.array([0, 1])
+
+def _ids_to_skip(random: np.random.Generator) -> Iterator[Case]:
+    def skipping(ids: Any, *skipped: int, way: Any = "arrays") -> Case:
+        return (LayerCall((np.array(ids),), (np.array(skipped),), way),)
+
+    yield skipping([[14, 1, 27, 0], [1, 3, 0, 0]], 0, 1)
+    yield skipping([[2, 14, 0, 5]], 0, 2, way="loaded")
+    yield skipping(random.integers(0, 6, (2, 7)), 0, 1, 2, way="model")
+    yield skipping([random.permutation([9, 9, 0, 1, 5])], 9)
+    yield skipping([random.permutation(10)], 8, 0, 3)
+    yield skipping([[0], [1], [7]], 0, 1)
+    yield skipping([[2**24, 2**24 + 1, 2**31 - 1]], 2**24)
+
+
+def _skipped(call: LayerCall) -> tuple[Masked, ...]:
+    (given,), (skipped,) = call.given, call.made_with
+    return (Masked(given.values, ~np.isin(given.values, skipped)),)
 
 
 @dataclass(frozen=True)
-class _Reloaded(LayerRuns):
+class _Reloaded(LayerRun):
     """What the layer gives before it is saved, and after it is loaded.
 
     Attributes:
@@ -226,45 +261,55 @@ class _Reloaded(LayerRuns):
         after: What the loaded model gives, or what was raised while it was called.
     """
 
-    saved: Any
-    loaded: Any
-    after: tuple[Masked, ...] | Raised | None
+    saved: Any = None
+    loaded: Any = None
+    after: tuple[Masked, ...] | Raised | None = None
+
+    @property
+    def yours(self) -> Any:
+        """What came, for an example."""
+        return super().yours if self.after is None else self.after
 
     def remembers(self) -> bool:
         return self.after is not None and masks_agree(self.after, self.outputs)
 
     def after_picture(self) -> Picture | None:
-        after = self.after[0].mask if isinstance(self.after, tuple) else None
-        return Compared(after, self.mask.yours).picture()
+        for raised in (self.saved, self.loaded):
+            if isinstance(raised, Raised):
+                return error_picture(_reason(raised))
+        if isinstance(self.after, Raised | None):
+            return error_picture(self.after)
+        return Compared(self.after[0].mask, self.mask.right).picture()
 
 
-def _reload(answer: Any) -> _Reloaded:
-    layer = make(answer, _SKIPPED.copy())
-    outputs, symbolic = on_arrays(layer, _TOKENS), trying(in_model, layer, _TOKENS)
-    right = Masked(_TOKENS.values, ~np.isin(_TOKENS.values, _SKIPPED))
-    loaded = after = None
+def _reload(answer: Any, call: LayerCall) -> _Reloaded:
+    ran = vars(layer_run(_skipped)(answer, call))
+    if call.way != "loaded":
+        return _Reloaded(**ran)
+    layer, loaded, after = make(answer, *call.made_with), None, None
+    if isinstance(trying(symbolic_call, layer, *call.inputs), Raised):
+        return _Reloaded(**ran, after=ran["outputs"])  # no model to save, as another case says
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        saved = trying(_save, path, layer)
+        saved = trying(_save, path, layer, call)
+        make(answer, call.made_with[0] + 1)  # so that no attribute of the class remembers
         if not isinstance(saved, Raised):
             loaded = trying(_load, path, answer)
             if not isinstance(loaded, Raised):
-                after = trying(on_arrays, loaded, _TOKENS)
-    # Ids carry no mask, so that the layer gives the same without one.
-    return _Reloaded(outputs, (right,), outputs, symbolic, saved, loaded, after)
+                after = trying(on_arrays, loaded, *call.given)
+    return _Reloaded(**ran, saved=saved, loaded=loaded, after=after)
 
 
-def _save(path: Path, layer: Any) -> None:
+def _save(path: Path, layer: Any, call: LayerCall) -> None:
     import keras
 
-    ids = keras.Input(_TOKENS.values.shape[1:], dtype="int32")
-    keras.Model(ids, layer(ids)).save(path)
+    keras.Model(*symbolic_call(layer, *call.inputs)).save(path)
 
 
 def _reason(raised: Raised) -> Raised:
     """What the layer's own class has raised: Keras puts its words at the end of a long message."""
-    reason = str(raised.error).rpartition("Exception encountered: ")[2]
-    return Raised(type(raised.error)(reason))
+    _said, found, reason = str(raised.error).rpartition("Exception encountered: ")
+    return Raised(type(raised.error)(reason)) if found else raised
 
 
 def _load(path: Path, answer: Any) -> Any:
@@ -278,27 +323,28 @@ _SKIP_IDS = Question(
     title="Save a model, and its mask with it",
     minutes=15,
     kind="class",
+    cases=_ids_to_skip,
+    right=_skipped,
     observe=_reload,
     conditions=(
         Condition(
             "changes-the-ids",
             "The ids that come out are not those that were handed in. Only mask them.",
-            LayerRuns.values_agree,
+            LayerRun.values_agree,
+            picture=LayerRun.picture,
         ),
         Condition(
             "wrong-mask",
             "The mask is not False just where one of the ids to skip stands.",
-            LayerRuns.masks_agree,
-            MASK_LOST.of("mask"),
-            THIRD_AXIS.of("mask"),
-            NOT_BOOLEAN.of("mask"),
-            INVERTED.of("mask"),
+            LayerRun.masks_agree,
+            *MASK_MISTAKES,
+            *WITHOUT_A_MASK.mistakes,
             Mistake(
                 "skips-padding-only",
                 "Only the id 0 is skipped. Others were handed over as well.",
-                lambda seen: seen.mask.is_like(_TOKENS.values != 0),
+                lambda seen: seen.mask.is_like(seen.given.values != 0),
             ),
-            picture=LayerRuns.wrong_mask_picture,
+            picture=LayerRun.picture,
         ),
         IN_A_MODEL,
         Condition(
@@ -311,23 +357,21 @@ _SKIP_IDS = Question(
                 "`model.save` fails. Keras knows by itself how to save numbers and texts that a "
                 "layer is made with, but not an array: that is for `get_config`.",
                 lambda seen: isinstance(seen.saved, Raised),
-                lambda seen: error_picture(seen.saved),
             ),
             Mistake(
                 "cannot-be-loaded",
                 "`load_model` fails. Keras calls the class with what `get_config` gave it, `name` "
                 "and `dtype` included: is all there, and does `__init__` take it?",
                 lambda seen: isinstance(seen.loaded, Raised),
-                lambda seen: error_picture(_reason(seen.loaded)),
             ),
             Mistake(
                 "saves-an-array",
                 "The model is loaded, but fails when it is called: an array does not come back as "
                 "an array. Let `get_config` return a list of numbers.",
                 lambda seen: isinstance(seen.after, Raised),
-                lambda seen: error_picture(seen.after),
             ),
             picture=_Reloaded.after_picture,
+            when=lambda call: call.way == "loaded",
         ),
     ),
     hints=(

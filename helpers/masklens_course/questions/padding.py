@@ -1,30 +1,40 @@
 """Questions on padding: where padding stands, what is cut, and what a fast LSTM asks for."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from masklens.drawing.picture import Picture
-from masklens_course.answer import call, numbers, same
-from masklens_course.checks import Condition, Mistake, Question
+from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.mistakes import WRONG_SHAPE
+from masklens_course.conditions import Case, Condition, Mistake, gives
 
 
-def _padded(sequences: list[Any], **options: Any) -> NDArray[Any]:
-    # Not `ml.pad`: what the learner may use must not say what is right, and it may warn.
-    import keras
+# Not `ml.pad` or `pad_sequences`: what the learner may use must not say what is right.
+def _padded(
+    sequences: list[Any],
+    value: float = 0,
+    *,
+    length: int | None = None,
+    padding: str = "post",
+    truncating: str = "pre",
+    whole: bool = False,
+) -> NDArray[Any]:
+    length = max(map(len, sequences)) if length is None else length
+    rows = []
+    for row in sequences:
+        kept = row[max(0, len(row) - length) :] if truncating == "pre" else row[:length]
+        fill = [value] * (length - len(kept))
+        rows.append(kept + fill if padding == "post" else fill + kept)
+    table = np.array(rows, dtype=float)
+    return np.trunc(table) if whole else table
 
-    return np.asarray(keras.utils.pad_sequences(sequences, **options))
 
-
-_SENTENCES = [[4, 8], [15, 16, 23, 42], [7]]
-
-
-def _sentences(padding: str, truncating: str) -> NDArray[Any]:
-    return _padded(_SENTENCES, maxlen=3, padding=padding, truncating=truncating)
+def _sentences(padding: str = "post", truncating: str = "pre") -> NDArray[Any]:
+    sentences = [[4, 8], [15, 16, 23, 42], [7]]
+    return _padded(sentences, length=3, padding=padding, truncating=truncating)
 
 
 _PAD_BY_HAND = Question(
@@ -32,29 +42,22 @@ _PAD_BY_HAND = Question(
     title="Pad by hand",
     minutes=5,
     kind="value",
-    observe=lambda answer: Compared(numbers(answer), _sentences("post", "pre")),
+    right=_sentences,
     conditions=(
         Condition(
             "wrong-ids",
             "These are not the ids that `pad` gives. Go through the sentences one by one.",
             Compared.is_right,
-            WRONG_SHAPE,
             Mistake(
                 "pads-in-front",
                 'Your zeros stand in front of the tokens. `padding="post"` is behind.',
-                lambda seen: seen.is_like(_sentences("pre", "pre")),
+                gives(_sentences, padding="pre"),
             ),
             Mistake(
                 "cuts-the-end",
                 'The end of a long sentence is cut. `truncating="pre"` cuts its front.',
-                lambda seen: seen.is_like(_sentences("post", "post")),
+                gives(_sentences, truncating="post"),
             ),
-            Mistake(
-                "swaps-the-sides",
-                "Both sides are swapped: you pad in front, and cut at the end.",
-                lambda seen: seen.is_like(_sentences("pre", "post")),
-            ),
-            picture=lambda seen: seen.picture(reveal=False),
         ),
     ),
     hints=(
@@ -67,12 +70,20 @@ _PAD_BY_HAND = Question(
     ),
 )
 
-_READINGS = [[0.6, 0.0, 1.4], [2.5], [0.9, -1.0, 3.2, 0.1]]
-_MISSING = -9.0
 
+def _series_to_pad(random: np.random.Generator) -> Iterator[Case]:
+    def series(*lengths: int) -> list[list[float]]:
+        return [random.normal(0, 50, length).round(2).tolist() for length in lengths]
 
-def _readings(value: float = _MISSING, **options: Any) -> NDArray[Any]:
-    return _padded(_READINGS, value=value, **{"padding": "post", "dtype": "float32", **options})
+    yield [[0.6, 0.0, 1.4], [2.5], [0.9, -1.0, 3.2, 0.1]], -9.0
+    longest = int(random.integers(6, 9))
+    yield series(*random.permutation([1, 2, 3, 4, longest])), 0.25
+    yield series(2, 1, 3), -999  # a whole number
+    yield series(3, 0, 2), 0.5
+    yield series(2, 3), float("nan")
+    yield series(3, 3), 1e6  # nothing to pad
+    yield series(1), float("inf")
+    yield [[1e6, -1e-3, 0.0], [1234.75]], 0.0
 
 
 _PAD_READINGS = Question(
@@ -80,29 +91,28 @@ _PAD_READINGS = Question(
     title="Pad readings of a sensor",
     minutes=5,
     kind="function",
-    observe=lambda answer: Compared(numbers(call(answer, _READINGS, _MISSING)), _readings()),
+    cases=_series_to_pad,
+    right=_padded,
     conditions=(
         Condition(
             "wrong-readings",
             "These are not the readings, padded behind with the value that was handed over.",
             Compared.is_right,
-            WRONG_SHAPE,
             Mistake(
                 "loses-decimals",
-                "The decimals are gone: 0.6 has become 0. Which dtype is the default?",
-                lambda seen: same(np.trunc(seen.right), seen.yours),
+                "The decimals are gone: 0.6 would become 0. Which dtype is the default?",
+                gives(_padded, whole=True),
             ),
             Mistake(
                 "pads-with-zero",
                 "You pad with 0, but 0.0 is a reading. Use the value handed over.",
-                lambda seen: seen.is_like(_readings(value=0)),
+                lambda seen: seen.is_like(_padded(seen.case[0], 0)),
             ),
             Mistake(
                 "pads-in-front",
                 "The padding stands in front of the readings. Put it behind them.",
-                lambda seen: seen.is_like(_readings(padding="pre")),
+                gives(_padded, padding="pre"),
             ),
-            picture=Compared.picture,
         ),
     ),
     hints=(
@@ -115,31 +125,39 @@ _PAD_READINGS = Question(
     ),
 )
 
-_TEXTS: list[list[int]] = [[5, 3], [], [8, 2, 9, 4, 6], [7]]
+
+def _texts(random: np.random.Generator) -> Iterator[Case]:
+    yield ([[5, 3], [], [8, 2, 9, 4, 6], [7]],)
+    for lengths in ([3, 0, 1, 8], [3], [0, 0]):
+        yield ([random.integers(2, 100, length).tolist() for length in lengths],)
+    yield ([[1, 6, 1], [1]],)
+    yield ([[100_000, 2], [2**31 - 1]],)
 
 
-@dataclass(frozen=True)
-class _ForCudnn:
-    """The ids that the learner has padded, as rows of numbers."""
-
-    yours: NDArray[Any]
-
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        return np.asarray(self.yours != 0)
-
-    def picture(self) -> Picture | None:
-        return Compared(self.mask, -np.sort(-self.mask.astype(int), axis=1) == 1).picture()
+def _with_unknown(texts: list[list[int]]) -> NDArray[Any]:
+    return _padded([text or [1] for text in texts])
 
 
-def _rows_keep_their_ids(seen: _ForCudnn) -> bool:
-    kept = [[float(number) for number in row if number != 0] for row in seen.yours]
-    pairs = zip(kept, _TEXTS, strict=False)
-    return len(kept) == len(_TEXTS) and all(row == ids for row, ids in pairs if ids)
+def _ids(row: NDArray[Any]) -> list[float]:
+    return [float(number) for number in row if number != 0]
 
 
-def _is_table(seen: _ForCudnn) -> bool:
-    return seen.yours.ndim == 2
+def _keeps_ids(seen: Compared) -> bool:
+    """Whether each text has a row of its own that holds its ids, in whatever place."""
+    (texts,) = seen.case
+    if seen.yours.ndim != 2 or len(seen.yours) != len(texts):
+        return False
+    return all(_ids(row) == ids for row, ids in zip(seen.yours, texts, strict=True) if ids)
+
+
+def _mask_picture(seen: Compared) -> Picture | None:
+    mask = seen.yours != 0
+    return Compared(mask, -np.sort(-mask.astype(int), axis=1) == 1).picture()
+
+
+def _marks_empty_texts(seen: Compared) -> bool:
+    (texts,) = seen.case
+    return all(_ids(row) == [1] for row, ids in zip(seen.yours, texts, strict=True) if not ids)
 
 
 _PAD_FOR_CUDNN = Question(
@@ -147,29 +165,34 @@ _PAD_FOR_CUDNN = Question(
     title="Pad for a fast LSTM",
     minutes=10,
     kind="function",
-    observe=lambda answer: _ForCudnn(numbers(call(answer, _TEXTS))),
+    cases=_texts,
+    right=_with_unknown,
     conditions=(
         Condition(
             "loses-ids",
             "Not every text has kept its ids, in their order, in a row of its own.",
-            lambda seen: _is_table(seen) and _rows_keep_their_ids(seen),
+            _keeps_ids,
             Mistake(
                 "drops-the-text",
                 "A text has no row any more. The labels would no longer fit: keep it.",
-                lambda seen: len(seen.yours) < len(_TEXTS),
+                lambda seen: len(seen.yours) < len(seen.right),
             ),
         ),
         Condition(
             "padding-first",
             "A row has padding before an id. A cuDNN kernel wants all padding behind.",
-            lambda seen: bool((np.diff(seen.mask.astype(int), axis=1) <= 0).all()),
-            picture=_ForCudnn.picture,
+            lambda seen: bool((np.diff((seen.yours != 0).astype(int), axis=1) <= 0).all()),
+            picture=_mask_picture,
         ),
         Condition(
-            "empty-row",
-            "A row holds nothing but padding: with it the fast kernel is not used, or fails.",
-            lambda seen: bool(seen.mask.any(axis=1).all()),
-            picture=lambda seen: Compared(seen.mask, seen.mask).picture(),
+            "another-word",
+            "An empty text has not become one unknown word, the id 1.",
+            _marks_empty_texts,
+            Mistake(
+                "empty-row",
+                "A row holds nothing but padding: with it the fast kernel is not used, or fails.",
+                lambda seen: not (seen.yours != 0).any(axis=1).all(),
+            ),
         ),
     ),
     hints=(

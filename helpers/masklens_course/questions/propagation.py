@@ -1,6 +1,6 @@
 """Questions on propagation: who loses a mask, what then moves, and what reading backwards means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -8,12 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masklens.drawing.elements import element
+from masklens.drawing.picture import Picture
 from masklens.lens.trace import Trace, trace
-from masklens_course.answer import DiagnosedError, Raised, call, numbers, same, trying
-from masklens_course.checks import Condition, Mistake, Question
+from masklens.tracing.calls import Mask
+from masklens_course.answer import DiagnosedError, Raised, answering, numbers, same, trying
+from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.mistakes import WRONG_SHAPE
-from masklens_course.own_models import built, large_weights, mask_on, trace_picture, traced
+from masklens_course.conditions import Case, Condition, Mistake, gives
+from masklens_course.own_layers import error_picture
+from masklens_course.own_models import (
+    ModelCall,
+    drawn,
+    large_weights,
+    mask_on,
+    runs_backwards,
+)
 
 _REVIEWS = np.array([[4, 7, 9, 2, 0], [5, 3, 0, 0, 0], [8, 1, 6, 2, 4]])
 
@@ -161,35 +171,78 @@ _FIND_LOST_MASK = Question(
 )
 
 
-# A is changed at its end, and at its beginning; then two reviews of other lengths.
-_SENTENCES = np.array(
-    [[4, 7, 9, 2, 0], [4, 7, 9, 6, 0], [6, 7, 9, 2, 0], [5, 3, 0, 0, 0], [8, 1, 6, 2, 4]]
-)
-_REAL = _SENTENCES != 0
-_TIME = _SENTENCES.shape[1]
-_LONGER = np.pad(_SENTENCES, ((0, 0), (0, 2)))
-_KINDS = 3  # of words
-# Weights of a new model are random, so an answer that should move does, by far more than this.
+def _sentences(random: np.random.Generator) -> Iterator[Case]:
+    shown = ModelCall((100, 3), np.array([[4, 7, 9, 2], [5, 3, 0, 0]]), more=1)
+    sizes = int(random.integers(150, 300)), int(random.integers(4, 7))
+    highest = sizes[0] - 1
+    some = random.integers(120, highest, 9)
+
+    def other(*rows: Any, more: int = 0) -> Case:
+        return (replace(shown, made_with=sizes, ids=np.array(rows), more=more),)
+
+    yield (shown,)
+    yield (replace(shown, ids=np.array([[1], [2]]), more=0),)
+    yield other(some[:3], [*some[3:5], highest])  # nothing to pad
+    yield other([some[5], 0], [some[6], 0], more=1)
+    yield other([0, 0], some[7:9])
+    yield other(some[:2])
+
+
+# Weights are large and random, so a tag that should move does, by far more than this.
 _LEAST_MOVE = 1e-4
 
 
 @dataclass(frozen=True)
 class _Tags:
-    """What a learner's tagger says, with little padding and with more."""
+    """What a learner's tagger says of a batch, with more padding, and with one word changed.
 
-    tags: NDArray[Any]
-    longer: NDArray[Any] | Raised
-    mask: NDArray[Any] | None
+    Behind the sentences of a batch of several stands the longest one with its first word changed,
+    and once more with its last, if it has two words.
+    """
+
+    call: ModelCall
+    model: Any
+    output: NDArray[Any] | Raised
+    longer: NDArray[Any] | Raised | None = None
+    mask: NDArray[Any] | None = None
     trace: Trace | None = None
+
+    @property
+    def case(self) -> Case:
+        return (self.call,)
+
+    @property
+    def yours(self) -> Any:
+        """The tags and the mask, for an example."""
+        return self.tags, self.mask
+
+    @property
+    def tags(self) -> NDArray[Any]:
+        """One vector of each place of the batch; empty if there is none."""
+        if isinstance(self.output, Raised) or not self.output.ndim:
+            return np.zeros(0)
+        return self.output[: len(self.call.ids)] if _has_changes(self.call) else self.output
+
+    def fits(self) -> bool:
+        return self.tags.shape == (*self.call.ids.shape, self.call.made_with[1])
+
+    def answers_once(self) -> bool:
+        """Whether there is one answer for each sentence; of one timestep that says nothing."""
+        rows, time = self.call.ids.shape
+        return time > 1 and self.tags.shape == (rows, self.call.made_with[1])
 
     def stays(self) -> bool:
         """Whether more padding leaves the tags of the words alone."""
-        if isinstance(self.longer, Raised) or self.tags.shape[:2] != _REAL.shape:
+        if self.longer is None:
+            return True
+        if isinstance(self.longer, Raised) or self.tags.shape[:2] != self.call.ids.shape:
             return False
-        return same(self.longer[:, :_TIME][_REAL], self.tags[_REAL])
+        longer = self.longer[:, : self.call.ids.shape[1]]
+        words = self.call.mask
+        return longer.shape == self.tags.shape and same(longer[words], self.tags[words])
 
     def masked(self) -> bool:
-        return same(self.mask, _REAL)
+        return same(self.mask, self.call.mask)
 
     def makes_mask(self) -> bool:
         return any(call.effect == "creates" for call in self.trace or ())
@@ -197,64 +250,145 @@ class _Tags:
     def loses_mask(self) -> bool:
         return any(call.effect == "drops" or call.lost_to for call in self.trace or ())
 
-    def moves(self, other: int, steps: slice) -> bool:
-        """Whether sentence 0 and another one get other tags where their words are the same."""
-        return bool(np.abs(self.tags[0, steps] - self.tags[other, steps]).max() > _LEAST_MOVE)
-
-    def looks_ahead(self) -> bool:
-        return self.moves(1, slice(0, 3))
+    def moves(self, changed: int, words: slice) -> bool:
+        """Whether other words of the longest sentence get other tags once one is changed."""
+        if isinstance(self.output, Raised) or not _has_changes(self.call):
+            return True
+        row, length = _longest(self.call)
+        places = range(length)[words]
+        step = self.output[row, places] - self.output[changed, places]
+        return bool(np.abs(step).max() > _LEAST_MOVE)
 
     def looks_back(self) -> bool:
-        return self.moves(2, slice(1, 4))
+        return self.moves(-2, slice(1, None))
+
+    def looks_ahead(self) -> bool:
+        return self.moves(-1, slice(None, -1))
+
+    def are_finite(self) -> bool:
+        return bool(np.isfinite(self.tags).all())
+
+    def drawn(self) -> Picture | None:
+        return drawn(self.model, self.call.ids)
+
+    def numbers(self) -> Picture | None:
+        return Compared(self.tags, np.nan_to_num(self.tags)).picture(reveal=False)
+
+    def shapes(self) -> Picture | None:
+        if isinstance(self.output, Raised):
+            return error_picture(self.output)
+        right = np.zeros((*self.call.ids.shape, self.call.made_with[1]))
+        return Picture((element("pre", Compared(self.tags, right).words(), tabindex=0),))
 
 
-def _tags(build: Callable[[], Any]) -> _Tags:
-    if hasattr(build, "compute_mask"):  # the model itself can be called, too
-        raise DiagnosedError("not-a-function")
-    model = built(build)
-    if isinstance(model, type) or not callable(model):
-        return _Tags(np.zeros(0), np.zeros(0), None)
-    model(_SENTENCES)  # now it has weights
-    with large_weights(model):
-        output = model(_SENTENCES)
-        longer = trying(lambda: numbers(model(_LONGER)))
-        seen = _Tags(numbers(output), longer, mask_on(output))
+def _longest(call: ModelCall) -> tuple[int, int]:
+    """The row with most words, and how many they are."""
+    lengths = call.mask.sum(axis=1)
+    return int(lengths.argmax()), int(lengths.max())
+
+
+def _has_changes(call: ModelCall) -> bool:
+    return len(call.ids) > 1 and _longest(call)[1] > 1
+
+
+def _with_changes(call: ModelCall) -> NDArray[Any]:
+    """The ids, and behind them the longest row twice: with another first and another last word."""
+    if not _has_changes(call):
+        return call.ids
+    row, length = _longest(call)
+    changed = call.ids[[row, row]]
+    for one, place in enumerate((0, length - 1)):
+        changed[one, place] = changed[one, place] % (call.made_with[0] - 2) + 1
+    return np.concatenate([call.ids, changed])
+
+
+def _tags(answer: Callable[..., Any], call: ModelCall) -> _Tags:
+    import keras
+
+    model = call.model(answer)
+    if not isinstance(model, keras.Model):
+        return _Tags(call, None, np.zeros(0))
+    with large_weights(model), answering():
+        output = trying(model, _with_changes(call))
+        if isinstance(output, Raised):
+            seen = _Tags(call, model, output)
+            if _too_few_ids(seen) or _fixed_time(seen):
+                return seen
+            raise output.error
+        mask = mask_on(output)
+        longer = trying(lambda: numbers(model(call.longer))) if call.more else None
+        seen = _Tags(
+            call, model, numbers(output), longer, None if mask is None else mask[: len(call.ids)]
+        )
         if seen.stays() and seen.masked():
             return seen
-        return replace(seen, trace=traced(model, _SENTENCES))
+        return replace(seen, trace=call.trace(model))
 
+
+def _too_few_ids(seen: _Tags) -> bool:
+    """Whether the model runs once the highest id has become a lower one."""
+    words = seen.call.made_with[0]
+    lower = trying(seen.model, np.minimum(seen.call.ids, words - 2))
+    return bool((seen.call.ids == words - 1).any()) and not isinstance(lower, Raised)
+
+
+def _fixed_time(seen: _Tags) -> bool:
+    return getattr(seen.model, "input_shape", (None, None))[1:2] != (None,)
+
+
+_FIXED_TIME = Mistake(
+    "fixed-time",
+    "The model does not run with every number of timesteps. Leave the time axis open: "
+    "`keras.Input((None,))`.",
+    lambda seen: Raised in map(type, (seen.output, seen.longer)) and not _too_few_ids(seen),
+    lambda seen: error_picture(seen.longer) or error_picture(seen.output),
+)
 
 _REPAIR_TAGGER = Question(
     name="repair-tagger",
     title="Repair a tagger",
     minutes=15,
     kind="function",
+    cases=_sentences,
+    right=lambda call: call.mask,
     observe=_tags,
     conditions=(
         Condition(
             "wrong-shape",
-            "The model should give 3 numbers for each word: the shape `(batch, time, 3)`.",
-            lambda seen: seen.tags.shape == (*_SENTENCES.shape, _KINDS),
+            "The model should give `kinds` numbers for each word: the shape `(batch, time, "
+            "kinds)`.",
+            _Tags.fits,
             Mistake(
                 "no-model",
-                "It does not return a model that can be called with ids.",
-                lambda seen: seen.tags.shape == (0,),
+                "It does not return a Keras model, such as a `keras.Sequential`.",
+                lambda seen: seen.model is None,
             ),
+            Mistake(
+                "too-few-ids",
+                "The model does not run with the highest id, `words - 1`. The ids begin with 0: "
+                "how many rows does the `Embedding` need?",
+                lambda seen: isinstance(seen.output, Raised) and _too_few_ids(seen),
+            ),
+            _FIXED_TIME,
             Mistake(
                 "one-per-sentence",
                 "The model gives one answer for each sentence, not one for each word.",
-                lambda seen: seen.tags.shape == (len(_SENTENCES), _KINDS),
+                _Tags.answers_once,
             ),
+            picture=_Tags.shapes,
         ),
         Condition(
             "padding-moves-tags",
             "The mask is carried through, but more padding still changes the tags of words. A "
             "layer lets timesteps mix, and does not use the mask.",
             _Tags.stays,
+            _FIXED_TIME,
             Mistake(
-                "fixed-time",
-                "The model runs with 5 timesteps, but not with 7.",
-                lambda seen: isinstance(seen.longer, Raised),
+                "runs-backwards",
+                "More padding changes the tags of words. A layer with `go_backwards=True` hands "
+                "its outputs on in reverse, the last timestep first, and the mask stays as it was. "
+                "`Bidirectional` turns them back.",
+                lambda seen: runs_backwards(seen.model),
             ),
             Mistake(
                 "makes-no-mask",
@@ -267,7 +401,7 @@ _REPAIR_TAGGER = Question(
                 "it: the drop shows where padding gets in.",
                 _Tags.loses_mask,
             ),
-            picture=trace_picture,
+            picture=_Tags.drawn,
         ),
         Condition(
             "no-mask-on-output",
@@ -280,7 +414,14 @@ _REPAIR_TAGGER = Question(
                 "so the output has none, and the loss would count the padding.",
                 _Tags.loses_mask,
             ),
-            picture=trace_picture,
+            picture=_Tags.drawn,
+        ),
+        Condition(
+            "not-finite",
+            "`nan` comes out where there should be a number, and the loss of the whole batch would "
+            "be `nan`, too. Is something divided by the number of words, which may be 0?",
+            _Tags.are_finite,
+            picture=_Tags.numbers,
         ),
         Condition(
             "ignores-words-before",
@@ -311,85 +452,54 @@ _REPAIR_TAGGER = Question(
 )
 
 
-_UNITS = 2
-_BEHIND = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]], dtype=bool)
-_IN_FRONT = np.array([[0, 0, 1, 1, 1], [0, 0, 0, 0, 1], [0, 1, 1, 1, 1]], dtype=bool)
-_EMPTY = np.array([[1, 1, 1, 1, 1], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], dtype=bool)
+def _states(random: np.random.Generator) -> Iterator[Case]:
+    def states(*rows: str, units: int) -> Case:
+        """The states of a `Bidirectional` at the words of rows such as `##.`, and 0 at padding."""
+        mask = np.array([[step == "#" for step in row] for row in rows])
+        numbers = random.uniform(-1, 1, (*mask.shape, 2 * units)).round(2)
+        return numbers * mask[..., None], mask
+
+    time = int(random.integers(6, 9))
+    yield states("####.", "##...", "#####", units=2)
+    yield states(*(step.rjust(time, ".") for step in ("####", "#", "#" * time)), units=3)
+    yield states("#", units=1)
+    yield states("####", "....", "####", units=3)
+    yield states("###", "###", units=1)  # nothing to pad
+    yield states("###..", "..###", "#....", "....#", units=4)
+    vectors, mask = states("###", "##.", units=3)
+    vectors[0, 2] = 0  # so may the state at a word be
+    yield vectors, mask
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Real states of a `Bidirectional` for one mask, and the vectors that it gives at the end."""
-
-    mask: NDArray[np.bool_]
-    states: NDArray[Any]
-    vectors: NDArray[Any]
-
-    def at(self, forward: Any, backward: Any) -> NDArray[Any]:
-        """The forward half at one timestep of each row, the backward half at another."""
-        rows = np.arange(len(self.mask))
-        halves = [self.states[rows, forward, :_UNITS], self.states[rows, backward, _UNITS:]]
-        return np.concatenate(halves, axis=1)
-
-    @property
-    def first(self) -> NDArray[Any]:
-        return np.asarray(self.mask.argmax(axis=1))
-
-    @property
-    def last(self) -> NDArray[Any]:
-        return np.asarray(self.mask.shape[1] - 1 - self.mask[:, ::-1].argmax(axis=1))
+def _places(words: list[int], time: int) -> dict[str, int]:
+    """Timesteps by what somebody may take them for, in a row with words at these."""
+    first, last = (words[0], words[-1]) if words else (0, 0)
+    ends = {"first": first, "last": last, "begin": 0, "end": time - 1}
+    return ends | {"count": len(words) - 1}
 
 
-@cache
-def _batches() -> tuple[_Batch, _Batch, _Batch]:
-    """What Keras itself answers, with all timesteps and with the last states only."""
-    from keras import layers
-
-    random = np.random.default_rng(0)
-    vectors = random.normal(size=(*_BEHIND.shape, 3)).astype("float32")
-    all_states = layers.Bidirectional(layers.LSTM(_UNITS, return_sequences=True))
-    end_states = layers.Bidirectional(layers.LSTM(_UNITS))
-    for layer in (all_states, end_states):
-        layer.build(vectors.shape)
-    end_states.set_weights([random.normal(size=w.shape) for w in end_states.get_weights()])
-    all_states.set_weights(end_states.get_weights())
-
-    def batch(mask: NDArray[np.bool_]) -> _Batch:
-        states, ends = (layer(vectors, mask=mask) for layer in (all_states, end_states))
-        return _Batch(mask, np.array(states), np.array(ends))
-
-    return batch(_BEHIND), batch(_IN_FRONT), batch(_EMPTY)
+def _picked(
+    states: NDArray[Any], mask: Mask, *, forward: str = "last", backward: str = "first"
+) -> NDArray[Any]:
+    """The forward half at one timestep of each row, the backward half at another."""
+    units = states.shape[2] // 2
+    vectors = []
+    for row, real in zip(states.tolist(), mask.tolist(), strict=True):
+        at = _places([step for step, word in enumerate(real) if word], len(real))
+        vectors.append(row[at[forward]][:units] + row[at[backward]][units:])
+    return np.array(vectors)
 
 
-@dataclass(frozen=True)
-class _Joined:
-    """The vectors that the learner makes of the states: padded behind, in front, one row empty."""
-
-    behind: Compared
-    in_front: Compared
-    empty: Compared
+def _has_empty_row(states: NDArray[Any], mask: Mask) -> bool:
+    return not mask.any(axis=1).all()
 
 
-def _joined(answer: Callable[..., Any]) -> _Joined:
-    def join(batch: _Batch) -> NDArray[Any]:
-        return numbers(call(answer, batch.states, batch.mask))
-
-    behind, in_front, empty = _batches()
-    return _Joined(
-        Compared(join(behind), behind.vectors),
-        Compared(join(in_front), in_front.vectors),
-        Compared(trying(join, empty), empty.vectors),
-    )
+def _is_padded_in_front(states: NDArray[Any], mask: Mask) -> bool:
+    return not mask[:, 0].all() and not _has_empty_row(states, mask)
 
 
-def _behind() -> _Batch:
-    return _batches()[0]
-
-
-def _counted_words(seen: _Joined) -> bool:
-    in_front = _batches()[1]
-    counted = in_front.at(in_front.mask.sum(axis=1) - 1, 0)
-    return same(seen.in_front.yours[:, :_UNITS], counted[:, :_UNITS])
+def _is_padded_behind(states: NDArray[Any], mask: Mask) -> bool:
+    return bool(mask[:, 0].all())
 
 
 _JOIN_DIRECTIONS = Question(
@@ -397,48 +507,55 @@ _JOIN_DIRECTIONS = Question(
     title="Join both directions",
     minutes=15,
     kind="function",
-    observe=_joined,
+    cases=_states,
+    right=_picked,
     conditions=(
         Condition(
             "wrong-states",
             "These are not the two states that have read the whole sentence.",
-            lambda seen: seen.behind.is_right(),
-            WRONG_SHAPE.of("behind"),
+            Compared.is_right,
             Mistake(
                 "last-column",
-                "You take the last timestep. In most rows that is padding, where the states are 0.",
-                lambda seen: seen.behind.is_like(_behind().states[:, -1]),
+                "You take both halves at the last timestep. If that is padding, both are 0; and "
+                "even at a word, the backward half has read one word only there.",
+                gives(_picked, forward="end", backward="end"),
             ),
             Mistake(
                 "both-at-the-end",
                 "The forward half is right. The backward half begins at the last word: there it "
                 "has read one word only.",
-                lambda seen: seen.behind.is_like(_behind().at(_behind().last, _behind().last)),
+                gives(_picked, backward="last"),
             ),
             Mistake(
                 "directions-swapped",
                 "Each half is taken where its direction begins, not where it ends.",
-                lambda seen: seen.behind.is_like(_behind().at(_behind().first, _behind().last)),
+                gives(_picked, forward="first", backward="last"),
             ),
-            picture=lambda seen: seen.behind.picture(),
+            when=_is_padded_behind,
         ),
         Condition(
             "padding-in-front",
-            "With padding behind it is right, with padding in front it is not. Where is the first "
-            "word, and where the last?",
-            lambda seen: seen.in_front.is_right(),
+            "With padding in front it is not right. Where is the first word, and where the last?",
+            Compared.is_right,
             Mistake(
                 "counts-words",
                 "You count the words to find the last one. With padding in front the last word "
                 "stands further to the right.",
-                _counted_words,
+                gives(_picked, forward="count"),
             ),
-            picture=lambda seen: seen.in_front.picture(),
+            Mistake(
+                "begins-at-zero",
+                "You take the backward half at timestep 0. With padding in front the first word "
+                "stands further to the right.",
+                gives(_picked, backward="begin"),
+            ),
+            when=_is_padded_in_front,
         ),
         Condition(
             "empty-row",
-            "A row without a word fails, or changes the others. Its vector should be all 0.",
-            lambda seen: seen.empty.is_right(),
+            "A row without a word changes the others, or its vector is not all 0.",
+            Compared.is_right,
+            when=_has_empty_row,
         ),
     ),
     hints=(

@@ -18,10 +18,12 @@ class Answers:
     Args:
         right: right answers, written differently from one another and from the solution.
         wrong: pairs of the code that is expected, and the answer.
+        two: answers with two mistakes, behind the codes of both.
     """
 
     right: tuple[Any, ...]
     wrong: tuple[tuple[str, Any], ...]
+    two: tuple[tuple[str, str, Any], ...] = ()
 
 
 def changed(answer: Any, *pieces: str) -> Any:

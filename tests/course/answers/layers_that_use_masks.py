@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from answers import Answers, changes
+from answers import Answers, changed, changes
 
 
 def max_filled_with_numpy(x, mask):
@@ -14,7 +14,8 @@ def max_filled_with_numpy(x, mask):
 
 
 def max_with_loop(x, mask):
-    return [row[ok].max(axis=0) if ok.any() else [0, 0] for row, ok in zip(x, mask, strict=True)]
+    nothing = np.zeros(x.shape[-1])
+    return [row[ok].max(axis=0) if ok.any() else nothing for row, ok in zip(x, mask, strict=True)]
 
 
 def max_of_ragged(x, mask):
@@ -23,36 +24,50 @@ def max_of_ragged(x, mask):
     return tf.where(tf.reduce_any(tf.constant(mask), axis=1, keepdims=True), highest, 0.0)
 
 
+def max_of_masked_array(x, mask):
+    hidden = np.broadcast_to(~mask[..., None], x.shape)
+    return np.ma.array(x, mask=hidden).max(axis=1).filled(0)
+
+
 def mean_safe_count(x, mask):
     weights = ops.cast(mask, "float32")
     share = weights / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
-    return ops.einsum("bt,btf->bf", share, x)
+    return ops.einsum("bt,btf->bf", share, ops.where(mask[..., None], x, 0))
 
 
 def mean_no_nan(x, mask):
     weights = tf.cast(mask[:, :, tf.newaxis], tf.float32)
-    return tf.math.divide_no_nan(tf.reduce_sum(x * weights, 1), tf.reduce_sum(weights, 1))
+    total = tf.reduce_sum(tf.where(mask[..., None], x, 0.0), 1)
+    return tf.math.divide_no_nan(total, tf.reduce_sum(weights, 1))
 
 
 def mean_with_epsilon(x, mask):
     weights = ops.cast(mask, "float32")[..., None]
-    return ops.sum(x * weights, axis=1) / (ops.sum(weights, axis=1) + 1e-7)
+    known = ops.where(mask[..., None], x, 0)
+    return ops.sum(known, axis=1) / (ops.sum(weights, axis=1) + 1e-7)
+
+
+def mean_of_rows(x, mask):
+    rows = [tf.boolean_mask(row, keep) for row, keep in zip(x, mask, strict=True)]
+    return tf.stack([tf.reduce_sum(row, 0) / max(len(row), 1) for row in rows])
 
 
 def mean_hidden_by_where(x, mask):
     weights = ops.cast(mask, "float32")[..., None]
-    mean = ops.sum(x * weights, axis=1) / ops.sum(weights, axis=1)
+    mean = ops.sum(ops.nan_to_num(x) * weights, axis=1) / ops.sum(weights, axis=1)
     return ops.where(ops.isnan(mean), 0.0, mean)
 
 
 def mean_with_numpy(x, mask):
     weights = np.asarray(mask)[..., None]
-    return (np.asarray(x) * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
+    known = np.where(weights, np.asarray(x), 0)
+    return known.sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
 
 
 def softmax_of_keras(scores, mask):
-    weights = keras.layers.Softmax(axis=-1)(scores, mask=np.repeat(mask[:, None], 4, axis=1))
-    return weights * ops.cast(mask[:, None], "float32")
+    keep = np.broadcast_to(mask[:, None], scores.shape)
+    weights = keras.layers.Softmax(axis=-1)(np.where(keep, scores, 0), mask=keep)
+    return weights * ops.cast(keep, "float32")
 
 
 def softmax_with_loop(scores, mask):
@@ -70,6 +85,12 @@ def softmax_with_numpy(scores, mask):
     return exps / np.maximum(exps.sum(axis=-1, keepdims=True), 1e-30)
 
 
+def softmax_of_logarithms(scores, mask):
+    keep = mask[:, None, :]
+    kept = tf.where(keep, scores, tf.fill(scores.shape, -1e9))
+    return tf.where(keep, tf.exp(kept - tf.reduce_logsumexp(kept, axis=-1, keepdims=True)), 0.0)
+
+
 def loss_of_valid_steps(y_true, y_pred, mask):
     errors = tf.boolean_mask(y_pred, mask) - tf.boolean_mask(y_true, mask)
     return tf.math.divide_no_nan(tf.reduce_sum(errors**2), tf.cast(tf.size(errors), tf.float32))
@@ -81,6 +102,19 @@ def loss_replaced_by_zero(y_true, y_pred, mask):
     return ops.sum(errors**2) / ops.maximum(ops.sum(weights), 1.0)
 
 
+def loss_in_two_ways(y_true, y_pred, mask):
+    if not ops.any(mask):
+        return ops.convert_to_tensor(0.0)
+    return ops.mean((y_pred[mask] - y_true[mask]) ** 2)
+
+
+def loss_of_keras(y_true, y_pred, mask):
+    weights = tf.cast(mask, "float32")
+    known = tf.where(mask, y_true, 0.0)[..., None]
+    loss = keras.losses.MeanSquaredError(reduction="sum")
+    return loss(known, y_pred[..., None], weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
+
+
 def loss_with_numpy(y_true, y_pred, mask):
     errors = (np.asarray(y_pred) - np.asarray(y_true))[np.asarray(mask)]
     return (errors**2).sum() / max(len(errors), 1)
@@ -88,36 +122,90 @@ def loss_with_numpy(y_true, y_pred, mask):
 
 ANSWERS = {
     "max-over-time": Answers(
-        right=(max_filled_with_numpy, max_with_loop, max_of_ragged),
+        right=(max_filled_with_numpy, max_with_loop, max_of_ragged, max_of_masked_array),
         wrong=(
             *changes(
                 max_filled_with_numpy,
                 ("zero-beats-negatives", "-np.inf", "0"),
+                ("zero-beats-negatives", "lowest, 0", "np.maximum(lowest, 0), 0"),
                 ("reads-padding", "mask[..., None]", "True"),
-                ("empty-row", "-np.inf", "-1e9", "lowest, 0", "lowest, lowest"),
+                ("filler-wins", "-np.inf", "-1e9"),
+                ("filler-wins", "-np.inf", "-1e30"),
+                ("filler-wins", "-np.inf", "-999"),
+                ("empty-row", "lowest, 0", "lowest, lowest"),
                 ("wrong-shape", ".max(axis=1)", ".max(axis=-1)"),
+                ("wrong-shape", ".max(axis=1)", ".max(axis=1).squeeze()"),
                 ("wrong-maximum", "-np.inf", "np.inf", ".max(", ".min("),
+                ("wrong-maximum", ".max(axis=1)", "[:, :4].max(axis=1)"),
+                ("wrong-shape", ".max(axis=1)", ".max(axis=1)[:, :2]"),
+                ("wrong-maximum", ".max(axis=1)", ".max(axis=1) - mask.all()"),
+                ("only-this-example", "mask[..., None]", "mask.reshape(3, 3, 1)"),
+                ("only-this-example", ".max(axis=1)", ".max(axis=(1, 2))[:, None]"),
+                (
+                    "nan-from-padding",
+                    "np.where(mask[..., None], x, -np.inf)",
+                    "(x + np.where(mask[..., None], 0, -np.inf))",
+                ),
+                ("empty-row", "lowest, 0)", "lowest, x[:, 0] if len(x[0]) == 1 else 0)"),
+            ),
+        ),
+        two=(
+            (
+                "filler-wins",
+                "empty-row",
+                changed(max_filled_with_numpy, "-np.inf", "-1e9", "lowest, 0", "lowest, lowest"),
             ),
         ),
     ),
     "mean-over-time": Answers(
-        right=(mean_safe_count, mean_no_nan, mean_with_epsilon),
+        right=(mean_safe_count, mean_no_nan, mean_with_epsilon, mean_of_rows),
         wrong=(
             *changes(
                 mean_with_epsilon,
-                ("divides-by-all-steps", "(ops.sum(weights, axis=1) + 1e-7)", "4"),
-                ("reads-padding", "ops.cast(mask", "ops.ones_like(mask"),
+                ("divides-by-all", "(ops.sum(weights, axis=1) + 1e-7)", "len(x[0])"),
+                ("reads-padding", "ops.cast(mask", "ops.ones_like(mask", "mask[..., None]", "True"),
                 ("nan-in-empty-row", " + 1e-7", ""),
                 ("empty-row", "+ 1e-7)", "+ 1e-7) + (1 - ops.max(weights, axis=1))"),
                 ("wrong-shape", "axis=1", "axis=-1"),
                 ("wrong-mean", "1e-7", "1"),
+                ("nearly-right", "1e-7", "1e-3"),
+                (
+                    "nan-from-padding",
+                    "known = ops.where(mask[..., None], x, 0)",
+                    "known = x * weights",
+                ),
+                ("only-this-example", "axis=1) + 1e-7", "axis=1) * 0 + 2"),
+                ("wrong-gradient", "known =", "x = (x + ops.stop_gradient(x)) / 2\n    known ="),
+                ("wrong-gradient", "sum(known", "sum(ops.stop_gradient(known) + 0 * known"),
+            ),
+            *changes(
+                mean_safe_count,
+                ("wrong-mean", "keepdims=True), 1)", "keepdims=True), 2)"),
+                ("wrong-mean", "mask, ", "tf.sequence_mask(ops.sum(mask, 1), len(x[0])), "),
+                ("empty-row", "return ", "return x[:, 0] if len(x[0]) == 1 else "),
+                ("wrong-shape", "return ", "return ops.squeeze(", "x, 0))", "x, 0)))"),
+                ("wrong-mean", "x, 0)", "ops.maximum(x, -1e6), 0)"),
+                ("wrong-mean", "return ", "return ops.max(x, 1) if ops.all(mask) else "),
             ),
             ("nan-gradient", mean_hidden_by_where),
             ("no-gradient", mean_with_numpy),
         ),
+        two=(
+            (
+                "nan-from-padding",
+                "nan-in-empty-row",
+                changed(
+                    mean_with_epsilon,
+                    "ops.where(mask[..., None], x, 0)",
+                    "x * weights",
+                    " + 1e-7",
+                    "",
+                ),
+            ),
+        ),
     ),
     "masked-softmax": Answers(
-        right=(softmax_with_numpy, softmax_of_keras, softmax_with_loop),
+        right=(softmax_with_numpy, softmax_of_keras, softmax_with_loop, softmax_of_logarithms),
         wrong=(
             *changes(
                 softmax_with_numpy,
@@ -127,39 +215,105 @@ ANSWERS = {
                 (
                     "sums-below-one",
                     "exps.sum(axis=-1, keepdims=True)",
-                    "np.exp(scores).sum(-1)[..., None]",
+                    "np.exp(scores - kept.max(axis=-1, keepdims=True)).sum(-1)[..., None]",
                 ),
                 ("wrong-weights", "scores, -", "scores / 2, -"),
-                ("wrong-shape", "return exps", "return exps[..., :2]"),
+                (
+                    "wrong-weights",
+                    "kept =",
+                    "mask = mask & (np.arange(len(scores[0])) < 4)\n    kept =",
+                ),
+                ("wrong-shape", "return exps", "return exps[..., :1]"),
                 ("large-scores", "kept - kept.max(axis=-1, keepdims=True)", "kept"),
-                ("maximum-of-padding", "kept.max", "scores.max"),
+                ("one-maximum", "kept.max(axis=-1, keepdims=True)", "kept.max()"),
+                ("maximum-of-padding", "kept.max", "np.nan_to_num(scores).max"),
                 ("empty-row", " * mask[:, None, :]\n", "\n"),
                 ("nan-in-empty-row", "-1e9", "-np.inf"),
+                ("nan-from-padding", "scores, -1e9)", "scores, scores - 1e9)"),
+                ("only-this-example", "kept = ", "mask = mask.reshape(1, 3)\n    kept = "),
+                (
+                    "wrong-shape",
+                    "return exps",
+                    "return exps.squeeze() if scores.size == 1 else exps",
+                ),
+                (
+                    "wrong-weights",
+                    "kept = ",
+                    "if mask.all() and mask.size > 2: return scores\n    kept = ",
+                ),
+                ("nearly-right", "1e-30)", "1e-30) * 1.001"),
             ),
         ),
     ),
     "masked-loss": Answers(
-        right=(loss_of_valid_steps, loss_replaced_by_zero),
+        right=(loss_of_valid_steps, loss_replaced_by_zero, loss_in_two_ways, loss_of_keras),
         wrong=(
             *changes(
                 loss_replaced_by_zero,
-                ("divides-by-all-steps", "ops.maximum(ops.sum(weights), 1.0)", "8"),
-                ("reads-padding", "ops.cast(mask", "ops.ones_like(mask"),
+                (
+                    "divides-by-all",
+                    "ops.maximum(ops.sum(weights), 1.0)",
+                    "ops.cast(ops.size(mask), 'float32')",
+                ),
+                (
+                    "reads-padding",
+                    "ops.cast(mask",
+                    "ops.ones_like(mask",
+                    "ops.where(mask, y_true, 0.0)",
+                    "y_true",
+                ),
                 ("does-not-divide", " / ops.maximum(ops.sum(weights), 1.0)", ""),
+                (
+                    "does-not-divide",
+                    "errors**2)",
+                    "errors**2) * (4.0 if mask.shape == (1, 4) else 1)",
+                ),
                 (
                     "mean-of-rows",
                     "errors**2)",
-                    "errors**2 / ops.sum(weights, 1)[:, None])",
+                    "errors**2 / ops.maximum(ops.sum(weights, 1), 1)[:, None])",
                     "ops.sum(weights), 1.0",
-                    "2.0, 2.0",
+                    "float(len(mask)), 1.0",
                 ),
                 ("not-one-number", "errors**2)", "errors**2, axis=1)"),
                 ("wrong-loss", "errors**2", "ops.abs(errors)"),
-                ("missing-readings", "ops.where(mask, y_true, 0.0)", "y_true"),
-                ("nothing-valid", "ops.maximum(ops.sum(weights), 1.0)", "ops.sum(weights)"),
-                ("nan-gradient", "errors**2", "ops.where(mask, ops.square(y_true - y_pred), 0.0)"),
+                ("wrong-loss", "cast(mask", "cast(mask & (np.arange(mask.shape[1]) < 4)"),
+                ("wrong-loss", "weights), 1.0)", "weights), 1.0) + ops.max(weights)"),
+                ("wrong-loss", "weights), 1.0", "weights), 2.0"),
+                ("wrong-loss", "errors**2", "ops.minimum(errors**2, 9999)"),
+                ("only-this-example", "ops.maximum(ops.sum(weights), 1.0)", "3"),
+                ("nan-from-padding", "ops.where(mask, y_true, 0.0)", "y_true"),
+                ("nan-from-padding", "ops.where(mask", "ops.where(~ops.isnan(y_true)"),
+                ("nothing-valid", "return ", "return 1.0 if not ops.any(mask) else "),
+                ("nan-comes-out", "ops.maximum(ops.sum(weights), 1.0)", "ops.sum(weights)"),
+                (
+                    "nan-comes-back",
+                    "errors**2",
+                    "ops.where(mask, ops.square(y_true - y_pred), 0.0)",
+                ),
+                (
+                    "wrong-gradient",
+                    "errors = ",
+                    "y_pred = ops.stop_gradient(y_pred) + 0 * y_pred\n    errors = ",
+                ),
+                (
+                    "nan-gradient",
+                    "return ops.sum(errors**2) / ops.maximum(ops.sum(weights), 1.0)",
+                    "n = ops.sum(weights); return ops.where(n > 0, ops.sum(errors**2) / n, 0.0)",
+                ),
             ),
             ("no-gradient", loss_with_numpy),
+        ),
+        two=(
+            (
+                "nan-from-padding",
+                "nan-comes-out",
+                changed(
+                    loss_replaced_by_zero,
+                    *("ops.where(mask, y_true, 0.0)", "y_true"),
+                    *("ops.maximum(ops.sum(weights), 1.0)", "ops.sum(weights)"),
+                ),
+            ),
         ),
     ),
 }
