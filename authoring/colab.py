@@ -28,9 +28,14 @@ from authoring.lists import LINKS
 TARGET = Path("dist/colab")
 BRANCH = "colab"  # where .github/workflows/site.yml publishes them
 GOAL = 600_000  # bytes
-# What the library is built from, and what nobody reads of what is built.
+# What the library is built from, and what nobody reads of what is built: a notebook on Colab has
+# Colab's kernel, no terminal and no page of ours around it.
 _PARTS = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", *map(str, layout.PACKAGES))
-_UNREAD = (".po", "/RECORD", "/METADATA", "/WHEEL", "/top_level.txt", "/entry_points.txt")
+_UNREAD = (
+    *(".po", "/RECORD", "/METADATA", "/WHEEL", "/top_level.txt", "/entry_points.txt"),
+    *("/command.py", "/__main__.py", "/page.js", "/page.css"),
+)
+_KERNEL = "masklens_kernel/"
 _BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 # The first moment that a zip file knows.
 _EPOCH = "315532800"
@@ -155,7 +160,7 @@ def pack(built: bytes) -> str:
     stored = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(built)) as old, zipfile.ZipFile(stored, "w") as new:
         for name in sorted(old.namelist()):
-            if not name.endswith(_UNREAD):
+            if not (name.endswith(_UNREAD) or name.startswith(_KERNEL)):
                 content = old.read(name)
                 plain = _written_out(content) if name.endswith(".otf") else content
                 new.writestr(zipfile.ZipInfo(name), plain)
