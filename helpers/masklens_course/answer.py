@@ -288,7 +288,7 @@ def learner_lines(error: BaseException) -> tuple[str, ...]:
     found = []
     for frame, number in walk_tb(error.__traceback__):
         code = frame.f_code
-        if _is_learners_code(frame):
+        if is_learners_code(frame):
             line = linecache.getline(code.co_filename, number).strip()
             place = _("line {number} in {function}").format(number=number, function=code.co_name)
             found.append(f"{place}: {line}".rstrip(": "))
@@ -307,7 +307,12 @@ def raised_by_keras(error: BaseException) -> bool:
     return libraries[-1:] in (["keras"], ["tensorflow"])
 
 
-def _is_learners_code(frame: FrameType) -> bool:
+def is_learners_code(frame: FrameType) -> bool:
+    """Returns whether a frame runs code of the notebook, not of a library or of Python itself.
+
+    Args:
+        frame: A frame, such as of a traceback.
+    """
     package = str(frame.f_globals.get("__name__")).split(".")[0]
     installed = str(Path(frame.f_code.co_filename).resolve()).startswith(_LIBRARY_FOLDERS)
     return not installed and package not in _LIBRARIES

@@ -8,6 +8,7 @@ import random
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -20,7 +21,7 @@ import numpy as np
 from masklens._language import get_language, set_language
 from masklens._language import translate as _
 from masklens.drawing.progress_bar import ProgressBar
-from masklens_course.answer import DiagnosedError
+from masklens_course.answer import DiagnosedError, is_learners_code
 
 TIME_LIMIT = 10  # seconds of computing
 _PATIENCE = 12  # how many times as long code may take by the clock, that waits or is kept waiting
@@ -88,9 +89,11 @@ def run_in_sandbox(function: Callable[[], Any], seconds: float = TIME_LIMIT) -> 
         finally:
             if not ended.is_set():
                 _stop(thread, _Stopped, lambda: not ended.is_set())
-            # Threads that the code has started end with it, and say nothing of that.
+            # Threads in which the code runs on end with it, and say nothing of that. One that a
+            # library has begun in the meantime, for a pool that it keeps, lives on.
             for one in {*threading.enumerate()} - others - {thread}:
-                _stop(one, SystemExit, one.is_alive)
+                if _runs_learners_code(one):
+                    _stop(one, SystemExit, one.is_alive)
     if not done or isinstance(done[0].error, _Stopped):
         return Outcome(printed=printed.text, timed_out=True)
     return Outcome(done[0].value, done[0].error, printed.text)
@@ -145,6 +148,13 @@ def _wait(ended: threading.Event, clock: list[_Clock], seconds: float) -> None:
             while done < max(computed, waited) * steps:
                 progress.step()
                 done += 1
+
+
+def _runs_learners_code(thread: threading.Thread) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    return (
+        any(is_learners_code(one) for one, _line in traceback.walk_stack(frame)) if frame else False
+    )
 
 
 def _stop(

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NoReturn
 
@@ -122,6 +123,13 @@ def test_threads_that_code_leaves_behind_end_with_it() -> None:
     outcome = run_in_sandbox(lambda: threading.Thread(target=work).start())
     assert (outcome.value, outcome.error) == (None, None)
     assert {*threading.enumerate()} == before
+
+
+def test_a_pool_that_a_library_keeps_lives_on() -> None:
+    pool = ThreadPoolExecutor(1)
+    assert run_in_sandbox(lambda: pool.submit(len, "pool").result()).value == 4
+    assert pool.submit(len, "pool").result(PATIENCE) == 4
+    pool.shutdown()
 
 
 def test_code_that_asks_for_input_is_told_so_and_nobody_is_asked() -> None:
