@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -113,7 +114,7 @@ def lesson(hub: Hub, passwords: dict[str, str]) -> Class:
         hub.start()
         first = hub.proxy()
         first.kill()
-        wait_for(lambda: hub.proxy() != first and _serves(students[0]), "another proxy serves")
+        wait_for(lambda: _replaced(first, hub) and _serves(students[0]), "another proxy serves")
         list(pool.map(_go_on, notebooks))
     return Class(hub, students, notebooks, saved, spared, teacher)
 
@@ -126,6 +127,13 @@ def _cullers(hub: Hub) -> list[psutil.Process]:
         if "jupyterhub_idle_culler" in (one.info["cmdline"] or [])
         and f":{hub.port + 1}/" in (one.info["environ"] or {}).get("JUPYTERHUB_API_URL", "")
     ]
+
+
+def _replaced(proxy: psutil.Process, hub: Hub) -> bool:
+    # Until the hub has written another number, its file names a process that has ended.
+    with suppress(psutil.NoSuchProcess, ValueError):
+        return hub.proxy() != proxy
+    return False
 
 
 def _serves(student: Student) -> bool:
