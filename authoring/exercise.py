@@ -18,7 +18,7 @@ _REGIONS = {ANSWER: "SOLUTION", CHECK: "HIDDEN TESTS"}
 _MENTION = re.compile("(BEGIN|END) (SOLUTION|HIDDEN TESTS)")
 _MARKER = re.compile(rf"(\s*)### {_MENTION.pattern}")
 _STUB = "..."
-_QUESTION = re.compile(r"""\bquestion\(["']([^"']*)["']\)""")
+_QUESTION = re.compile(r"""(\w+) = ml\.question\(["']([^"']*)["']\)""")
 _Wrong = tuple[str, str]  # what is wrong, and what to do
 
 
@@ -77,6 +77,7 @@ def faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
     """
     kinds = {cell.id: cell.kind for cell in cells}
     roles = {role for _, role in map(_name_and_role, cells)}
+    number = 0
     if ANSWER not in roles:
         yield Fault(place, "", "no exercise", f'write its answer: # %% id="NAME{ANSWER}"')
     for cell in cells:
@@ -87,7 +88,8 @@ def faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
         if role == ANSWER:
             wrongs += _wrong_answer(cell, name, kinds)
         if role == CHECK:
-            wrongs += _wrong_check(cell, name, kinds)
+            number += 1
+            wrongs += _wrong_check(cell, name, kinds, f"q{number}")
         yield from (Fault(f"{place}:{cell.line}", cell.id, *wrong) for wrong in wrongs)
 
 
@@ -134,18 +136,19 @@ def _wrong_answer(cell: Cell, name: str, kinds: dict[str, str]) -> Iterator[_Wro
         yield "no tests", f'check the answer: # %% id="{name}{CHECK}" points=1'
 
 
-def _wrong_check(cell: Cell, name: str, kinds: dict[str, str]) -> Iterator[_Wrong]:
+def _wrong_check(cell: Cell, name: str, kinds: dict[str, str], asker: str) -> Iterator[_Wrong]:
     if name + ANSWER not in kinds:
         yield "no answer to check", f'add its cell: # %% id="{name}{ANSWER}"'
     points = cell.metadata.get("points")
     if type(points) is not int or points < 1:
         wrong = "no points" if points is None else f"{points!r} points"
         yield wrong, f'give a whole number from 1: # %% id="{cell.id}" points=1'
-    if (asked := _QUESTION.findall(cell.text)) != [name]:
-        yield f"the questions asked are {asked}", f'write q = ml.question("{name}")'
+    if (asked := _QUESTION.findall(cell.text)) != [(asker, name)]:
+        shown = ", ".join(f"{variable} = {question}" for variable, question in asked) or "none"
+        yield f"the questions asked: {shown}", f'write {asker} = ml.question("{name}")'
     visible = stubbed(cell.text)
-    if "q.grade(" not in cell.text or "q.grade(" in visible:
+    if f"{asker}.grade(" not in cell.text or f"{asker}.grade(" in visible:
         remedy = "call it between ### BEGIN HIDDEN TESTS and ### END HIDDEN TESTS"
-        yield "q.grade() is not called in hidden tests", remedy
-    if "q.check(" not in visible:
-        yield "q.check() is not called", "call it outside the hidden tests"
+        yield f"{asker}.grade() is not called in hidden tests", remedy
+    if f"{asker}.check(" not in visible:
+        yield f"{asker}.check() is not called", "call it outside the hidden tests"

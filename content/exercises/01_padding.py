@@ -40,11 +40,11 @@ padded = [
 ]
 
 # %% id="pad-by-hand-check" points=1
-q = ml.question("pad-by-hand")
+q1 = ml.question("pad-by-hand")
 ### BEGIN HIDDEN TESTS
-q.grade(padded)
+q1.grade(padded)
 ### END HIDDEN TESTS
-q.check(padded)
+q1.check(padded)
 
 # %% [markdown] id="pad-readings"
 """
@@ -68,11 +68,11 @@ def pad_readings(series, value):
 
 
 # %% id="pad-readings-check" points=1
-q = ml.question("pad-readings")
+q2 = ml.question("pad-readings")
 ### BEGIN HIDDEN TESTS
-q.grade(pad_readings)
+q2.grade(pad_readings)
 ### END HIDDEN TESTS
-q.check(pad_readings)
+q2.check(pad_readings)
 
 # %% [markdown] id="pad-for-cudnn"
 """
@@ -99,11 +99,11 @@ def pad_for_cudnn(texts):
 
 
 # %% id="pad-for-cudnn-check" points=2
-q = ml.question("pad-for-cudnn")
+q3 = ml.question("pad-for-cudnn")
 ### BEGIN HIDDEN TESTS
-q.grade(pad_for_cudnn)
+q3.grade(pad_for_cudnn)
 ### END HIDDEN TESTS
-q.check(pad_for_cudnn)
+q3.check(pad_for_cudnn)
 
 # %% [markdown] id="progress"
 """

@@ -53,11 +53,11 @@ mask = [
 ]
 
 # %% id="predict-mask-check" points=1
-q = ml.question("predict-mask")
+q1 = ml.question("predict-mask")
 ### BEGIN HIDDEN TESTS
-q.grade(mask)
+q1.grade(mask)
 ### END HIDDEN TESTS
-q.check(mask)
+q1.check(mask)
 
 # %% [markdown] id="keep-the-mask"
 """
@@ -89,11 +89,11 @@ def prepare(ids, embedding, scale):
 
 
 # %% id="keep-the-mask-check" points=2
-q = ml.question("keep-the-mask")
+q2 = ml.question("keep-the-mask")
 ### BEGIN HIDDEN TESTS
-q.grade(prepare)
+q2.grade(prepare)
 ### END HIDDEN TESTS
-q.check(prepare)
+q2.check(prepare)
 
 # %% [markdown] id="choose-mask-value"
 """
@@ -128,11 +128,11 @@ def pad_for_masking(series):
 
 
 # %% id="choose-mask-value-check" points=2
-q = ml.question("choose-mask-value")
+q3 = ml.question("choose-mask-value")
 ### BEGIN HIDDEN TESTS
-q.grade(pad_for_masking)
+q3.grade(pad_for_masking)
 ### END HIDDEN TESTS
-q.check(pad_for_masking)
+q3.check(pad_for_masking)
 
 # %% [markdown] id="progress"
 """

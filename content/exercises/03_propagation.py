@@ -58,11 +58,11 @@ names = [
 ]
 
 # %% id="find-lost-mask-check" points=1
-q = ml.question("find-lost-mask")
+q1 = ml.question("find-lost-mask")
 ### BEGIN HIDDEN TESTS
-q.grade(names)
+q1.grade(names)
 ### END HIDDEN TESTS
-q.check(names)
+q1.check(names)
 
 # %% [markdown] id="repair-tagger"
 """
@@ -111,11 +111,11 @@ def build_tagger(words, kinds):
 
 
 # %% id="repair-tagger-check" points=3
-q = ml.question("repair-tagger")
+q2 = ml.question("repair-tagger")
 ### BEGIN HIDDEN TESTS
-q.grade(build_tagger)
+q2.grade(build_tagger)
 ### END HIDDEN TESTS
-q.check(build_tagger)
+q2.check(build_tagger)
 
 # %% [markdown] id="join-directions"
 """
@@ -160,11 +160,11 @@ def sentence_vectors(states, mask):
 
 
 # %% id="join-directions-check" points=3
-q = ml.question("join-directions")
+q3 = ml.question("join-directions")
 ### BEGIN HIDDEN TESTS
-q.grade(sentence_vectors)
+q3.grade(sentence_vectors)
 ### END HIDDEN TESTS
-q.check(sentence_vectors)
+q3.check(sentence_vectors)
 
 # %% [markdown] id="progress"
 """

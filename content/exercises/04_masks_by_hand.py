@@ -49,11 +49,11 @@ def mask_from_lengths(lengths, time, padding):
 
 
 # %% id="mask-from-lengths-check" points=2
-q = ml.question("mask-from-lengths")
+q1 = ml.question("mask-from-lengths")
 ### BEGIN HIDDEN TESTS
-q.grade(mask_from_lengths)
+q1.grade(mask_from_lengths)
 ### END HIDDEN TESTS
-q.check(mask_from_lengths)
+q1.check(mask_from_lengths)
 
 # %% [markdown] id="clean-readings"
 """
@@ -86,11 +86,11 @@ def clean_readings(readings):
 
 
 # %% id="clean-readings-check" points=2
-q = ml.question("clean-readings")
+q2 = ml.question("clean-readings")
 ### BEGIN HIDDEN TESTS
-q.grade(clean_readings)
+q2.grade(clean_readings)
 ### END HIDDEN TESTS
-q.check(clean_readings)
+q2.check(clean_readings)
 
 # %% [markdown] id="causal-mask"
 """
@@ -125,11 +125,11 @@ def causal_mask(mask):
 
 
 # %% id="causal-mask-check" points=3
-q = ml.question("causal-mask")
+q3 = ml.question("causal-mask")
 ### BEGIN HIDDEN TESTS
-q.grade(causal_mask)
+q3.grade(causal_mask)
 ### END HIDDEN TESTS
-q.check(causal_mask)
+q3.check(causal_mask)
 
 # %% [markdown] id="progress"
 """

@@ -64,11 +64,11 @@ class SplitAt(keras.layers.Layer):
 
 
 # %% id="split-at-check" points=2
-q = ml.question("split-at")
+q1 = ml.question("split-at")
 ### BEGIN HIDDEN TESTS
-q.grade(SplitAt)
+q1.grade(SplitAt)
 ### END HIDDEN TESTS
-q.check(SplitAt)
+q1.check(SplitAt)
 
 # %% [markdown] id="temporal-concat"
 """
@@ -111,11 +111,11 @@ class TemporalConcat(keras.layers.Layer):
 
 
 # %% id="temporal-concat-check" points=3
-q = ml.question("temporal-concat")
+q2 = ml.question("temporal-concat")
 ### BEGIN HIDDEN TESTS
-q.grade(TemporalConcat)
+q2.grade(TemporalConcat)
 ### END HIDDEN TESTS
-q.check(TemporalConcat)
+q2.check(TemporalConcat)
 
 # %% [markdown] id="stack-pairs"
 """
@@ -152,11 +152,11 @@ class StackPairs(keras.layers.Layer):
 
 
 # %% id="stack-pairs-check" points=3
-q = ml.question("stack-pairs")
+q3 = ml.question("stack-pairs")
 ### BEGIN HIDDEN TESTS
-q.grade(StackPairs)
+q3.grade(StackPairs)
 ### END HIDDEN TESTS
-q.check(StackPairs)
+q3.check(StackPairs)
 
 # %% [markdown] id="progress"
 """

@@ -56,11 +56,11 @@ may_opt_in = [
 ]
 
 # %% id="may-opt-in-check" points=1
-q = ml.question("may-opt-in")
+q1 = ml.question("may-opt-in")
 ### BEGIN HIDDEN TESTS
-q.grade(may_opt_in)
+q1.grade(may_opt_in)
 ### END HIDDEN TESTS
-q.check(may_opt_in)
+q1.check(may_opt_in)
 
 # %% [markdown] id="shift-right"
 """
@@ -99,11 +99,11 @@ class ShiftRight(keras.layers.Layer):
 
 
 # %% id="shift-right-check" points=2
-q = ml.question("shift-right")
+q2 = ml.question("shift-right")
 ### BEGIN HIDDEN TESTS
-q.grade(ShiftRight)
+q2.grade(ShiftRight)
 ### END HIDDEN TESTS
-q.check(ShiftRight)
+q2.check(ShiftRight)
 
 # %% [markdown] id="skip-ids"
 """
@@ -151,11 +151,11 @@ class SkipIds(keras.layers.Layer):
 
 
 # %% id="skip-ids-check" points=3
-q = ml.question("skip-ids")
+q3 = ml.question("skip-ids")
 ### BEGIN HIDDEN TESTS
-q.grade(SkipIds)
+q3.grade(SkipIds)
 ### END HIDDEN TESTS
-q.check(SkipIds)
+q3.check(SkipIds)
 
 # %% [markdown] id="progress"
 """

@@ -54,11 +54,11 @@ def max_over_time(x, mask):
 
 
 # %% id="max-over-time-check" points=1
-q = ml.question("max-over-time")
+q1 = ml.question("max-over-time")
 ### BEGIN HIDDEN TESTS
-q.grade(max_over_time)
+q1.grade(max_over_time)
 ### END HIDDEN TESTS
-q.check(max_over_time)
+q1.check(max_over_time)
 
 # %% [markdown] id="mean-over-time"
 """
@@ -100,11 +100,11 @@ def mean_over_time(x, mask):
 
 
 # %% id="mean-over-time-check" points=2
-q = ml.question("mean-over-time")
+q2 = ml.question("mean-over-time")
 ### BEGIN HIDDEN TESTS
-q.grade(mean_over_time)
+q2.grade(mean_over_time)
 ### END HIDDEN TESTS
-q.check(mean_over_time)
+q2.check(mean_over_time)
 
 # %% [markdown] id="masked-softmax"
 """
@@ -143,11 +143,11 @@ def masked_softmax(scores, mask):
 
 
 # %% id="masked-softmax-check" points=3
-q = ml.question("masked-softmax")
+q3 = ml.question("masked-softmax")
 ### BEGIN HIDDEN TESTS
-q.grade(masked_softmax)
+q3.grade(masked_softmax)
 ### END HIDDEN TESTS
-q.check(masked_softmax)
+q3.check(masked_softmax)
 
 # %% [markdown] id="masked-loss"
 """
@@ -184,11 +184,11 @@ def masked_loss(y_true, y_pred, mask):
 
 
 # %% id="masked-loss-check" points=4
-q = ml.question("masked-loss")
+q4 = ml.question("masked-loss")
 ### BEGIN HIDDEN TESTS
-q.grade(masked_loss)
+q4.grade(masked_loss)
 ### END HIDDEN TESTS
-q.check(masked_loss)
+q4.check(masked_loss)
 
 # %% [markdown] id="progress"
 """

@@ -95,11 +95,11 @@ def build_classifier(embedding, conv, score, output):
 
 
 # %% id="answers-once-check" points=4
-q = ml.question("answers-once")
+q1 = ml.question("answers-once")
 ### BEGIN HIDDEN TESTS
-q.grade(build_classifier)
+q1.grade(build_classifier)
 ### END HIDDEN TESTS
-q.check(build_classifier)
+q1.check(build_classifier)
 
 # %% [markdown] id="answers-once-look"
 """
@@ -169,11 +169,11 @@ def build_block(embedding, attention, norm):
 
 
 # %% id="block-with-a-mask-check" points=4
-q = ml.question("block-with-a-mask")
+q2 = ml.question("block-with-a-mask")
 ### BEGIN HIDDEN TESTS
-q.grade(build_block)
+q2.grade(build_block)
 ### END HIDDEN TESTS
-q.check(build_block)
+q2.check(build_block)
 
 # %% [markdown] id="block-with-a-mask-look"
 """

@@ -61,11 +61,11 @@ def count(mask):
 
 
 # %% id="count-check" points=2 tags=["counted"]
-q = ml.question("count")
+q1 = ml.question("count")
 ### BEGIN HIDDEN TESTS
-q.grade(count)
+q1.grade(count)
 ### END HIDDEN TESTS
-q.check(count)
+q1.check(count)
 
 # %% [markdown] id="mask"
 """
@@ -81,11 +81,11 @@ mask = [
 ]
 
 # %% id="mask-check" points=1
-q = ml.question("mask")
+q2 = ml.question("mask")
 ### BEGIN HIDDEN TESTS
-q.grade(mask)
+q2.grade(mask)
 ### END HIDDEN TESTS
-q.check(mask)
+q2.check(mask)
 '''
 TRANSLATION = {
     ("title", "Exercises: write a mask"): "연습 문제: 마스크 쓰기",
@@ -137,7 +137,7 @@ def test_the_learner_gets_stubs_and_the_teacher_everything(built_course: Path) -
     assert list(english["exercises"]) == list(english["solutions"])
     assert english["exercises"]["count-answer"].source == STUB
     assert english["exercises"]["mask-answer"].source == "mask = [\n    ...\n]"
-    assert english["exercises"]["mask-check"].source == 'q = ml.question("mask")\nq.check(mask)'
+    assert english["exercises"]["mask-check"].source == 'q2 = ml.question("mask")\nq2.check(mask)'
     for cell_id, cell in english["solutions"].items():
         assert cell.source in EXERCISES or cell_id in {"setup", "links"}
         assert (cell.source == english["exercises"][cell_id].source) != bool(
@@ -320,8 +320,8 @@ mask = [
 """
 TASK = '# %% [markdown] id="mask"\n"""\n## 2. Mask\n"""\n'
 BEGIN, END = "    ### BEGIN SOLUTION\n    True,", "    False,\n    ### END SOLUTION\n"
-TESTS = "### BEGIN HIDDEN TESTS\nq.grade(mask)\n### END HIDDEN TESTS\n"
-CHECK = f'# %% id="mask-check" points=1\nq = ml.question("mask")\n{TESTS}q.check(mask)\n'
+TESTS = "### BEGIN HIDDEN TESTS\nq2.grade(mask)\n### END HIDDEN TESTS\n"
+CHECK = f'# %% id="mask-check" points=1\nq2 = ml.question("mask")\n{TESTS}q2.check(mask)\n'
 # What is planted in the source, and the fault: the cell, what is wrong, what to do.
 FAULTS = {
     "no solution": (ANSWER, "mask = []\n", "mask-answer: 0 solutions: put the solution between"),
@@ -339,13 +339,13 @@ FAULTS = {
         "mask-answer: the markers do not pair: BEGIN SOLUTION, END HIDDEN TESTS",
     ),
     "ended twice": (
-        f"### BEGIN HIDDEN{TESTS[16:]}q.check(mask)",
-        f"### END HIDDEN{TESTS[16:]}q.check(mask)",
+        f"### BEGIN HIDDEN{TESTS[16:]}q2.check(mask)",
+        f"### END HIDDEN{TESTS[16:]}q2.check(mask)",
         "mask-check: the markers do not pair: END HIDDEN TESTS, END HIDDEN TESTS",
     ),
     "unended tests": (
-        "### END HIDDEN TESTS\nq.check(mask)",
-        "q.check(mask)",
+        "### END HIDDEN TESTS\nq2.check(mask)",
+        "q2.check(mask)",
         "mask-check: the markers do not pair: BEGIN HIDDEN TESTS",
     ),
     "a marker beside code": (
@@ -385,17 +385,17 @@ FAULTS = {
         '# %% [markdown] id="mask-check" points=1\n"""\nMark it.\n"""\n',
         "mask-check: a markdown cell: make it code",
     ),
-    "no grade": (TESTS, "", "mask-check: q.grade() is not called in hidden tests"),
+    "no grade": (TESTS, "", "mask-check: q2.grade() is not called in hidden tests"),
     "an open grade": (
         TESTS,
-        "q.grade(mask)\n",
-        "mask-check: q.grade() is not called in hidden tests: call it between ### BEGIN HIDDEN",
+        "q2.grade(mask)\n",
+        "mask-check: q2.grade() is not called in hidden tests: call it between ### BEGIN HIDDEN",
     ),
-    "no check": ("q.check(mask)\n", "", "mask-check: q.check() is not called: call it outside"),
+    "no check": ("q2.check(mask)\n", "", "mask-check: q2.check() is not called: call it outside"),
     "a hidden check": (
-        "### END HIDDEN TESTS\nq.check(mask)\n",
-        "q.check(mask)\n### END HIDDEN TESTS\n",
-        "mask-check: q.check() is not called: call it outside the hidden tests",
+        "### END HIDDEN TESTS\nq2.check(mask)\n",
+        "q2.check(mask)\n### END HIDDEN TESTS\n",
+        "mask-check: q2.check() is not called: call it outside the hidden tests",
     ),
     "no points": ('"mask-check" points=1', '"mask-check"', "mask-check: no points: give a whole"),
     "half a point": (
@@ -421,12 +421,12 @@ FAULTS = {
     "another question": (
         'ml.question("mask")',
         'ml.question("count")',
-        "mask-check: the questions asked are ['count']: write q = ml.question(\"mask\")",
+        "mask-check: the questions asked: q2 = count: write q2 = ml.question(\"mask\")",
     ),
     "no question": (
-        'q = ml.question("mask")\n',
+        'q2 = ml.question("mask")\n',
         "",
-        'mask-check: the questions asked are []: write q = ml.question("mask")',
+        'mask-check: the questions asked: none: write q2 = ml.question("mask")',
     ),
 }
 
@@ -445,11 +445,11 @@ def test_a_faulty_exercise_is_named(tmp_path: Path, name: str) -> None:
 def test_each_fault_is_named_alone_and_stops_every_command(
     course: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    edit(course / SOURCE, "### END HIDDEN TESTS\nq.check(mask)\n", "### END HIDDEN TESTS\n")
+    edit(course / SOURCE, "### END HIDDEN TESTS\nq2.check(mask)\n", "### END HIDDEN TESTS\n")
     before = contents(course, "*.ipynb")
     line = EXERCISES.partition('# %% id="mask-check"')[0].count("\n") + 1
     fault = (
-        f"{SOURCE}:{line}: mask-check: q.check() is not called: call it outside the hidden tests\n"
+        f"{SOURCE}:{line}: mask-check: q2.check() is not called: call it outside the hidden tests\n"
     )
     for command in (["build"], ["build", "--draft", "exercises/01"], ["update"]):
         assert main([*command, "--root", str(course)]) == 1

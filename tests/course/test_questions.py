@@ -54,7 +54,7 @@ def handed_in(lesson: str, edition: str) -> dict[str, Any]:
     answers = {}
     for cell in book.cells:
         if cell.cell_type == "code" and cell.id.endswith("-check"):
-            given = cell.source.rpartition("q.check(")[2].rpartition(")")[0]
+            given = cell.source.rpartition(".check(")[2].rpartition(")")[0]
             answers[cell.id.removesuffix("-check")] = eval(given, names)
         elif cell.cell_type == "code":
             # As in a notebook, the source of a function can be looked up.
