@@ -7,7 +7,7 @@ are. Source: https://nbgrader.readthedocs.io/en/stable/contributor_guide/metadat
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from authoring.cells import Cell
@@ -66,6 +66,42 @@ def graded(cell: Cell) -> Cell:
     if is_check:
         nbgrader["points"] = cell.metadata["points"]
     return replace(cell, metadata={**others, "masklens": {"question": name}, "nbgrader": nbgrader})
+
+
+def help_behind(cells: Sequence[Cell], say: Callable[[str], str]) -> dict[str, list[Cell]]:
+    """The cells that give hints and solutions, by the id of the last cell of each question.
+
+    Args:
+        cells: those of a source.
+        say: gives a word of authoring's own in a language.
+    """
+    behind, check = {}, None
+    for cell, following in zip(cells, [*cells[1:], None], strict=True):
+        check = cell if _name_and_role(cell)[1] == CHECK else check
+        ends = following is None or following.text.startswith("## ")
+        if check and ends:
+            behind[cell.id] = _help_cells(check, say)
+            check = None
+    return behind
+
+
+def _help_cells(check: Cell, say: Callable[[str], str]) -> list[Cell]:
+    """Two cells below a heading, which JupyterLab shows folded.
+
+    Their code is commented out, since "Run All" runs folded cells, too.
+    """
+    _ = say
+    name, _role = _name_and_role(check)
+    ((asker, _question),) = _QUESTION.findall(check.text)
+    title = _("{number}: hint and solution").format(number=asker.removeprefix("q"))
+    how = _("Remove the `#`, and run the cell. The first hint is about your last mistake.")
+    hidden = {"tags": ["remove-cell"]}  # on the site, where nothing runs
+    folded = {"jp-MarkdownHeadingCollapsed": True, **hidden}
+    return [
+        Cell(f"{name}-help", "markdown", f"### {title}\n\n{how}", folded, check.line),
+        Cell(f"{name}-hint", "code", f"# {asker}.hint()", hidden, check.line),
+        Cell(f"{name}-solution", "code", f"# {asker}.solution()", hidden, check.line),
+    ]
 
 
 def faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:

@@ -81,6 +81,7 @@ def translate(
     place = relative(root, po_path(root, source.path, language))
     values = lists.notebook_values(listed, source.path)
     faults: list[Fault] = []
+    helping = exercise.help_behind(source.cells, listed.say)
     for cell in source.cells:
         text = translations.in_language(cell, catalog, place, faults)
         if cell.kind == "markdown":
@@ -89,8 +90,8 @@ def translate(
         else:
             text = exercise.stubbed(text) if edition == layout.EXERCISES else text
             text = with_language(text, language)
-        new_cell = getattr(_nbformat.v4, f"new_{cell.kind}_cell")
-        notebook.cells.append(new_cell(text, id=cell.id, metadata=dict(cell.metadata)))
+        notebook.cells.append(_node(cell, text))
+        notebook.cells += [_node(one, one.text) for one in helping.get(cell.id, ())]
     if following := lists.next_cell(listed, source.path):
         notebook.cells.append(markdown_cell(following, lists.NEXT))
     path = relative(root, notebook_path(root, source.path, language, edition))
@@ -99,6 +100,12 @@ def translate(
     notebook.cells.append(markdown_cell(links, lists.LINKS))
     notebook.metadata.update(metadata(notebook, language))
     return notebook, faults
+
+
+def _node(cell: Cell, text: str) -> NotebookNode:
+    new_cell = getattr(_nbformat.v4, f"new_{cell.kind}_cell")
+    node: NotebookNode = new_cell(text, id=cell.id, metadata=dict(cell.metadata))
+    return node
 
 
 def first_cell(root: Path, code: str, language: str) -> NotebookNode:

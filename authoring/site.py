@@ -40,6 +40,8 @@ PAGES = {"notebooks": "lessons", "exercises": "exercises", "solutions": "solutio
 _REMOTE = re.compile(
     r"(?:https://(?:[^@/]+@)?github\.com/|(?:ssh://)?git@github\.com[:/])([\w-]+/[\w.-]+?)(?:\.git)?/?"
 )
+# How the picture of progress leads to exercises.
+_EXERCISES_LINK = re.compile(r'href="?(?P<elsewhere>[./]+exercises/\w+/)?(?P<name>\w+)\.ipynb"?')
 _LANDING_EXPLORER = ("00_start", "PropagationExplorer")
 
 
@@ -148,7 +150,15 @@ def _as_page(book: NotebookNode, folder: Path, place: Callable[[Path], str | Non
     for cell in book.cells:
         if cell.cell_type == "markdown":
             cell.source = notebook.move_links(cell.source, folder, place)
+        for output in cell.get("outputs", ()):
+            if shown := output.get("data", {}).get("text/html"):
+                output.data["text/html"] = _EXERCISES_LINK.sub(_on_the_site, shown)
     return book
+
+
+def _on_the_site(link: re.Match[str]) -> str:
+    folder = f"../{PAGES[layout.EXERCISES]}/" if link["elsewhere"] else ""
+    return f"href={folder}{link['name']}.html"
 
 
 def _place(root: Path, github: str | None, linked: Path) -> str | None:

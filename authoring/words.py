@@ -28,7 +28,7 @@ _THEME = Path("docs/theme.pot")
 _SCRIPTS = "searchtools.js"
 _KEYWORDS = {"_": None, "mark": None, "ngettext": (1, 2)}
 # The arguments of a question that learners read; what a check says stands behind its code.
-_OF_QUESTIONS = ("title", "hints", "why")
+_OF_QUESTIONS = ("title", "why")
 _FAULTS = ("Condition", "Mistake")
 _INTERFACE = "interface.po"
 
@@ -182,9 +182,10 @@ def _told(path: Path) -> Iterator[tuple[int, str, list[str], None]]:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
         told: list[ast.expr] = node.args[1:2] if node.func.id in _FAULTS else []
+        if node.func.id == "Hint":
+            told = node.args[:1]
         if node.func.id == "Question":
             told = [argument.value for argument in node.keywords if argument.arg in _OF_QUESTIONS]
-        for expression in told:
-            for text in expression.elts if isinstance(expression, ast.Tuple) else [expression]:
-                if isinstance(text, ast.Constant) and isinstance(text.value, str):
-                    yield text.lineno, text.value, [], None
+        for text in told:
+            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                yield text.lineno, text.value, [], None

@@ -11,7 +11,7 @@
 They belong to the lesson {{lesson}}
 
 Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
-answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
+answer does. Below it, folded, are a hint and the solution.
 """
 
 # %% id="setup"

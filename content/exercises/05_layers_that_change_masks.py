@@ -11,7 +11,7 @@
 They belong to the lesson {{lesson}}
 
 Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
-answer does. After that, `q.hint()` in a new cell gives a hint, and `q.solution()` shows an answer.
+answer does. Below it, folded, are a hint and the solution.
 
 All three answers are layers, and they have to work in both ways: called on arrays, and in a
 Functional model whose number of timesteps is open. Without a mask they work, too. A mask holds True

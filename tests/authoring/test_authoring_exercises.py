@@ -421,7 +421,7 @@ FAULTS = {
     "another question": (
         'ml.question("mask")',
         'ml.question("count")',
-        "mask-check: the questions asked: q2 = count: write q2 = ml.question(\"mask\")",
+        'mask-check: the questions asked: q2 = count: write q2 = ml.question("mask")',
     ),
     "no question": (
         'q2 = ml.question("mask")\n',
