@@ -11,9 +11,12 @@ from playwright.sync_api import Browser, Page
 import masklens as ml
 from masklens_course import history
 from masklens_course.judging import judge
-from masklens_course.questions import all_questions, question
+from masklens_course.questions import all_questions, exercise_sets, question
 
-WORDS = {"en": ("solved", "tried", "not yet"), "ko": ("풀었음", "시도함", "아직")}
+WORDS = {
+    "en": ("solved", "solved with the solution", "tried", "not yet"),
+    "ko": ("풀었음", "풀이를 보고 풀었음", "시도함", "아직"),
+}
 THEMES = {"light": ("#fff", "#222"), "dark": ("#111", "#ddd")}
 
 
@@ -45,7 +48,16 @@ def page(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Page]:
     monkeypatch.setenv("MASKLENS_PROGRESS", "off")
-    monkeypatch.setattr(history, "_memory", {"pad-by-hand": "solved", "pad-readings": "tried"})
+    monkeypatch.setattr(history, "_memory", [])
+    folder = tmp_path / "exercises" / request.param
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    for one in exercise_sets():  # to which the picture of progress leads
+        (folder / f"{one.name}.ipynb").touch()
+    history.remember("pad-by-hand", "check", "right")
+    history.remember("pad-readings", "solution")
+    history.remember("pad-readings", "check", "right")
+    history.remember("pad-for-cudnn", "check", "padding-first")
     ml.set_language(request.param)
     path = tmp_path / "verdicts.html"
     path.write_text(
@@ -78,8 +90,8 @@ def test_axe_finds_nothing(page: Page, theme: str, width: int) -> None:
 
 def test_each_exercise_has_the_word_of_its_state(page: Page) -> None:
     states = page.locator("li b").evaluate_all("all => all.map(b => b.ariaLabel)")
-    solved, tried, not_yet = WORDS[page.evaluate("document.documentElement.lang")]
-    assert states == [solved, tried] + [not_yet] * (len(all_questions()) - 2)
+    *known, not_yet = WORDS[page.evaluate("document.documentElement.lang")]
+    assert states == [*known, *[not_yet] * (len(all_questions()) - 3)]
 
 
 def test_no_box_is_wider_than_a_phone(page: Page) -> None:
