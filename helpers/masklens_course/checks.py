@@ -16,11 +16,12 @@ from masklens._language import translate as _
 from masklens.drawing.picture import Picture
 from masklens_course.answer import call, numbers, refuse_answers
 from masklens_course.comparison import Compared
-from masklens_course.conditions import Case, Condition
+from masklens_course.conditions import Case, Condition, Hint
 from masklens_course.example import Example, call_as_code
 from masklens_course.history import remember
 from masklens_course.integrity import Sealed, sealed
 from masklens_course.judging import judge
+from masklens_course.mistakes import SHARED_HINTS
 from masklens_course.verdict import Verdict, note
 
 _SOLUTIONS = Path(__file__).parent / "questions" / "solutions"
@@ -50,6 +51,7 @@ class Question(metaclass=Sealed):
         name: The name for `masklens.question`.
         title: The title; it is a message of the catalogue.
         lesson: The lesson that it belongs to, such as `"01_padding"`; its set fills it in.
+        number: Its number in the set, from 1; its set fills it in.
         points: The points that a right answer gets; its set fills them in.
         minutes: The approximate time that it takes.
         kind: The kind of answer: a value, a function or a class of layers.
@@ -60,13 +62,14 @@ class Question(metaclass=Sealed):
         observe: Takes the learner's answer and the arguments of a case, and returns the observation
             for the conditions; without it, that is a `Compared` of what the answer gives.
         conditions: The conditions of a right answer, which must hold on every case.
-        hints: Hints of increasing detail; each is a message of the catalogue.
+        hints: Hints of increasing detail, each with the mistakes that it is about.
         why: Why the solution is right; it is a message of the catalogue.
     """
 
     name: str
     title: str
     lesson: str = ""
+    number: int = 1
     points: int = 1
     minutes: int
     kind: Literal["value", "function", "class"]
@@ -74,12 +77,17 @@ class Question(metaclass=Sealed):
     right: Callable[..., Any] | None = None
     observe: Callable[..., Any] | None = None
     conditions: tuple[Condition, ...]
-    hints: tuple[str, ...]
+    hints: tuple[Hint, ...]
     why: str
 
     def __repr__(self) -> str:
         """Shows the question on one line."""
         return f"{self.name}: {_(self.title)}"
+
+    @property
+    def asker(self) -> str:
+        """What its notebook calls it, such as `q1`."""
+        return f"q{self.number}"
 
     # A name of the class, which nobody can replace.
     _judge = staticmethod(judge)
@@ -142,48 +150,56 @@ class Question(metaclass=Sealed):
         if _is_autograded() and (points := self._part_of_points(verdict)):
             part = _("{points:g} of {all} points").format(points=points, all=self.points)
             return replace(verdict, points=points, note=part)
-        _failed_examples[self.name] = next(
-            filter(None, (f.example for f in verdict.findings)), None
-        )
+        _last_checks[self.name] = verdict
         if verdict.kind == "blank":
             return verdict
-        return replace(verdict, note=remember(verdict.question, verdict.kind))
+        return replace(verdict, note=remember(verdict.question, "check", verdict.code))
 
     def example(self) -> Example:
         """Gives the call on which the last check failed; before that, the one of the task.
 
         Returns:
-            The call, which unpacks to its arguments: `my_function(*q.example())`.
+            The call, which unpacks to its arguments: `my_function(*q1.example())`.
 
         Example:
             >>> from masklens_course.questions import question
             >>> len(*question("pad-for-cudnn").example())
             4
         """
-        if failed := _failed_examples.get(self.name):
+        findings = _last_checks[self.name].findings if self.name in _last_checks else ()
+        if failed := next(filter(None, (finding.example for finding in findings)), None):
             return failed
         case = self.all_cases()[0]
         right = self.right(*case) if self.right and self.kind != "value" else None
         words = self.name.split("-")
         name = "".join(map(str.title, words)) if self.kind == "class" else "_".join(words)
-        return Example(case, call_as_code(name, case), right=right)
+        return Example(case, call_as_code(name, case, self.asker), right=right)
 
     def hint(self) -> Picture:
-        """Gives the next hint, and after the last the first again.
+        """Gives the next hint: first the one for the mistake that the last check has found.
 
         Returns:
-            The hint, which a notebook shows as a picture.
+            The hint, which a notebook shows as a picture; after the last, the first again.
 
         Example:
             >>> from masklens_course.questions import question
             >>> len(question("pad-by-hand").hint().text.splitlines())
             2
         """
-        given = _hints_given.get(self.name, 0)
-        _hints_given[self.name] = given + 1
-        number = given % len(self.hints)
-        title = _("Hint {number} of {all}").format(number=number + 1, all=len(self.hints))
-        return note(title, _(self.hints[number]))
+        hints, given = self._hints(), _hints_given.setdefault(self.name, [])
+        if not set(hints) - set(given):
+            given.clear()
+        given.append(next(hint for hint in hints if hint not in given))
+        title = _("Hint {number} of {all}").format(number=len(given), all=len(hints))
+        remark = remember(self.name, "hint")
+        return note(f"{title} · {_(self.title)}", _(given[-1].text), remark=remark)
+
+    def _hints(self) -> list[Hint]:
+        """Its hints, behind those that fit what the last check has found."""
+        findings = _last_checks[self.name].findings if self.name in _last_checks else ()
+        codes = {finding.code for finding in findings}
+        fitting = [hint for hint in (*self.hints, *SHARED_HINTS) if codes & {*hint.codes}]
+        return [*fitting, *(hint for hint in self.hints if hint not in fitting)]
 
     def solution(self) -> Picture:
         """Shows a right answer, and why it is right.
@@ -200,7 +216,8 @@ class Question(metaclass=Sealed):
         path = _SOLUTIONS / f"{get_language()}.json"
         path = path if path.exists() else _SOLUTIONS / "en.json"
         code = json.loads(path.read_text(encoding="utf-8"))[self.name]
-        return note(_("A right answer"), _(self.why), code)
+        title, remark = _("A right answer"), remember(self.name, "solution")
+        return note(f"{title} · {_(self.title)}", _(self.why), code, remark)
 
     def grade(self, answer: Any) -> None:
         """Raises unless an answer is right, as graders such as nbgrader expect.
@@ -248,5 +265,5 @@ class WrongAnswerError(AssertionError):
 
 
 _as_made: WeakKeyDictionary["Question", dict[str, Any]] = WeakKeyDictionary()
-_hints_given: dict[str, int] = {}
-_failed_examples: dict[str, Example | None] = {}
+_hints_given: dict[str, list[Hint]] = {}
+_last_checks: dict[str, Verdict] = {}

@@ -1,4 +1,4 @@
-"""The conditions of a right answer, and the mistakes that explain why one does not hold."""
+"""The conditions of a right answer, the mistakes that explain why one does not hold, and hints."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,6 +69,26 @@ class Condition(_Condition):
     def fails(self, seen: Any, case: Case) -> bool:
         """Returns whether the property does not hold on a case on which it is asked."""
         return bool(self.when(*case)) and not self.holds(seen)
+
+
+class _Hint(NamedTuple):
+    text: str
+    codes: tuple[str, ...]
+
+
+class Hint(_Hint):
+    """A hint, which is the first to be given after some mistakes.
+
+    Args:
+        text: What helps; it is a message of the catalogue.
+        codes: The codes of the mistakes and conditions that it is about.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, *codes: str) -> "Hint":
+        """Puts the codes behind the text, so that they can be many."""
+        return super().__new__(cls, text, codes)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from masklens.drawing.elements import element
 from masklens.drawing.picture import Picture
 from masklens_course.conditions import Case
 
-_MOST_CHARACTERS = 200  # of a call; a longer one is written as `function(*q.example())`
+_MOST_CHARACTERS = 200  # of a call; a longer one is written as `function(*q1.example())`
 
 
 class Written(ABC):
@@ -26,12 +26,12 @@ class Written(ABC):
 
     @abstractmethod
     def as_code(self, name: str) -> str:
-        """Writes the call of an answer of this name as code."""
+        """Writes the call of an answer of this name as code, in which `q` is the question."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A call of an answer, which unpacks to its arguments: `my_function(*q.example())`.
+    """A call of an answer, which unpacks to its arguments: `my_function(*q1.example())`.
 
     Attributes:
         arguments: The arguments.
@@ -65,27 +65,31 @@ class Example:
         return Picture((element("pre", self.call, tabindex=0), *more.nodes), more.sheets)
 
 
-def call_as_code(name: str, case: Case) -> str:
+def call_as_code(name: str, case: Case, asker: str) -> str:
     """Writes the call of an answer as code.
 
     Args:
         name: The name of the function.
         case: The arguments.
+        asker: What the notebook calls the question, such as `q1`.
 
     Returns:
-        The call, ready to run; a long one takes its arguments from `q.example()`, and each takes
+        The call, ready to run; a long one takes its arguments from `q1.example()`, and each takes
         from there what cannot be written as code, such as a layer.
 
     Example:
-        >>> print(call_as_code("keep", ([2, 0.5], np.array([True]), "pre")))
+        >>> print(call_as_code("keep", ([2, 0.5], np.array([True]), "pre"), "q1"))
         keep([2, 0.5], np.array([True]), "pre")
     """
     if case and isinstance(case[0], Written):
-        return case[0].as_code(name.removesuffix("()"))
-    written = [as_code(value) for value in case]
-    arguments = (one or f"[*q.example()][{place}]" for place, one in enumerate(written))
-    code = f"{name}({', '.join(arguments)})"
-    return code if any(written) and len(code) <= _MOST_CHARACTERS else f"{name}(*q.example())"
+        code = case[0].as_code(name.removesuffix("()"))
+    else:
+        written = [as_code(value) for value in case]
+        arguments = (one or f"[*q.example()][{place}]" for place, one in enumerate(written))
+        code = f"{name}({', '.join(arguments)})"
+        if not any(written) or len(code) > _MOST_CHARACTERS:
+            code = f"{name}(*q.example())"
+    return code.replace("q.example()", f"{asker}.example()")
 
 
 def as_code(value: Any) -> str | None:

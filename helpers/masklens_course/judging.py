@@ -155,7 +155,8 @@ class Trial:
         return self._verdict(kind, Finding(code, _(sentence)), **more)
 
     def _verdict(self, kind: Kind, *findings: Finding, **more: Any) -> Verdict:
-        return Verdict(kind, self.question.name, _(self.question.title), findings, **more)
+        asked = self.question
+        return Verdict(kind, asked.name, asked.asker, _(asked.title), findings, **more)
 
     def run(self, put_back: Callable[[], list[str]]) -> list[str]:
         """Runs the answer; not on hidden cases if it fails on the one that is shown.
@@ -278,7 +279,9 @@ class Trial:
         if not case:
             return None
         yours, right = (getattr(run.seen, part, None) for part in ("yours", "right"))
-        return Example(case, call_as_code(self.name, case), yours, right, picture)
+        return Example(
+            case, call_as_code(self.name, case, self.question.asker), yours, right, picture
+        )
 
     def _failed(self, run: _Run) -> Verdict:
         """Makes the verdict on code that did not run to its end."""

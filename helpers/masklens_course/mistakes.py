@@ -1,4 +1,4 @@
-"""Mistakes that can be made with many questions, recognised here for all of them."""
+"""Mistakes that can be made with many questions, recognised for all of them, and their hints."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from masklens._language import mark
 from masklens_course.answer import agree
 from masklens_course.comparison import Compared
-from masklens_course.conditions import Mistake
+from masklens_course.conditions import Hint, Mistake
 
 # Mistakes that can be made with every question.
 COMMON_MISTAKES = {
@@ -183,3 +183,73 @@ DEFAULT_MISTAKES = (
     ),
 )
 """What each question with cases recognises where it compares results, behind its own mistakes."""
+
+SHARED_HINTS = (
+    Hint(
+        "Print `.shape` after each step. At which step is it not the one that you expect?",
+        "wrong-shape",
+    ),
+    Hint(
+        "A comparison gives True and False, such as `!=` or `keras.ops.not_equal`. A sum and a "
+        "product give numbers.",
+        "not-boolean",
+    ),
+    Hint(
+        "Take one timestep to read and one of padding. Of which of the two does your condition "
+        "speak?",
+        "inverted",
+    ),
+    Hint(
+        "You ask each feature. `any` or `all` along the last axis makes one answer of those of a "
+        "timestep.",
+        "third-axis",
+    ),
+    Hint(
+        "Keras calls `compute_mask` to ask for the mask of what the layer returns. What should the "
+        "answer be?",
+        "loses-the-mask",
+    ),
+    Hint(
+        "`mask` is None if no layer before has made a mask. Ask for that first.",
+        "fails-without-a-mask",
+        "invents-a-mask",
+    ),
+    Hint(
+        "Call the layer on `keras.Input((None, 4))`. Which line needs a number or a value that is "
+        "not there yet?",
+        "fails-in-a-model",
+        "lost-in-a-model",
+    ),
+    Hint(
+        "Adding and multiplying cannot get rid of `nan`. `where` can: it puts another number there "
+        "before you compute.",
+        "nan-from-padding",
+        "nan-comes-back",
+    ),
+    Hint("With `axis=-1` and `keepdims=True`, `max` gives each row its own.", "one-maximum"),
+    Hint(
+        "How many steps went into the sum? The mask knows, since True counts as 1.",
+        "divides-by-all",
+    ),
+    Hint(
+        "Look for the division. When is its divisor 0, and which divisor would do no harm there?",
+        "nan-comes-out",
+        "nan-gradient",
+        "nan-in-empty-row",
+    ),
+    Hint(
+        "Only a divisor of 0 has to become another one. What changes the others as well?",
+        "nearly-right",
+    ),
+    Hint(
+        "In which line does a tensor become an array of NumPy, or a new number? Behind it nothing "
+        "knows what it was made of.",
+        "no-gradient",
+    ),
+    Hint(
+        "Read your code, and mark each number in it. Which of them would be another one for longer "
+        "rows, or for more of them?",
+        "only-this-example",
+    ),
+)
+"""Given first where no hint of the question's own is about the mistake."""

@@ -58,6 +58,7 @@ class Verdict(metaclass=Sealed):
     Attributes:
         kind: `"right"`, `"wrong"`, `"blank"` or `"broken"`.
         question: The name of the question.
+        asker: What its notebook calls it, such as `q1`.
         title: Its title.
         findings: What was found: one thing, or two mistakes.
         lines: The learner's own lines in the traceback of an error.
@@ -69,6 +70,7 @@ class Verdict(metaclass=Sealed):
 
     kind: Kind
     question: str
+    asker: str
     title: str
     findings: tuple[Finding, ...]
     lines: tuple[str, ...] = ()
@@ -138,8 +140,10 @@ class Verdict(metaclass=Sealed):
     @property
     def _help(self) -> str:
         if any(finding.example for finding in self.findings):
-            return _("`q.example()` gives this call, `q.hint()` a hint, `q.solution()` the answer.")
-        return _("`q.hint()` gives a hint, `q.solution()` shows the answer.")
+            said = _("`{q}.example()` gives this call, `{q}.hint()` a hint on it.")
+        else:
+            said = _("`{q}.hint()` gives a hint on it.")
+        return said.format(q=self.asker)
 
 
 def _box(kind: str, *parts: str | Element, sheets: tuple[Path, ...] = ()) -> Picture:
@@ -147,13 +151,14 @@ def _box(kind: str, *parts: str | Element, sheets: tuple[Path, ...] = ()) -> Pic
     return Picture((element("div", *parts, class_=name, lang=get_language()),), (_SHEET, *sheets))
 
 
-def note(title: str, text: str, code: str = "") -> Picture:
+def note(title: str, text: str, code: str = "", remark: str = "") -> Picture:
     """Shows a hint or a solution in a box like that of a verdict.
 
     Args:
         title: The title.
         text: The text, with code between backticks.
         code: Python code; empty for none.
+        remark: A note for the learner, such as that progress cannot be saved; empty for none.
 
     Returns:
         The box.
@@ -164,4 +169,7 @@ def note(title: str, text: str, code: str = "") -> Picture:
         Look at `mask`.
     """
     block = [element("pre", element("code", code), tabindex=0)] if code else []
-    return _box("", element("p", element("b", title)), *block, element("p", *with_code(text)))
+    last = [element("p", element("small", remark))] if remark else []
+    return _box(
+        "", element("p", element("b", title)), *block, element("p", *with_code(text)), *last
+    )

@@ -11,10 +11,11 @@ from answers import all_answers
 from clumsy import CLUMSY, PassesOn
 
 import masklens as ml
-from masklens_course import judging
+from masklens_course import checks, history, judging
 from masklens_course.checks import Question, WrongAnswerError
 from masklens_course.example import Written
 from masklens_course.judging import judge
+from masklens_course.mistakes import SHARED_HINTS
 from masklens_course.questions import all_questions
 
 QUESTIONS = all_questions()
@@ -184,9 +185,55 @@ def test_nbgrader_gives_a_part_of_the_points_for_a_part_of_the_conditions(
 
 def test_hints_follow_one_another_and_begin_again() -> None:
     for question in QUESTIONS:
+        question.check(...)
         given = [question.hint().text for _hint in question.hints]
         assert len(set(given)) == len(question.hints) >= 2
         assert question.hint().text == given[0]
+        assert all(question.title in text for text in given)
+
+
+def hint_on(question: Question, answer: Any) -> str:
+    """The hint that is given first after a check of an answer, without its title."""
+    question.check(answer)
+    return question.hint().text.partition("\n")[2]
+
+
+def test_the_first_hint_is_about_the_mistake_just_made_and_each_is_given_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checks, "_hints_given", {})
+    question = ml.question("pad-by-hand")
+    first, in_front, cut = (hint.text for hint in question.hints)
+    assert hint_on(question, [[4, 8, 0], [15, 16, 23], [7, 0, 0]]) == cut
+    assert hint_on(question, [[0, 4, 8], [16, 23, 42], [0, 0, 7]]) == in_front
+    # The same mistake again: what is left.
+    assert hint_on(question, [[0, 4, 8], [16, 23, 42], [0, 0, 7]]) == first
+    assert hint_on(question, [[0, 4, 8], [16, 23, 42], [0, 0, 7]]) == in_front
+
+
+def test_a_mistake_that_can_be_made_anywhere_has_a_hint_of_the_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checks, "_hints_given", {})
+    question = ml.question("predict-mask")
+    inverted = np.array(ANSWERS["predict-mask"].right[0]) == 0
+    assert question.check(inverted).code == "inverted"
+    shared = {hint.text for hint in SHARED_HINTS}
+    given = [question.hint().text for _hint in range(len(question.hints) + 1)]
+    assert [text.partition("\n")[2] in shared for text in given] == [True] + [False] * (
+        len(given) - 1
+    )
+    assert given[0].startswith(f"Hint 1 of {len(given)} ")
+
+
+def test_hints_and_solutions_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "_memory", [])
+    question = ml.question("pad-by-hand")
+    question.hint()
+    question.solution()
+    question.check(ANSWERS["pad-by-hand"].right[0])
+    record = history.recall()[0]["pad-by-hand"]
+    assert (record.hints, record.attempts, record.state) == (1, 1, "shown")
 
 
 @pytest.mark.parametrize("language", ml.languages())

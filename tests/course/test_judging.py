@@ -335,15 +335,15 @@ def test_an_example_may_be_of_another_call_than_the_case() -> None:
 
 def test_a_call_of_tensors_is_written_with_tensors() -> None:
     case = tf.constant([[1.5, np.nan]]), tf.constant([True]), tf.constant([1], "int64")
-    assert call_as_code("mean", case) == (
+    assert call_as_code("mean", case, "q1") == (
         'mean(tf.constant([[1.5, np.nan]]), tf.constant([True]), tf.constant([1], dtype="int64"))'
     )
 
 
 def test_a_call_takes_from_the_example_what_cannot_be_written() -> None:
     layer = keras.layers.Dense(1)
-    assert call_as_code("scale", (layer, 2)) == "scale([*q.example()][0], 2)"
-    assert call_as_code("scale", (layer,)) == "scale(*q.example())"
+    assert call_as_code("scale", (layer, 2), "q2") == "scale([*q2.example()][0], 2)"
+    assert call_as_code("scale", (layer,), "q2") == "scale(*q2.example())"
 
 
 def test_right_results_are_not_told_where_they_are_the_answer() -> None:

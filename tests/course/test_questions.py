@@ -24,7 +24,7 @@ from masklens_course.checks import Question
 from masklens_course.conditions import Condition, Mistake
 from masklens_course.example import Example
 from masklens_course.judging import Trial, judge
-from masklens_course.mistakes import COMMON_MISTAKES, DEFAULT_MISTAKES
+from masklens_course.mistakes import COMMON_MISTAKES, DEFAULT_MISTAKES, SHARED_HINTS
 from masklens_course.own_models import ModelCall
 from masklens_course.questions import all_questions
 from masklens_course.trained_parts import PartsCall
@@ -35,6 +35,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 QUESTIONS = all_questions()
 ANSWERS = all_answers()
+SHARED = {code for hint in SHARED_HINTS for code in hint.codes}
 
 each_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 # Those that have cases, and say what is right for each.
@@ -134,7 +135,8 @@ def fitted(question: Question) -> Any:
 
 def texts(question: Question) -> list[str]:
     sentences = [fault.sentence for fault in faults(question)]
-    return [question.title, question.why, *question.hints, *sentences]
+    hints = [hint.text for hint in question.hints]
+    return [question.title, question.why, *hints, *sentences]
 
 
 def test_there_are_sixteen_and_two_in_each_set() -> None:
@@ -311,6 +313,18 @@ def test_without_any_one_mistake_a_wrong_answer_gets_another_code(question: Ques
 
 
 @each_question
+def test_each_mistake_has_a_hint_that_is_about_it(question: Question) -> None:
+    own = [code for hint in question.hints for code in hint.codes]
+    codes = {fault.code for fault in faults(question)}
+    assert codes <= {*own, *SHARED}
+    assert set(own) <= codes | {mistake.code for mistake in DEFAULT_MISTAKES}
+
+
+def test_each_default_mistake_has_a_hint() -> None:
+    assert {mistake.code for mistake in DEFAULT_MISTAKES} <= SHARED
+
+
+@each_question
 def test_every_sentence_has_a_translation(question: Question) -> None:
     for language in set(languages()) - {"en"}:
         set_language(language)
@@ -319,9 +333,10 @@ def test_every_sentence_has_a_translation(question: Question) -> None:
 
 
 def test_every_common_mistake_has_a_translation() -> None:
+    texts = [*COMMON_MISTAKES.values(), *(hint.text for hint in SHARED_HINTS)]
     for language in set(languages()) - {"en"}:
         set_language(language)
-        assert not [text for text in COMMON_MISTAKES.values() if translate(text) == text]
+        assert not [text for text in texts if translate(text) == text]
 
 
 @each_question

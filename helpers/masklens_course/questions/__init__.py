@@ -46,8 +46,8 @@ class ExerciseSet:
         """Imports its questions."""
         module = import_module(f"{__name__}.{self.topic}")
         return tuple(
-            replace(question, lesson=self.name, points=self.points[question.name])
-            for question in module.QUESTIONS
+            replace(one, lesson=self.name, number=number, points=self.points[one.name])
+            for number, one in enumerate(module.QUESTIONS, 1)
         )
 
 

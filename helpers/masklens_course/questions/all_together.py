@@ -12,7 +12,7 @@ from masklens.tracing.calls import Array
 from masklens_course.answer import numbers, same
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.conditions import Case, Condition, Mistake, gives
+from masklens_course.conditions import Case, Condition, Hint, Mistake, gives
 from masklens_course.mistakes import INVERTED, NOT_BOOLEAN, WRONG_SHAPE
 from masklens_course.own_models import trace_picture, traced
 from masklens_course.trained_parts import Parts, PartsCall, Trained
@@ -196,11 +196,37 @@ _ANSWERS_ONCE = Question(
         ),
     ),
     hints=(
-        "Padding gets in at two places. Which layer reads neighbours? And what else puts timesteps "
-        "together?",
-        "`keras.ops.not_equal(ids, 0)` is the mask, wherever in the model you need it.",
-        "Write 0 at padding before `conv`, and `-1e9` before the softmax. Which weights does a "
-        "review without any word get then?",
+        Hint(
+            "Padding gets in at two places. Which layer reads neighbours? And what else puts "
+            "timesteps together?",
+            "padding-moves-it",
+        ),
+        Hint(
+            "Begin with the lines of `faulty_classifier`, and change one thing after the other.",
+            "wrong-answers",
+            "no-model",
+            "one-per-timestep",
+            "other-axis",
+            "equal-weights",
+        ),
+        Hint("`keras.ops.not_equal(ids, 0)` is the mask, wherever in the model you need it."),
+        Hint(
+            "What does `conv` read beside the last word of a review that stands alone? Let "
+            "padding be the same.",
+            "reads-around",
+        ),
+        Hint(
+            "A weight is the `exp` of a score, divided by the sum of all. Which scores at "
+            "padding leave that sum alone?",
+            "weighs-padding",
+            "masks-late",
+        ),
+        Hint(
+            "Which weights does the softmax give to a review without any word? Take them out "
+            "once more.",
+            "empty-review",
+            "nan-for-no-word",
+        ),
     ),
     why=(
         "With zeros at padding, `conv` reads what it reads at the edges of a review alone. A very "
@@ -344,13 +370,29 @@ _KEEP_THE_MASK = Question(
         ),
     ),
     hints=(
-        "Look at the trace of `faulty_block(*make_parts())`: which tensor loses its mask, and who "
-        "takes it afterwards?",
-        "Keras takes note of the mask of a layer's input before it runs `call`, so before "
-        "attention clears it. What must a layer of your own say for Keras to put that mask on its "
-        "output?",
-        "Write the formula in the `call` of your layer: `x` carries its mask there. And opt in, "
-        "with `self.supports_masking = True` in `__init__`.",
+        Hint(
+            "Look at the trace of `faulty_block(*make_parts())`: which tensor loses its mask, "
+            "and who takes it afterwards?",
+            "another-mask",
+        ),
+        Hint(
+            "Keep the formula of the task: the norm comes last, and it takes the sum of `x` and "
+            "of what attention gives.",
+            "wrong-vectors",
+            "no-model",
+            "no-residual",
+            "norm-first",
+        ),
+        Hint(
+            "Keras takes note of the mask of a layer's input before it runs `call`, so before "
+            "attention clears it. What must a layer of your own say for Keras to put that mask "
+            "on its output?",
+            "mask-lost",
+        ),
+        Hint(
+            "Write the formula in the `call` of your layer: `x` carries its mask there.",
+            "reads-padding",
+        ),
     ),
     why=(
         "`MultiHeadAttention` takes the mask off the tensor that it gets, here within `call`. "

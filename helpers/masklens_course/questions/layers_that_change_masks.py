@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from masklens_course.answer import Raised, same
 from masklens_course.checks import Question
-from masklens_course.conditions import Case, Condition, Mistake
+from masklens_course.conditions import Case, Condition, Hint, Mistake
 from masklens_course.mistakes import WRONG_SHAPE
 from masklens_course.own_layers import (
     IN_A_MODEL,
@@ -118,9 +118,23 @@ _SPLIT_AT = Question(
         IN_A_MODEL,
     ),
     hints=(
-        "Cut in `call`. Then cut the mask in `compute_mask`, in just the same way.",
-        "`compute_mask(self, inputs, mask=None)` returns a list of two masks, or None.",
-        "Slices work on all tensors: `inputs[:, : self.steps]` and `mask[:, : self.steps]`.",
+        Hint(
+            "Cut in `call`. Then cut the mask in `compute_mask`, in just the same way.",
+            "wrong-masks",
+            "hands-on-the-whole-mask",
+            "swaps-the-masks",
+        ),
+        Hint(
+            "`compute_mask(self, inputs, mask=None)` returns a list of two masks, or None.",
+            "loses-the-masks",
+            "one-mask-for-two",
+        ),
+        Hint(
+            "The first `steps` timesteps are `inputs[:, : self.steps]`. And those behind them?",
+            "wrong-values",
+            "not-two-tensors",
+            "cuts-in-the-middle",
+        ),
     ),
     why=(
         "What `call` does to the timesteps, `compute_mask` does to the mask, with slices or "
@@ -257,9 +271,31 @@ _TEMPORAL_CONCAT = Question(
         IN_A_MODEL,
     ),
     hints=(
-        "`inputs` and `mask` are lists of two. What do they hold if a sequence has no mask?",
-        "A sequence without a mask is read at each timestep: make a mask of True for it.",
-        '`keras.ops.ones_like(tensor[:, :, 0], dtype="bool")` is True at each timestep.',
+        Hint(
+            "Values and masks are joined along the same axis and in the same order. Which axis "
+            "is time?",
+            "wrong-values",
+            "wrong-axis",
+            "wrong-order",
+            "wrong-mask",
+            "mask-of-one",
+            "combines-the-masks",
+        ),
+        Hint(
+            "`inputs` and `mask` are lists of two. What do they hold if a sequence has no mask?",
+            "fails-where-one-is-missing",
+            "wrong-without-masks",
+        ),
+        Hint(
+            "A sequence without a mask is read at each timestep: make a mask of True for it.",
+            "wrong-where-one-is-missing",
+            "gives-up-where-one-is-missing",
+            "takes-missing-for-padding",
+        ),
+        Hint(
+            "`keras.ops.ones_like` takes its shape from a tensor, be it symbolic or not. Which "
+            "part of `inputs` has the shape `(batch, time)`?"
+        ),
     ),
     why=(
         "The masks are joined as the values are. None means that each timestep is read, so it "
@@ -346,9 +382,18 @@ _STACK_PAIRS = Question(
         IN_A_MODEL,
     ),
     hints=(
-        "`inputs[:, ::2]` are the first frames of all pairs. What are the second ones?",
-        "A pair is read if its first frame is read, or its second one.",
-        "`keras.ops.concatenate` with `axis=2` stacks, `keras.ops.logical_or` asks for any.",
+        Hint(
+            "`inputs[:, ::2]` are the first frames of all pairs. What are the second ones?",
+            "wrong-mask",
+            "hands-on-the-whole-mask",
+            "wrong-values",
+            "stacks-the-halves",
+        ),
+        Hint(
+            "A pair is read if its first frame is read, or its second one.",
+            "asks-one-frame",
+            "drops-half-a-pair",
+        ),
     ),
     why=(
         "Half as many timesteps need half as many masks: a pair is read as soon as one of its "

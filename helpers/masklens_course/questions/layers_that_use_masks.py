@@ -13,7 +13,7 @@ from masklens.tracing.calls import Array, Mask
 from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.conditions import Case, Condition, Mistake, gives
+from masklens_course.conditions import Case, Condition, Hint, Mistake, gives
 from masklens_course.mistakes import NAN_COMES_BACK, NAN_GRADIENT, NO_GRADIENT, ONE_MAXIMUM
 
 
@@ -157,9 +157,9 @@ _MAX_OVER_TIME = Question(
         _empty_row(),
     ),
     hints=(
-        "Before the maximum, replace masked steps by a number that never wins.",
-        "`keras.ops.where(keep, x, -np.inf)` does so, with the mask in the shape of `x`.",
-        "`mask.any(axis=1)` says in which rows the number that never wins has won.",
+        Hint("Before the maximum, replace masked steps by a number that never wins."),
+        Hint("`keras.ops.where(keep, x, -np.inf)` does so, with the mask in the shape of `x`."),
+        Hint("`mask.any(axis=1)` says in which rows the number that never wins has won."),
     ),
     why=(
         "No reading is below minus infinity, so the maximum is that of the valid steps. Only where "
@@ -221,10 +221,21 @@ _MEAN_OVER_TIME = Question(
         ),
     ),
     hints=(
-        "Give the mask the shape of `x` and its dtype: `keras.ops.cast(mask, x.dtype)`.",
-        "The mean is a sum over valid steps, divided by their number. Which number may be 0?",
-        "`keras.ops.maximum(count, 1)` changes nothing but a count of 0. For the sum, `where` "
-        "puts 0 at masked steps, whatever stands there.",
+        Hint(
+            "Give the mask the shape of `x` and its dtype: `keras.ops.cast(mask, x.dtype)`.",
+            "wrong-mean",
+            "reads-padding",
+        ),
+        Hint(
+            "The mean is a sum over valid steps, divided by their number. Which number may be 0?",
+            "empty-row",
+            "nan-in-empty-row",
+        ),
+        Hint(
+            "Change only a count of 0. And let `where` put 0 at masked steps before the sum, "
+            "whatever stands there.",
+            "wrong-gradient",
+        ),
     ),
     why=(
         "Masked steps add 0 to the sum and 0 to the count: `where` makes 0 of `nan`, too, which "
@@ -364,9 +375,25 @@ _MASKED_SOFTMAX = Question(
         ),
     ),
     hints=(
-        "`mask[:, None, :]` has the shape `(batch, 1, time)`: the same for every row.",
-        "Fill masked scores with `-1e9` first, then subtract the maximum, then take `exp`.",
-        "What is left: 0 at masked words once more, and a sum that is never 0.",
+        Hint(
+            "`mask[:, None, :]` has the shape `(batch, 1, time)`: the same for every row.",
+            "wrong-weights",
+            "masks-queries",
+            "sums-over-queries",
+        ),
+        Hint(
+            "Which score has a weight of 0 after `exp`? Put that one at padding, before anything "
+            "else.",
+            "weight-on-padding",
+            "sums-below-one",
+            "maximum-of-padding",
+        ),
+        Hint(
+            "`exp` overflows above 88. What may be subtracted from a row of scores without a "
+            "change of its weights?",
+            "large-scores",
+        ),
+        Hint("What is left: 0 at masked words once more, and a sum that is never 0.", "empty-row"),
     ),
     why=(
         "The last axis holds the words `j`, at which the others look, so the mask lies along it, "
@@ -496,9 +523,19 @@ _MASKED_LOSS = Question(
         ),
     ),
     hints=(
-        "First make it right for readings without `nan`: a sum, and a number of valid steps.",
-        "What could stand for a missing reading, so that the error of this step is 0?",
-        "The forecast itself: `keras.ops.where(mask, y_true, y_pred)`.",
+        Hint(
+            "First make it right for readings without `nan`: a sum, and a number of valid steps.",
+            "wrong-loss",
+            "not-one-number",
+            "does-not-divide",
+            "mean-of-rows",
+        ),
+        Hint(
+            "What could stand for a missing reading, so that the error of this step is 0?",
+            "reads-padding",
+            "wrong-gradient",
+        ),
+        Hint("Where no step is valid, the sum is 0. Which divisor leaves it so?", "nothing-valid"),
     ),
     why=(
         "Where a reading is missing, the forecast stands for it, so the error is 0, and so is its "

@@ -13,7 +13,7 @@ from masklens.tracing.calls import Mask
 from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared, cell_of
-from masklens_course.conditions import Case, Condition, Mistake
+from masklens_course.conditions import Case, Condition, Hint, Mistake
 from masklens_course.mistakes import INVERTED, NOT_BOOLEAN, THIRD_AXIS, WRONG_SHAPE
 
 _IDS = np.array([[4, 8, 0, 0], [0, 0, 7, 3], [5, 0, 9, 2], [0, 0, 0, 0]])
@@ -57,8 +57,17 @@ _PREDICT_MASK = Question(
         ),
     ),
     hints=(
-        "The layer asks one question of each id, and it does not look at the ids beside it.",
-        "The question is: does the id differ from 0? If so, the mask is True there.",
+        Hint(
+            "The layer asks one question of each id, and it does not look at the ids beside it.",
+            "wrong-mask",
+            "counts-the-ids",
+            "ends-at-the-first-zero",
+        ),
+        Hint(
+            "The question is whether the id differs from 0, whatever somebody meant by that 0.",
+            "reads-the-gap",
+            "reads-the-empty-row",
+        ),
     ),
     why=(
         "The mask is `ids != 0`, place by place, wherever the zeros stand. So a word with the id "
@@ -202,9 +211,26 @@ _KEEP_THE_MASK = Question(
         ),
     ),
     hints=(
-        "Ask for the mask before you slice and multiply. Which layer makes it?",
-        "`embedding.compute_mask(ids)` gives the mask of the ids that you hand over.",
-        "Leave out the first timestep of the ids, before the `Embedding` sees them.",
+        Hint(
+            "Ask for the mask before you slice and multiply. Which layer makes it?",
+            "mask-left-behind",
+            "asks-the-vectors",
+            "not-a-pair",
+        ),
+        Hint(
+            "`[:, 1:]` and `[:, :-1]` are both one timestep shorter. Which of the two still "
+            "holds the first?",
+            "wrong-vectors",
+            "keeps-the-first",
+            "drops-the-last",
+            "sliced-at-the-end",
+        ),
+        Hint(
+            "`embedding.compute_mask(ids)` gives the mask of the ids that you hand over. Which "
+            "ids belong to your vectors?",
+            "wrong-mask",
+            "mask-not-sliced",
+        ),
     ),
     why=(
         "The shortened ids give shortened vectors and a shortened mask, so the two always fit. "
@@ -418,11 +444,36 @@ _CHOOSE_MASK_VALUE = Question(
         ),
     ),
     hints=(
-        "No number that you know beforehand is safe. Which ones do the series not hold?",
-        "A number above the highest reading is no reading. But is `highest + 1` above it in 32 "
-        "bits?",
-        "Doubling goes far beyond a large number, adding 1 beyond a small one. And what goes "
-        "beyond a negative one?",
+        Hint(
+            "No number that you know beforehand is safe. Which ones do the series not hold?",
+            "zero-is-a-reading",
+            "takes-a-reading",
+        ),
+        Hint(
+            "`ml.pad` makes whole numbers and pads in front, unless it is told otherwise.",
+            "changes-readings",
+            "loses-decimals",
+            "not-a-pair",
+        ),
+        Hint(
+            "Pad one series, and call "
+            "`keras.layers.Masking(mask_value=value).compute_mask(padded)`. Where is it True, "
+            "and where False?",
+            "reads-padding",
+            "pads-with-nan",
+            "pads-with-inf",
+            "number-of-64-bits",
+            "marks-one-feature",
+        ),
+        Hint(
+            "A number above the highest reading is no reading. But is `highest + 1` above it in "
+            "32 bits?",
+            "skips-a-reading",
+        ),
+        Hint(
+            "Doubling goes far beyond a large number, adding 1 beyond a small one. And what goes "
+            "beyond a negative one?"
+        ),
     ),
     why=(
         "What is larger than every reading is no reading, so `Masking` finds it in the padding "

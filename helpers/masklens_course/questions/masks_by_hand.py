@@ -12,7 +12,7 @@ from masklens.tracing.calls import Mask
 from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.conditions import Case, Condition, Mistake, gives
+from masklens_course.conditions import Case, Condition, Hint, Mistake, gives
 from masklens_course.mistakes import INVERTED, NOT_BOOLEAN, WRONG_SHAPE
 
 
@@ -99,9 +99,23 @@ _MASK_FROM_LENGTHS = Question(
         ),
     ),
     hints=(
-        'For `"post"`: a timestep is real if its number is smaller than the length.',
-        'For `"pre"`, how many timesteps of a row are padding? Those are at its beginning.',
-        "`np.array(lengths)[:, None]` is a column. Compare it with a row of timesteps.",
+        Hint(
+            'For `"post"`: a timestep is real if its number is smaller than the length.',
+            "wrong-mask",
+            "one-too-many",
+        ),
+        Hint(
+            'For `"pre"`, how many timesteps of a row are padding? Those are at its beginning.',
+            "sides-swapped",
+            "wrong-in-front",
+            "same-for-both",
+            "zero-from-the-end",
+        ),
+        Hint(
+            "`np.array(lengths)[:, None]` is a column. Compared with a row of timesteps, it needs "
+            "no care for a length of 0.",
+            "length-zero",
+        ),
     ),
     why=(
         "Padded behind, the timesteps below the length are real. Padded in front, those from "
@@ -239,9 +253,32 @@ _CLEAN_READINGS = Question(
         ),
     ),
     hints=(
-        "`np.isnan(readings)` has three axes. Which one has to go, and how?",
-        "`.any(axis=-1)` asks whether one of the features is True, `.all(axis=-1)` whether all.",
-        "Make the mask first. Then replace every `nan`, whatever the mask says.",
+        Hint(
+            "`np.isnan(readings)` has three axes. Which one has to go, and how?",
+            "wrong-mask",
+            "mask-per-reading",
+        ),
+        Hint(
+            "`.any(axis=-1)` asks whether one of the features is True, `.all(axis=-1)` whether "
+            "all.",
+            "wants-all-readings",
+        ),
+        Hint(
+            "Which numbers are equal to 0.0, and which are missing? `np.isnan` asks the second.",
+            "zero-is-missing",
+        ),
+        Hint(
+            "Make the mask first. Then replace every `nan`, whatever the mask says, and nothing "
+            "else.",
+            "nan-left",
+            "nan-beside-a-reading",
+            "loses-readings",
+        ),
+        Hint(
+            "Name both arrays, and return them in the order of the task.",
+            "not-two",
+            "order-swapped",
+        ),
     ),
     why=(
         "The mask speaks of timesteps, `nan` of single readings. So a timestep to read may hold "
@@ -360,9 +397,9 @@ _CAUSAL_MASK = Question(
         ),
     ),
     hints=(
-        "There are two conditions. Make a table for each, and combine the two with `&`.",
-        "Looking back: a column of timesteps against a row of timesteps, as with lengths.",
-        "`mask[:, None, :]` has the shape `(batch, 1, time)`: one row, for all who look.",
+        Hint("There are two conditions. Make a table for each, and combine the two with `&`."),
+        Hint("Looking back: a column of timesteps against a row of timesteps, as with lengths."),
+        Hint("`mask[:, None, :]` has the shape `(batch, 1, time)`: one row, for all who look."),
     ),
     why=(
         "Row by column, the table says who may look at whom. The order of time is the same for "

@@ -16,7 +16,7 @@ from masklens.drawing.table import Cell, Table, numbered, table_element
 from masklens_course.answer import Raised, trying
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.conditions import Case, Condition, Mistake, gives
+from masklens_course.conditions import Case, Condition, Hint, Mistake, gives
 from masklens_course.own_layers import (
     IN_A_MODEL,
     MASK_MISTAKES,
@@ -141,8 +141,8 @@ _MAY_OPT_IN = Question(
         ),
     ),
     hints=(
-        "Replace one timestep of the input. Which timesteps of the output change?",
-        "Time is `axis=1`. An operation along `axis=-1` stays within its timestep.",
+        Hint("Replace one timestep of the input. Which timesteps of the output change?"),
+        Hint("Time is `axis=1`. An operation along `axis=-1` stays within its timestep."),
     ),
     why=(
         "A mask stays true if each timestep comes from the same one alone. `center`, "
@@ -222,9 +222,22 @@ _SHIFT_RIGHT = Question(
         IN_A_MODEL,
     ),
     hints=(
-        "Draw a row of four timesteps before and after. What is its mask before and after?",
-        "Put something in front of `inputs[:, :-1]`, and of `mask[:, :-1]`.",
-        "`keras.ops.zeros_like(inputs[:, :1])` has the right shape, on symbolic tensors, too.",
+        Hint(
+            "Draw a row of four timesteps before and after. What is its mask before and after?",
+            "wrong-mask",
+            "skips-the-start",
+            "mask-stands-still",
+            "mask-rolls-around",
+        ),
+        Hint(
+            "Put something in front of `inputs[:, :-1]`, and of `mask[:, :-1]`.",
+            "wrong-values",
+            "keeps-the-last",
+            "rolls-around",
+        ),
+        Hint(
+            "`keras.ops.zeros_like(inputs[:, :1])` has the right shape, on symbolic tensors, too."
+        ),
     ),
     why=(
         "The values move, so the mask has to move with them. What is new in front has no mask "
@@ -375,9 +388,23 @@ _SKIP_IDS = Question(
         ),
     ),
     hints=(
-        "First the mask: `keras.ops.not_equal` compares each id with an id to skip.",
-        "`get_config` returns a dictionary with which `__init__` can be called again.",
-        'Return `{**super().get_config(), "skip": self.skip.tolist()}`.',
+        Hint(
+            "First the mask: `keras.ops.not_equal` compares each id with an id to skip.",
+            "wrong-mask",
+            "skips-padding-only",
+            "changes-the-ids",
+        ),
+        Hint(
+            "`get_config` returns a dictionary with which `__init__` can be called again. What "
+            "does `__init__` take, and what does Keras add?",
+            "forgets-its-ids",
+            "cannot-be-loaded",
+        ),
+        Hint(
+            "Whatever `get_config` returns is written as JSON: numbers, texts and lists.",
+            "cannot-be-saved",
+            "saves-an-array",
+        ),
     ),
     why=(
         "A saved layer is made anew from what `get_config` returned. What is not in there is "

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from masklens.drawing.picture import Picture
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.conditions import Case, Condition, Mistake, gives
+from masklens_course.conditions import Case, Condition, Hint, Mistake, gives
 
 
 # Not `ml.pad` or `pad_sequences`: what the learner may use must not say what is right.
@@ -61,8 +61,18 @@ _PAD_BY_HAND = Question(
         ),
     ),
     hints=(
-        "Every row has 3 places. Which sentence is too long, and which are too short?",
-        '`truncating="pre"` takes ids away from the front, `padding="post"` adds 0 behind.',
+        Hint(
+            "Every row has 3 places. Which sentence is too long, and which are too short?",
+            "wrong-ids",
+        ),
+        Hint(
+            "Write the short sentences first, and fill their rows up behind them.", "pads-in-front"
+        ),
+        Hint(
+            '`truncating="pre"` takes ids away from the front. Which one does the long sentence '
+            "lose?",
+            "cuts-the-end",
+        ),
     ),
     why=(
         "A row of 3 places has room for 3 ids. The long sentence loses its first id, the short "
@@ -116,8 +126,17 @@ _PAD_READINGS = Question(
         ),
     ),
     hints=(
-        "Try the function on the example, and compare each number with the series.",
-        "Three arguments of `ml.pad` have the wrong default here: `padding`, `dtype`, `value`.",
+        Hint(
+            "Try the function on the example, and compare each number with the series.",
+            "wrong-readings",
+        ),
+        Hint("Look at `ml.pad(series).ids.dtype`. What becomes of 0.6 there?", "loses-decimals"),
+        Hint(
+            "Three arguments of `ml.pad` have the wrong default here. Of which ones does the "
+            "task speak?",
+            "pads-with-zero",
+            "pads-in-front",
+        ),
     ),
     why=(
         "`pad` makes whole numbers unless it is told a dtype, and pads with 0 unless it is told a "
@@ -196,9 +215,21 @@ _PAD_FOR_CUDNN = Question(
         ),
     ),
     hints=(
-        "There are two demands: padding only behind, and at least one id in every row.",
-        "What could stand for a text without any known word? The id 1 is the unknown word.",
-        "Replace each empty list by `[1]`, then pad behind.",
+        Hint(
+            "There are two demands: padding only behind, and at least one id in every row.",
+            "padding-first",
+        ),
+        Hint(
+            "What could stand for a text without any known word? The task names its id.",
+            "another-word",
+            "empty-row",
+        ),
+        Hint(
+            "As many rows come out as there are texts, in their order. So change a text before "
+            "you pad, and leave none out.",
+            "loses-ids",
+            "drops-the-text",
+        ),
     ),
     why=(
         "The kernels of cuDNN know a row by its length alone. So all its ids stand in front, and "

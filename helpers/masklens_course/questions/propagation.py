@@ -15,7 +15,7 @@ from masklens.tracing.calls import Mask
 from masklens_course.answer import DiagnosedError, Raised, answering, numbers, same, trying
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.conditions import Case, Condition, Mistake, gives
+from masklens_course.conditions import Case, Condition, Hint, Mistake, gives
 from masklens_course.own_layers import error_picture
 from masklens_course.own_models import (
     ModelCall,
@@ -160,9 +160,25 @@ _FIND_LOST_MASK = Question(
         ),
     ),
     hints=(
-        "Which layers of lesson 03 carry the mask? One kind in this model was not there.",
-        "Draw `ml.trace(model, batch)`, and look for the cross on the thread.",
-        "Behind the cross: which layer puts all timesteps together into one vector?",
+        Hint(
+            "Which layers of lesson 03 carry the mask? One kind in this model was not there.",
+            "lost-elsewhere",
+            "makes-the-mask",
+            "passes-it-on",
+        ),
+        Hint(
+            "Draw `ml.trace(model, batch)`, and look for the cross on the thread.",
+            "swapped",
+            "no-such-layer",
+            "lost-before",
+        ),
+        Hint(
+            "Behind the cross: which layer puts all timesteps together into one vector?",
+            "missed-elsewhere",
+            "not-two-names",
+            "would-not-use-it",
+            "stands-before",
+        ),
     ),
     why=(
         "`Reshape` may move timesteps, so it does not pass masks on, not even where it changes "
@@ -441,9 +457,39 @@ _REPAIR_TAGGER = Question(
         ),
     ),
     hints=(
-        "Draw `ml.trace(broken, batch)`. Two layers of the model do not pass masks on.",
-        "Which layer of the model reads the neighbours of a word anyway, in both directions?",
-        "A `Conv1D` of width 1 computes each timestep by itself. So does another layer.",
+        Hint(
+            "Draw `ml.trace(broken, batch)`. Two layers of the model do not pass masks on.",
+            "padding-moves-tags",
+            "makes-no-mask",
+            "loses-the-mask",
+        ),
+        Hint(
+            "Which layer of the model reads the neighbours of a word anyway, in both directions?",
+            "runs-backwards",
+            "ignores-words-before",
+            "each-word-alone",
+            "ignores-words-behind",
+        ),
+        Hint(
+            "A `Conv1D` of width 1 computes each timestep by itself. So does another layer, and "
+            "it passes the mask on.",
+            "no-mask-on-output",
+            "loses-it-at-the-end",
+        ),
+        Hint(
+            "Build the model, and call it on a batch of two sentences of your own. What is the "
+            "shape of its output, and which ids and lengths does it take?",
+            "wrong-shape",
+            "no-model",
+            "too-few-ids",
+            "fixed-time",
+            "one-per-sentence",
+        ),
+        Hint(
+            "Look at the rows of the output one by one. Which sentence has no number, and which "
+            "layer divides by how many words there are?",
+            "not-finite",
+        ),
     ),
     why=(
         "The two LSTMs of `Bidirectional` read the neighbours, so nothing is missing without the "
@@ -559,9 +605,11 @@ _JOIN_DIRECTIONS = Question(
         ),
     ),
     hints=(
-        "At which timestep has the forward LSTM read everything? And the backward one?",
-        "The first half of the features is the forward LSTM, the second the backward one.",
-        "`mask.argmax(axis=1)` is the first True of each row. `mask[:, ::-1]` runs backwards.",
+        Hint("At which timestep has the forward LSTM read everything? And the backward one?"),
+        Hint("The first half of the features is the forward LSTM, the second the backward one."),
+        Hint(
+            "`mask.argmax(axis=1)` is the first True of each row. `mask[:, ::-1]` runs backwards."
+        ),
     ),
     why=(
         "Forward, the last word completes the state; backward, the first one does. This is what "
