@@ -139,10 +139,27 @@ def test_the_learner_gets_stubs_and_the_teacher_everything(built_course: Path) -
     assert english["exercises"]["mask-answer"].source == "mask = [\n    ...\n]"
     assert english["exercises"]["mask-check"].source == 'q2 = ml.question("mask")\nq2.check(mask)'
     for cell_id, cell in english["solutions"].items():
+        if re.search("-help|-hint|-solution", cell_id):
+            continue
         assert cell.source in EXERCISES or cell_id in {"setup", "links"}
         assert (cell.source == english["exercises"][cell_id].source) != bool(
             re.search("-answer|-check", cell_id)
         )
+
+
+def test_hint_and_solution_wait_folded_behind_each_question(built_course: Path) -> None:
+    for edition in ("exercises", "solutions"):
+        found = cells(built_course / edition / "en/01_mask.ipynb")
+        names = list(found)
+        for number, question, following in ((1, "count", "mask"), (2, "mask", "links")):
+            *_, heading, hint, solution = names[: names.index(following)]
+            assert [heading, hint] == [f"{question}-help", f"{question}-hint"]
+            # JupyterLab folds what stands below such a heading.
+            assert found[heading].metadata["jp-MarkdownHeadingCollapsed"] is True
+            assert found[heading].source.startswith(f"### {number}: hint")
+            # "Run All" gives nothing away.
+            assert found[hint].source == f"# q{number}.hint()"
+            assert found[solution].source == f"# q{number}.solution()"
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
