@@ -77,7 +77,8 @@ def help_behind(cells: Sequence[Cell], say: Callable[[str], str]) -> dict[str, l
     """
     behind, check = {}, None
     for cell, following in zip(cells, [*cells[1:], None], strict=True):
-        check = cell if _name_and_role(cell)[1] == CHECK else check
+        is_check = cell.metadata.get("nbgrader", {}).get("grade")  # in exercises only
+        check = cell if is_check else check
         ends = following is None or following.text.startswith("## ")
         if check and ends:
             behind[cell.id] = _help_cells(check, say)
