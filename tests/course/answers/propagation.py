@@ -249,6 +249,7 @@ ANSWERS = {
             ("reshape", "average"),
             np.array(["reshape", "average"]),
             ["reshape", layers.GlobalAveragePooling1D(name="average")],
+            [layers.Reshape((-1, 8), name="reshape"), "average"],
         ),
         wrong=(
             ("lost-elsewhere", []),
