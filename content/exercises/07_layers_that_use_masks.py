@@ -4,8 +4,9 @@
 
 **You will** (50 minutes)
 
-- take the largest value and the mean over valid steps, also where there are none;
-- write the softmax of an attention, which looks at words and not at padding;
+- predict what pools return where there is padding, and where there is nothing else;
+- take a mean over valid steps, also where there are none;
+- find three faults in the softmax of an attention, and mend them;
 - write a loss that leaves out what is missing, on the way back as well.
 
 They belong to the lesson {{lesson}}
@@ -15,6 +16,8 @@ answer does. Below it, folded, are a hint and the solution.
 """
 
 # %% id="setup"
+import warnings
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -23,42 +26,61 @@ import masklens as ml
 
 ml.set_language("en")
 
-# %% [markdown] id="max-over-time"
+# %% [markdown] id="predict-pools"
 """
-## 1. The largest value of a series (5 minutes)
+## 1. Predict what pools return (5 minutes)
 
-A weather station sends the temperatures of each night. The highest one is reported, and on the
-coldest nights the report says 0 degrees: it is the padding that wins. (`GlobalMaxPooling1D` would
-not help. It does not look at the mask.)
-
-Write `max_over_time`. It gets `x`, an array of floats of the shape `(batch, time, features)`, and
-`mask`, an array of Booleans of the shape `(batch, time)`. It returns the largest value of the valid
-steps for each feature, in the shape `(batch, features)`, and 0 where a row has no valid step. What
-stands at masked steps must not matter, be it a number or `nan`. You may use NumPy or `keras.ops`.
-To see what it does, call `max_over_time(temperatures, mask)` in a new cell.
+A weather station sends a few temperatures every night. 0 stands for padding and for readings that
+are missing, and `Masking` masks it. Here are four nights:
 """
 
-# %% id="max-over-time-data"
-mask = np.array([[True, True, True], [False, True, False], [False, False, False]])
-temperatures = np.array([[-4, -2.5, -3], [0, -7, 0], [0, 0, 0]], dtype="float32")[..., None]
-ml.show(mask, tokens=temperatures[..., 0])
+# %% id="predict-pools-data"
+nights = np.array([[-4, -2, 0, 0], [0, 7, 0, 5], [-1, -6, -3, -2], [0, 0, 0, 0]], "float32")
+ml.show(nights != 0, tokens=nights.astype(int))
 
 
-# %% id="max-over-time-answer"
-def max_over_time(x, mask):
+# %% id="predict-pools-layers"
+def pools(nights):
+    x = keras.layers.Masking()(nights[..., None])
+    return [
+        keras.layers.GlobalAveragePooling1D()(x),
+        keras.layers.GlobalMaxPooling1D()(x),
+        keras.ops.mean(x, axis=1),
+    ]
+
+
+# %% [markdown] id="predict-pools-task"
+"""
+Each line of the list makes one number of a night. Predict them, and write down three rows of four
+numbers: what `GlobalAveragePooling1D` returns for the four nights, then what `GlobalMaxPooling1D`
+returns, then what `keras.ops.mean` returns. If something is not a number, write `np.nan`.
+"""
+
+# %% id="predict-pools-answer"
+predicted = [
     ### BEGIN SOLUTION
-    filled = keras.ops.where(mask[..., None], x, -np.inf)
-    highest = keras.ops.max(filled, axis=1)
-    return keras.ops.where(mask.any(axis=1)[:, None], highest, 0)
+    [-3, 6, -3, np.nan],
+    [0, 7, -1, 0],
+    [-1.5, 3, -3, 0],
     ### END SOLUTION
+]
 
-
-# %% id="max-over-time-check" points=1
-q1 = ml.question("max-over-time")
+# %% id="predict-pools-check" points=1
+q1 = ml.question("predict-pools")
 ### BEGIN HIDDEN TESTS
-q1.grade(max_over_time)
+q1.grade(predicted)
 ### END HIDDEN TESTS
-q1.check(max_over_time)
+q1.check(predicted)
+
+# %% [markdown] id="predict-pools-look"
+"""
+Does Keras return the same? With the right rows this is True:
+"""
+
+# %% id="predict-pools-keras"
+with warnings.catch_warnings(action="ignore"):
+    returned = keras.ops.convert_to_numpy(pools(nights))[..., 0]
+print(np.array_equal(predicted, returned, equal_nan=True))
 
 # %% [markdown] id="mean-over-time"
 """
@@ -108,15 +130,39 @@ q2.check(mean_over_time)
 
 # %% [markdown] id="masked-softmax"
 """
-## 3. A softmax for attention (15 minutes)
+## 3. Mend a softmax for attention (15 minutes)
 
 In attention, each word of a sentence looks at all words. `scores[b, i, j]` says how much word `i`
 of the sentence `b` is interested in word `j`, and softmax over `j` turns the scores of each `i`
-into weights. No word should look at padding. Whoever masks the wrong axis here gets no error, since
-both axes are as long as the sentence.
+into weights. No word should look at padding. A colleague has written this function, which takes a
+`mask` of the shape `(batch, time)`:
+"""
 
-Write `masked_softmax`. It gets two arrays, `scores` of the shape `(batch, time, time)` and `mask`
-of the shape `(batch, time)`, and returns weights of the shape of `scores`:
+
+# %% id="masked-softmax-faulty"
+def faulty_softmax(scores, mask):
+    filled = np.where(mask[:, :, None], scores, -np.inf)
+    exps = np.exp(filled - filled.max())
+    return exps / exps.sum(axis=-1, keepdims=True)
+
+
+# %% [markdown] id="masked-softmax-symptom"
+"""
+It raises no error, and the shape is right. But here is a sentence of two words and one timestep of
+padding. The two words give most of their weight to the padding, and the last row is `nan`:
+"""
+
+# %% id="masked-softmax-data"
+scores = np.array([[[2, 0, 5], [1, 3, 5], [0, 0, 5]]], dtype="float32")
+words = np.array([[True, True, False]])
+with np.errstate(invalid="ignore"):
+    print(faulty_softmax(scores, words).round(2))
+
+# %% [markdown] id="masked-softmax-task"
+"""
+The function has three faults, and one of them shows here. Find all three, and write
+`masked_softmax`, which has none. It gets two arrays, `scores` of the shape `(batch, time, time)`
+and `mask` of the shape `(batch, time)`, and returns weights of the shape of `scores`:
 
 - In every row `[b, i]`, the weights of the valid words `j` are the softmax of their scores alone,
   so they sum to 1. Padded words `j` get 0. The rows of padded words `i` are no exception.
@@ -124,20 +170,17 @@ of the shape `(batch, time)`, and returns weights of the shape of `scores`:
 - Scores of 1000 or -1000 do no harm, whether they stand at words or at padding. Nor does `nan` at
   padding.
 
-You may use NumPy or `keras.ops`, and try it with `masked_softmax(scores, words)` in a new cell.
+You may use NumPy or `keras.ops`. Try both functions in a new cell, with scores and masks of your
+own.
 """
-
-# %% id="masked-softmax-data"
-scores = np.array([[[2, 0, 5], [1, 3, 5], [0, 0, 5]]], dtype="float32")
-words = np.array([[True, True, False]])
 
 
 # %% id="masked-softmax-answer"
 def masked_softmax(scores, mask):
     ### BEGIN SOLUTION
-    keep = mask[:, None, :]
-    filled = np.where(keep, scores, -1e9)
-    exps = np.exp(filled - filled.max(axis=-1, keepdims=True)) * keep
+    filled = np.where(mask[:, None, :], scores, -np.inf)
+    highest = filled.max(axis=-1, keepdims=True)
+    exps = np.exp(filled - np.where(highest > -np.inf, highest, 0))
     return exps / np.maximum(exps.sum(axis=-1, keepdims=True), 1)
     ### END SOLUTION
 

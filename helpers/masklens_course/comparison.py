@@ -115,4 +115,5 @@ def cell_of(value: Any, wrong: bool) -> Cell:
     if isinstance(value, np.bool_):
         kinds: tuple[Kind, Kind] = ("true-wrong", "false-wrong") if wrong else ("true", "false")
         return Cell(kinds[0] if value else kinds[1])
-    return Cell("token-wrong" if wrong else "token", f"{value:.4g}")
+    text = str(value) if isinstance(value, np.integer) else f"{value:.4g}"
+    return Cell("token-wrong" if wrong else "token", text)

@@ -99,9 +99,10 @@ def _holds_numbers(seen: Compared) -> bool:
 
 
 def _loses_rows(seen: Compared) -> bool:
-    """Whether some rows are right, and in the others there is nothing left."""
+    """Whether some rows are right, and in the others nothing is left of what should be there."""
     right = agree(np.asarray(seen.yours), np.asarray(seen.right)).all(axis=-1)
     lost = ~np.nan_to_num(np.asarray(seen.yours, float)).any(axis=-1)
+    lost &= np.asarray(seen.right).any(axis=-1)
     return _holds_numbers(seen) and bool((right | lost).all() and right.any())
 
 

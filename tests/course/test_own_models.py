@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import numpy as np
 import pytest
 from keras import layers
 
@@ -52,19 +51,3 @@ def test_a_layer_runs_backwards_unless_something_turns_it_back(layer: Any, expec
     model = keras.Sequential([layers.Embedding(5, 2), layer])
     model.build((None, None))
     assert runs_backwards(model) == expected
-
-
-@pytest.mark.parametrize("padding", ["behind", "in front"])
-def test_joined_states_are_those_that_bidirectional_returns(padding: str) -> None:
-    mask = np.array([[1, 1, 1, 0, 0], [1, 0, 0, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]], bool)
-    mask = mask if padding == "behind" else mask[:, ::-1]
-    vectors = np.random.default_rng(0).normal(size=(*mask.shape, 3)).astype("float32")
-    states = layers.Bidirectional(layers.LSTM(2, return_sequences=True))
-    ends = layers.Bidirectional(layers.LSTM(2))
-    for layer in (states, ends):
-        layer.build(vectors.shape)
-    states.set_weights(ends.get_weights())
-    right = question("join-directions").right
-    assert right is not None
-    given = np.array(states(vectors, mask=mask))
-    np.testing.assert_allclose(right(given, mask), ends(vectors, mask=mask), atol=1e-6)

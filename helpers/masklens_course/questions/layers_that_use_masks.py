@@ -1,6 +1,6 @@
-"""Questions on layers that use masks: a maximum, a mean, a softmax and a loss over valid steps."""
+"""Questions on layers that use masks: pools, a mean, a softmax and a loss over valid steps."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,13 @@ from masklens_course.answer import call, numbers, same
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
 from masklens_course.conditions import Case, Condition, Hint, Mistake, gives
-from masklens_course.mistakes import NAN_COMES_BACK, NAN_GRADIENT, NO_GRADIENT, ONE_MAXIMUM
+from masklens_course.mistakes import (
+    NAN_COMES_BACK,
+    NAN_GRADIENT,
+    NO_GRADIENT,
+    ONE_MAXIMUM,
+    WRONG_SHAPE,
+)
 
 
 def _tensors(*arrays: Any) -> Case:
@@ -43,6 +49,143 @@ def _gradient_picture(seen: Any) -> Picture | None:
     return drawn and Picture((element("p", _("The gradient:")), *drawn.nodes), drawn.sheets)
 
 
+_NIGHTS = ((-4, -2, 0, 0), (0, 7, 0, 5), (-1, -6, -3, -2), (0, 0, 0, 0))
+
+
+def _average(night: Sequence[int], *, ends_only: bool = False, all_steps: bool = False) -> float:
+    """The mean of the readings other than 0; or of those between the first and the last, or all."""
+    valid = [step for step, reading in enumerate(night) if reading]
+    if all_steps:
+        valid = list(range(len(night)))
+    elif ends_only and valid:
+        valid = list(range(valid[0], valid[-1] + 1))
+    return sum(night[step] for step in valid) / len(valid) if valid else float("nan")
+
+
+def _averages(**mistakes: bool) -> list[float]:
+    return [_average(night, **mistakes) for night in _NIGHTS]
+
+
+class _Predicted(Compared):
+    """The three rows that the learner predicts: an average, a maximum and a mean of each night."""
+
+    def row_is(self, number: int, right: Any) -> bool:
+        return same(self.yours[number : number + 1], [right])
+
+    def row_holds(self, number: int, right: Any) -> bool:
+        """Whether the row is right where there is a reading, whatever it says of the empty one."""
+        return same(self.yours[number : number + 1, :3], [right[:3]])
+
+
+def _three_rows() -> Array:
+    return np.array([_averages(), list(map(max, _NIGHTS)), _averages(all_steps=True)])
+
+
+def _nan_where_padding_is_read(number: int) -> Callable[[Any], bool]:
+    return lambda seen: (
+        seen.row_holds(number, seen.right[number]) and bool(np.isnan(seen.yours[number, 3]))
+    )
+
+
+_PREDICT_POOLS = Question(
+    name="predict-pools",
+    title="Predict what pools return",
+    minutes=5,
+    kind="value",
+    right=_three_rows,
+    observe=lambda answer: _Predicted(numbers(answer), _three_rows()),
+    conditions=(
+        Condition(
+            "wrong-average",
+            "The first row is not what `GlobalAveragePooling1D` returns. Compute each of its four "
+            "numbers as a sum, divided by a count.",
+            lambda seen: seen.row_is(0, seen.right[0]),
+            WRONG_SHAPE,
+            Mistake(
+                "counts-padding",
+                "Your averages count masked readings, too. `GlobalAveragePooling1D` uses the mask.",
+                lambda seen: seen.row_is(0, _averages(all_steps=True)),
+            ),
+            Mistake(
+                "counts-the-gap",
+                "You count the 0 between two readings. It is masked as well.",
+                lambda seen: seen.row_is(0, _averages(ends_only=True)),
+            ),
+            Mistake(
+                "number-for-nothing",
+                "The averages are right, but for the last night. It has no reading: what is "
+                "divided by what?",
+                lambda seen: seen.row_holds(0, seen.right[0]),
+            ),
+        ),
+        Condition(
+            "wrong-maximum",
+            "The second row is not what `GlobalMaxPooling1D` returns. Which numbers does it read, "
+            "and which of them is the largest?",
+            lambda seen: seen.row_is(1, seen.right[1]),
+            Mistake(
+                "masks-the-maximum",
+                "You look for the largest reading. But does `GlobalMaxPooling1D` use the mask?",
+                lambda seen: seen.row_holds(
+                    1, [max(filter(None, one), default=0) for one in _NIGHTS]
+                ),
+            ),
+            Mistake(
+                "nan-maximum",
+                "`GlobalMaxPooling1D` divides nothing, so no `nan` comes out. Which numbers does "
+                "it read in the last night?",
+                _nan_where_padding_is_read(1),
+            ),
+        ),
+        Condition(
+            "wrong-mean",
+            "The third row is not what `keras.ops.mean` returns. Compute each of its four numbers "
+            "as a sum, divided by a count.",
+            lambda seen: seen.row_is(2, seen.right[2]) and len(seen.yours) == len(seen.right),
+            WRONG_SHAPE,
+            Mistake(
+                "masks-the-mean",
+                "Your means leave out masked readings. But `keras.ops.mean` is a function and no "
+                "layer: who would hand it the mask?",
+                lambda seen: seen.row_holds(2, _averages()),
+            ),
+            Mistake(
+                "nan-mean",
+                "`keras.ops.mean` divides the sum of every night by the same number. Which one?",
+                _nan_where_padding_is_read(2),
+            ),
+        ),
+    ),
+    hints=(
+        Hint(
+            "Ask of each of the three whether it uses the mask. Lesson 03 has tried two of them.",
+            "wrong-average",
+            "counts-padding",
+            "counts-the-gap",
+            "wrong-maximum",
+            "masks-the-maximum",
+        ),
+        Hint(
+            "`keras.ops.mean` is no layer, so nobody asks it whether it supports masks.",
+            "wrong-mean",
+            "masks-the-mean",
+        ),
+        Hint(
+            "What does not use the mask reads each 0 as a number. What uses it divides by the "
+            "number of valid timesteps, which may be 0.",
+            "number-for-nothing",
+            "nan-maximum",
+            "nan-mean",
+        ),
+    ),
+    why=(
+        "`GlobalAveragePooling1D` divides the sum of the valid readings by their number, and 0 / 0 "
+        "is `nan`. The two others read padding: 0 is larger than every negative reading, and it "
+        "draws the mean towards 0."
+    ),
+)
+
+
 def _vectors(random: np.random.Generator) -> Iterator[tuple[Array, Mask]]:
     """Batches of other sizes than in the tasks, with numbers at masked steps that are noticed."""
 
@@ -63,25 +206,13 @@ def _vectors(random: np.random.Generator) -> Iterator[tuple[Array, Mask]]:
     yield (x - 20) * np.float32(1e36), mask
 
 
-def _pooled(
-    x: Any, mask: Any, *, reduce: Any, fill: float | None = None, read: bool = False
-) -> Any:
-    """Reduces the valid steps of each row alone; or what is made of all with a usual mistake."""
+def _mean(x: Any, mask: Any, *, read: bool = False) -> Array:
+    """The mean of the valid steps of each row alone, or of all steps."""
     rows = []
     for row, valid in zip(np.asarray(x, float), np.asarray(mask), strict=True):
         kept = row if read else row[valid]
-        if fill is not None:
-            kept = np.where(valid[:, None], row, fill)
-        rows.append(reduce(kept, axis=0) if len(kept) else np.zeros(row.shape[-1]))
+        rows.append(kept.mean(axis=0) if len(kept) else np.zeros(row.shape[-1]))
     return np.stack(rows)
-
-
-def _max(x: Array, mask: Mask, **changes: Any) -> Array:
-    return np.asarray(_pooled(x, mask, reduce=np.max, **changes))
-
-
-def _mean(x: Any, mask: Any, **changes: Any) -> Array:
-    return np.asarray(_pooled(x, mask, reduce=np.mean, **changes))
 
 
 @dataclass(frozen=True)
@@ -91,7 +222,7 @@ class _Pooled(Compared):
     The rows without a valid step are compared apart from the others.
     """
 
-    gradient: Compared | None = None
+    gradient: Compared
 
     @property
     def some_valid(self) -> Mask:
@@ -104,68 +235,6 @@ class _Pooled(Compared):
     @property
     def empty(self) -> Compared:
         return Compared(self.yours[~self.some_valid], self.right[~self.some_valid])
-
-
-def _empty_row(*mistakes: Mistake) -> Condition:
-    return Condition(
-        "empty-row",
-        "In a row without a valid step the task asks for 0. Something else comes out there.",
-        lambda seen: seen.empty.is_right(),
-        *mistakes,
-        picture=Compared.picture,
-    )
-
-
-def _temperatures(random: np.random.Generator) -> Iterator[Case]:
-    mask = np.array([[True, True, True], [False, True, False], [False, False, False]])
-    temperatures = np.array([[-4, -2.5, -3], [0, -7, 0], [0, 0, 0]], dtype="float32")
-    yield temperatures[..., None], mask
-    yield from _vectors(random)
-
-
-_MAX_OVER_TIME = Question(
-    name="max-over-time",
-    title="The largest value of a series",
-    minutes=5,
-    kind="function",
-    cases=_temperatures,
-    right=_max,
-    observe=lambda answer, *case: _Pooled(numbers(call(answer, *case)), _max(*case), case=case),
-    conditions=(
-        Condition(
-            "wrong-maximum",
-            "These are not the largest values of the valid steps.",
-            Compared.is_right,
-            Mistake(
-                "reads-padding",
-                "Masked steps are read: what stands there may beat every reading.",
-                gives(_max, read=True),
-            ),
-            Mistake(
-                "zero-beats-negatives",
-                "Masked steps have become 0, and 0 is larger than a negative reading. Which "
-                "number never wins?",
-                gives(_max, fill=0),
-            ),
-            Mistake(
-                "filler-wins",
-                "The number that you put at masked steps beats the readings, which are all below "
-                "it. Which number never wins?",
-                lambda seen: len(np.unique(seen.yours)) == 1 and (seen.yours > seen.right).all(),
-            ),
-        ),
-        _empty_row(),
-    ),
-    hints=(
-        Hint("Before the maximum, replace masked steps by a number that never wins."),
-        Hint("`keras.ops.where(keep, x, -np.inf)` does so, with the mask in the shape of `x`."),
-        Hint("`mask.any(axis=1)` says in which rows the number that never wins has won."),
-    ),
-    why=(
-        "No reading is below minus infinity, so the maximum is that of the valid steps. Only where "
-        "no step is valid does it come out, and there the second `where` writes 0."
-    ),
-)
 
 
 def _reviews(random: np.random.Generator) -> Iterator[Case]:
@@ -201,13 +270,17 @@ _MEAN_OVER_TIME = Question(
                 gives(_mean, read=True),
             ),
         ),
-        _empty_row(
+        Condition(
+            "empty-row",
+            "In a row without a valid step the task asks for 0. Something else comes out there.",
+            lambda seen: seen.empty.is_right(),
             Mistake(
                 "nan-in-empty-row",
                 "In a row without a valid step 0 / 0 is `nan`, and one such row spoils the loss of "
                 "the whole batch.",
                 lambda seen: bool(np.isnan(seen.empty.yours).any()),
-            )
+            ),
+            picture=Compared.picture,
         ),
         Condition(
             "wrong-gradient",
@@ -288,26 +361,46 @@ def _is_large(table: Array) -> bool:
     return bool((np.abs(table) > 500).any())
 
 
+def _at_nan(scores: Array) -> Mask:
+    """The rows with a `nan` in them."""
+    return np.asarray(np.isnan(scores).any(axis=-1))
+
+
 def _is_usual(scores: Array, mask: Mask) -> bool:
-    return _all_valid(scores, mask) and not _is_large(scores)
+    usual = np.isfinite(scores).all() and not _is_large(scores)
+    return bool(usual) and _all_valid(scores, mask)
 
 
 def _masks_queries(seen: Compared) -> bool:
     """Whether a padded word looks at nothing, and a valid one at padding as well."""
     scores, mask = seen.case
     everything = _softmax(scores, np.ones_like(mask))
-    return bool(np.isfinite(scores).all()) and same(seen.yours[mask], everything[mask])
+    return same(seen.yours[mask], everything[mask])
+
+
+def _right_for_words(seen: Compared) -> bool:
+    mask = seen.case[1]
+    return seen.yours.shape == seen.right.shape and same(seen.yours[mask], seen.right[mask])
+
+
+def _with_one_maximum(scores: Array, mask: Mask, *, of: Any) -> Array:
+    """The weights if one maximum is taken of these axes, and the sum is raised to 1 or more."""
+    kept = np.where(mask[:, None], scores, -np.inf)
+    exps = np.exp(kept - kept.max(axis=of, keepdims=True))
+    return np.asarray(exps / np.maximum(exps.sum(axis=-1, keepdims=True), 1))
 
 
 def _sums_below_one(seen: Compared) -> bool:
-    sums = seen.yours.sum(axis=-1)
-    below = (sums < 1 - 1e-4).any() and (sums < 1 + 1e-4).all()
-    return bool(below) and seen.yours.shape == seen.right.shape
+    if seen.yours.shape != seen.right.shape:
+        return False
+    # The share of a padded word whose score is `nan` is `nan`, and so is the rest.
+    sums = np.where(_at_nan(seen.case[0]), 0, seen.yours.sum(axis=-1))
+    return bool((sums < 1 - 1e-4).any() and (sums < 1 + 1e-4).all())
 
 
 _MASKED_SOFTMAX = Question(
     name="masked-softmax",
-    title="A softmax for attention",
+    title="Mend a softmax for attention",
     minutes=15,
     kind="function",
     cases=_attention,
@@ -339,6 +432,21 @@ _MASKED_SOFTMAX = Question(
                 lambda seen: bool((_at(~seen.case[1], seen.yours) > 1e-4).any()),
             ),
             Mistake(
+                "empties-padded-rows",
+                "The rows of the words `i` are right, those of padded words `i` are not. The task "
+                "makes no exception for them: they look at the valid words, too.",
+                _right_for_words,
+            ),
+            Mistake(
+                "one-for-all-rows",
+                "Padded words have the weight 0, but some rows do not sum to 1. One maximum is "
+                "subtracted from several rows, so the `exp` of a row may sum to less than 1, and "
+                "then you divide by 1. Each row needs its own maximum.",
+                lambda seen: any(
+                    seen.is_like(_with_one_maximum(*seen.case, of=of)) for of in (None, (1, 2))
+                ),
+            ),
+            Mistake(
                 "sums-below-one",
                 "Padded words have the weight 0, but the rest does not sum to 1: padding took its "
                 "share before it was removed.",
@@ -362,6 +470,13 @@ _MASKED_SOFTMAX = Question(
             when=lambda scores, mask: _is_large(_at(~mask, scores)),
         ),
         Condition(
+            "nan-at-padding",
+            "`nan` at a padded word changes the weights of the others. Times 0 it is still `nan`: "
+            "put a number in its place before you compute.",
+            lambda seen: seen.is_right(),
+            when=lambda scores, mask: bool(_at_nan(scores).any()),
+        ),
+        Condition(
             "empty-row",
             "In a sentence without any valid word all weights should be 0. Yours are shared out "
             "among the padding.",
@@ -376,10 +491,12 @@ _MASKED_SOFTMAX = Question(
     ),
     hints=(
         Hint(
-            "`mask[:, None, :]` has the shape `(batch, 1, time)`: the same for every row.",
+            "Look at the symptom: does the mask keep words from being looked at, or from "
+            "looking? The other two faults show with other scores, and with another mask.",
             "wrong-weights",
             "masks-queries",
             "sums-over-queries",
+            "empties-padded-rows",
         ),
         Hint(
             "Which score has a weight of 0 after `exp`? Put that one at padding, before anything "
@@ -387,18 +504,27 @@ _MASKED_SOFTMAX = Question(
             "weight-on-padding",
             "sums-below-one",
             "maximum-of-padding",
+            "nan-at-padding",
         ),
         Hint(
-            "`exp` overflows above 88. What may be subtracted from a row of scores without a "
-            "change of its weights?",
+            "Try the function on two words, one row of scores at 1000 and the other at -1000, "
+            "and on a sentence without any valid word.",
             "large-scores",
+            "one-for-all-rows",
         ),
-        Hint("What is left: 0 at masked words once more, and a sum that is never 0.", "empty-row"),
+        Hint(
+            "There is a fault in each of the three lines. Ask of the first: which axis holds "
+            "`j`? Of the second: whose maximum? Of the third: may the sum be 0? And in an empty "
+            "sentence the maximum itself is `-inf`.",
+            "empty-row",
+        ),
     ),
     why=(
-        "The last axis holds the words `j`, at which the others look, so the mask lies along it, "
-        "and so does the sum. Filling first keeps padding out of the maximum, and an empty row is "
-        "divided by 1 instead of 0."
+        "The last axis holds the words `j`, at which the others look, so the mask lies along it. "
+        "Each row loses its own maximum, so its sum is 1 or more, and `np.maximum` changes only "
+        "the 0 of an empty sentence. No score is below `-inf`, and `exp(-inf)` is exactly 0. Only "
+        "in an empty sentence is the maximum itself `-inf`. Since `-inf - -inf` is `nan`, 0 is "
+        "subtracted there."
     ),
 )
 
@@ -543,4 +669,4 @@ _MASKED_LOSS = Question(
     ),
 )
 
-QUESTIONS = (_MAX_OVER_TIME, _MEAN_OVER_TIME, _MASKED_SOFTMAX, _MASKED_LOSS)
+QUESTIONS = (_PREDICT_POOLS, _MEAN_OVER_TIME, _MASKED_SOFTMAX, _MASKED_LOSS)

@@ -1,6 +1,6 @@
-"""Questions on propagation: who loses a mask, what then moves, and what reading backwards means."""
+"""Questions on propagation: who loses a mask, what then moves, and the states of an RNN."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from masklens.drawing.elements import element
 from masklens.drawing.picture import Picture
 from masklens.lens.trace import Trace, trace
-from masklens.tracing.calls import Mask
 from masklens_course.answer import DiagnosedError, Raised, answering, numbers, same, trying
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.conditions import Case, Condition, Hint, Mistake, gives
+from masklens_course.conditions import Case, Condition, Hint, Mistake
+from masklens_course.mistakes import WRONG_SHAPE
 from masklens_course.own_layers import error_picture
 from masklens_course.own_models import (
     ModelCall,
@@ -498,123 +498,188 @@ _REPAIR_TAGGER = Question(
 )
 
 
-def _states(random: np.random.Generator) -> Iterator[Case]:
-    def states(*rows: str, units: int) -> Case:
-        """The states of a `Bidirectional` at the words of rows such as `##.`, and 0 at padding."""
-        mask = np.array([[step == "#" for step in row] for row in rows])
-        numbers = random.uniform(-1, 1, (*mask.shape, 2 * units)).round(2)
-        return numbers * mask[..., None], mask
-
-    time = int(random.integers(6, 9))
-    yield states("####.", "##...", "#####", units=2)
-    yield states(*(step.rjust(time, ".") for step in ("####", "#", "#" * time)), units=3)
-    yield states("#", units=1)
-    yield states("####", "....", "####", units=3)
-    yield states("###", "###", units=1)  # nothing to pad
-    yield states("###..", "..###", "#....", "....#", units=4)
-    vectors, mask = states("###", "##.", units=3)
-    vectors[0, 2] = 0  # so may the state at a word be
-    yield vectors, mask
+_DIGITS = ((3, 1, 4, 0, 0), (0, 0, 2, 7, 5), (6, 0, 8, 9, 0))
 
 
-def _places(words: list[int], time: int) -> dict[str, int]:
-    """Timesteps by what somebody may take them for, in a row with words at these."""
-    first, last = (words[0], words[-1]) if words else (0, 0)
-    ends = {"first": first, "last": last, "begin": 0, "end": time - 1}
-    return ends | {"count": len(words) - 1}
+def _read(
+    digits: Sequence[int],
+    *,
+    output_zero: bool = False,
+    append_zero: bool = False,
+    forget: bool = False,
+    stop: bool = False,
+    prepend: bool = False,
+) -> list[int]:
+    """The numbers read after each timestep, of which 0 is masked; or with usual mistakes."""
+    outputs: list[int] = []
+    text, stopped = "", False
+    for digit in map(str, digits):
+        masked = digit == "0"
+        stopped |= stop and masked and text != ""
+        if forget and masked:
+            text = ""
+        elif not stopped and (append_zero or not masked):
+            text = digit + text if prepend else text + digit
+        outputs.append(0 if output_zero and masked else int(text or 0))
+    return outputs
 
 
-def _picked(
-    states: NDArray[Any], mask: Mask, *, forward: str = "last", backward: str = "first"
-) -> NDArray[Any]:
-    """The forward half at one timestep of each row, the backward half at another."""
-    units = states.shape[2] // 2
-    vectors = []
-    for row, real in zip(states.tolist(), mask.tolist(), strict=True):
-        at = _places([step for step, word in enumerate(real) if word], len(real))
-        vectors.append(row[at[forward]][:units] + row[at[backward]][units:])
-    return np.array(vectors)
+def _forward(**mistakes: bool) -> list[list[int]]:
+    return [_read(digits, **mistakes) for digits in _DIGITS]
 
 
-def _has_empty_row(states: NDArray[Any], mask: Mask) -> bool:
-    return not mask.any(axis=1).all()
+def _backward(*, output_zero: bool = True, **mistakes: bool) -> list[list[int]]:
+    read = [_read(digits[::-1], output_zero=output_zero, **mistakes) for digits in _DIGITS]
+    return [outputs[::-1] for outputs in read]
 
 
-def _is_padded_in_front(states: NDArray[Any], mask: Mask) -> bool:
-    return not mask[:, 0].all() and not _has_empty_row(states, mask)
+def _packed() -> list[list[int]]:
+    """What is read if the digits move to the front."""
+    return [_read(sorted(digits, key=lambda digit: digit == 0)) for digits in _DIGITS]
 
 
-def _is_padded_behind(states: NDArray[Any], mask: Mask) -> bool:
-    return bool(mask[:, 0].all())
+def _filled() -> list[list[int]]:
+    """The outputs in which the first digit is known from the first timestep on."""
+    return [[state or max(digits, key=bool) for state in _read(digits)] for digits in _DIGITS]
 
 
-_JOIN_DIRECTIONS = Question(
-    name="join-directions",
-    title="Join both directions",
-    minutes=15,
-    kind="function",
-    cases=_states,
-    right=_picked,
+class _Predicted(Compared):
+    """The six rows that the learner predicts: three of the layer, three of `Bidirectional`."""
+
+    def forward_is(self, *rows: Any) -> bool:
+        return any(same(self.yours[:3], one) for one in rows)
+
+    def backward_is(self, *rows: Any) -> bool:
+        return any(same(self.yours[3:], one) for one in rows)
+
+
+def _six_rows() -> NDArray[Any]:
+    return np.array([*_forward(), *_backward()])
+
+
+# These can be made in either direction.
+_READS_ZEROS = Mistake(
+    "reads-zeros",
+    "You append the 0 of a masked timestep as a digit. A masked timestep is not read.",
+    lambda seen: (
+        seen.forward_is(_forward(append_zero=True)) or seen.backward_is(_backward(append_zero=True))
+    ),
+)
+_STARTS_ANEW = Mistake(
+    "starts-anew",
+    "Behind a masked timestep you begin with a state of 0. What was read before it is not lost: "
+    "which state does the next digit find?",
+    lambda seen: seen.forward_is(_forward(forget=True)) or seen.backward_is(_backward(forget=True)),
+)
+
+_PREDICT_STATES = Question(
+    name="predict-states",
+    title="Predict the states",
+    minutes=10,
+    kind="value",
+    right=_six_rows,
+    observe=lambda answer: _Predicted(numbers(answer), _six_rows()),
     conditions=(
         Condition(
-            "wrong-states",
-            "These are not the two states that have read the whole sentence.",
-            Compared.is_right,
+            "wrong-forward",
+            "The first three rows are not what `forward` returns. Go through the timesteps one by "
+            "one, and write down the state after each.",
+            lambda seen: seen.forward_is(seen.right[:3]),
+            WRONG_SHAPE,
+            _READS_ZEROS,
+            _STARTS_ANEW,
             Mistake(
-                "last-column",
-                "You take both halves at the last timestep. If that is padding, both are 0; and "
-                "even at a word, the backward half has read one word only there.",
-                gives(_picked, forward="end", backward="end"),
+                "zeros-at-masked",
+                "You write 0 at the masked timesteps of the first three rows. What did section 3 "
+                "of the lesson find there?",
+                lambda seen: seen.forward_is(_forward(output_zero=True)),
             ),
             Mistake(
-                "both-at-the-end",
-                "The forward half is right. The backward half begins at the last word: there it "
-                "has read one word only.",
-                gives(_picked, backward="last"),
+                "stops-at-the-gap",
+                "Your row stops at the 0 between two digits. Only this timestep is masked, and "
+                "those behind it are read.",
+                lambda seen: seen.forward_is(_forward(stop=True)),
             ),
             Mistake(
-                "directions-swapped",
-                "Each half is taken where its direction begins, not where it ends.",
-                gives(_picked, forward="first", backward="last"),
+                "closes-the-gaps",
+                "You have moved the digits to the front of their rows. A mask moves nothing: a "
+                "digit is read at its own timestep.",
+                lambda seen: seen.forward_is(_packed()),
             ),
-            when=_is_padded_behind,
+            Mistake(
+                "knows-it-ahead",
+                "In front of the first digit you write this digit. There the layer has not read it "
+                "yet.",
+                lambda seen: seen.forward_is(_filled()),
+            ),
         ),
         Condition(
-            "padding-in-front",
-            "With padding in front it is not right. Where is the first word, and where the last?",
-            Compared.is_right,
+            "wrong-backward",
+            "The first three rows are right, the last three are not. Begin at the last timestep, "
+            "and go from there to the first.",
+            lambda seen: seen.backward_is(seen.right[3:]),
+            WRONG_SHAPE,
+            _READS_ZEROS,
+            _STARTS_ANEW,
             Mistake(
-                "counts-words",
-                "You count the words to find the last one. With padding in front the last word "
-                "stands further to the right.",
-                gives(_picked, forward="count"),
+                "keeps-the-state",
+                "The states are right. But what does a `Bidirectional` return at masked timesteps?",
+                lambda seen: seen.backward_is(_backward(output_zero=False)),
             ),
             Mistake(
-                "begins-at-zero",
-                "You take the backward half at timestep 0. With padding in front the first word "
-                "stands further to the right.",
-                gives(_picked, backward="begin"),
+                "reads-forward",
+                "The first three rows are right. The last three are read forward, too, but the "
+                "second layer begins at the last timestep.",
+                lambda seen: seen.backward_is(_forward(), _forward(output_zero=True)),
             ),
-            when=_is_padded_in_front,
-        ),
-        Condition(
-            "empty-row",
-            "A row without a word changes the others, or its vector is not all 0.",
-            Compared.is_right,
-            when=_has_empty_row,
+            Mistake(
+                "order-of-reading",
+                "The states are right, but you write them down in the order of reading. The first "
+                "of them belongs to the last timestep.",
+                lambda seen: seen.backward_is(np.fliplr(seen.right[3:])),
+            ),
+            Mistake(
+                "keeps-the-order",
+                "Your numbers have their digits in the order of the row. Whoever reads backward "
+                "meets the last digit first, and appends the others to it.",
+                lambda seen: seen.backward_is(_backward(prepend=True)),
+            ),
         ),
     ),
     hints=(
-        Hint("At which timestep has the forward LSTM read everything? And the backward one?"),
-        Hint("The first half of the features is the forward LSTM, the second the backward one."),
         Hint(
-            "`mask.argmax(axis=1)` is the first True of each row. `mask[:, ::-1]` runs backwards."
+            "Take one row, and write down its state after the first timestep, then after the "
+            "second.",
+            "wrong-forward",
+            "closes-the-gaps",
+            "knows-it-ahead",
+        ),
+        Hint(
+            "What becomes of the state at a masked timestep, and which state does the next digit "
+            "find?",
+            "reads-zeros",
+            "starts-anew",
+            "zeros-at-masked",
+            "stops-at-the-gap",
+        ),
+        Hint(
+            "For the last three rows, begin at the last timestep. Write each state below the "
+            "digit that was read last.",
+            "wrong-backward",
+            "reads-forward",
+            "order-of-reading",
+            "keeps-the-order",
+        ),
+        Hint(
+            "The task says in what `both` differs from `forward`. At which timesteps?",
+            "keeps-the-state",
         ),
     ),
     why=(
-        "Forward, the last word completes the state; backward, the first one does. This is what "
-        "`Bidirectional` returns without `return_sequences=True`."
+        "At a masked timestep the state stands still, wherever the timestep is: it is 0 before the "
+        "first digit, and the next digit is appended to what was read before the gap. `forward` "
+        "returns that state, `Bidirectional` returns 0 in its place."
     ),
 )
 
-QUESTIONS = (_FIND_LOST_MASK, _REPAIR_TAGGER, _JOIN_DIRECTIONS)
+QUESTIONS = (_FIND_LOST_MASK, _REPAIR_TAGGER, _PREDICT_STATES)

@@ -1,5 +1,7 @@
 """Right and wrong answers to the questions on layers that use masks."""
 
+import warnings
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -8,25 +10,21 @@ from keras import ops
 from answers import Answers, changed, changes
 
 
-def max_filled_with_numpy(x, mask):
-    lowest = np.where(mask[..., None], x, -np.inf).max(axis=1)
-    return np.where(mask.any(axis=1, keepdims=True), lowest, 0)
+def pools_of_keras():
+    """The three rows, as the layers of the exercise return them."""
+    nights = np.array([[-4, -2, 0, 0], [0, 7, 0, 5], [-1, -6, -3, -2], [0, 0, 0, 0]], "float32")
+    x = keras.layers.Masking()(nights[..., None])
+    with warnings.catch_warnings(action="ignore"):
+        highest = keras.layers.GlobalMaxPooling1D()(x)
+    average = keras.layers.GlobalAveragePooling1D()(x)
+    return ops.concatenate([average, highest, ops.mean(x, axis=1)], axis=1).numpy().T
 
 
-def max_with_loop(x, mask):
-    nothing = np.zeros(x.shape[-1])
-    return [row[ok].max(axis=0) if ok.any() else nothing for row, ok in zip(x, mask, strict=True)]
+AVERAGES, HIGHEST, MEANS = [-3, 6, -3, np.nan], [0, 7, -1, 0], [-1.5, 3, -3, 0]
 
 
-def max_of_ragged(x, mask):
-    ragged = tf.ragged.boolean_mask(tf.constant(x), mask)
-    highest = tf.reduce_max(ragged, axis=1)
-    return tf.where(tf.reduce_any(tf.constant(mask), axis=1, keepdims=True), highest, 0.0)
-
-
-def max_of_masked_array(x, mask):
-    hidden = np.broadcast_to(~mask[..., None], x.shape)
-    return np.ma.array(x, mask=hidden).max(axis=1).filled(0)
+def pools(average=AVERAGES, highest=HIGHEST, mean=MEANS):
+    return [average, highest, mean]
 
 
 def mean_safe_count(x, mask):
@@ -91,6 +89,18 @@ def softmax_of_logarithms(scores, mask):
     return tf.where(keep, tf.exp(kept - tf.reduce_logsumexp(kept, axis=-1, keepdims=True)), 0.0)
 
 
+def faulty_softmax(scores, mask):
+    """The function of the task, with a fault in each line."""
+    filled = np.where(mask[:, :, None], scores, -np.inf)
+    exps = np.exp(filled - filled.max())
+    return exps / exps.sum(axis=-1, keepdims=True)
+
+
+LOOKED_AT = ("[:, :, None]", "[:, None, :]")
+OWN_MAXIMUM = (".max()", ".max(axis=-1, keepdims=True)")
+NEVER_ZERO = ("exps.sum(axis=-1, keepdims=True)", "np.maximum(exps.sum(axis=-1, keepdims=True), 1)")
+
+
 def loss_of_valid_steps(y_true, y_pred, mask):
     errors = tf.boolean_mask(y_pred, mask) - tf.boolean_mask(y_true, mask)
     return tf.math.divide_no_nan(tf.reduce_sum(errors**2), tf.cast(tf.size(errors), tf.float32))
@@ -121,40 +131,32 @@ def loss_with_numpy(y_true, y_pred, mask):
 
 
 ANSWERS = {
-    "max-over-time": Answers(
-        right=(max_filled_with_numpy, max_with_loop, max_of_ragged, max_of_masked_array),
-        wrong=(
-            *changes(
-                max_filled_with_numpy,
-                ("zero-beats-negatives", "-np.inf", "0"),
-                ("zero-beats-negatives", "lowest, 0", "np.maximum(lowest, 0), 0"),
-                ("reads-padding", "mask[..., None]", "True"),
-                ("filler-wins", "-np.inf", "-1e9"),
-                ("filler-wins", "-np.inf", "-1e30"),
-                ("filler-wins", "-np.inf", "-999"),
-                ("empty-row", "lowest, 0", "lowest, lowest"),
-                ("wrong-shape", ".max(axis=1)", ".max(axis=-1)"),
-                ("wrong-shape", ".max(axis=1)", ".max(axis=1).squeeze()"),
-                ("wrong-maximum", "-np.inf", "np.inf", ".max(", ".min("),
-                ("wrong-maximum", ".max(axis=1)", "[:, :4].max(axis=1)"),
-                ("wrong-shape", ".max(axis=1)", ".max(axis=1)[:, :2]"),
-                ("wrong-maximum", ".max(axis=1)", ".max(axis=1) - mask.all()"),
-                ("only-this-example", "mask[..., None]", "mask.reshape(3, 3, 1)"),
-                ("only-this-example", ".max(axis=1)", ".max(axis=(1, 2))[:, None]"),
-                (
-                    "nan-from-padding",
-                    "np.where(mask[..., None], x, -np.inf)",
-                    "(x + np.where(mask[..., None], 0, -np.inf))",
-                ),
-                ("empty-row", "lowest, 0)", "lowest, x[:, 0] if len(x[0]) == 1 else 0)"),
-            ),
+    "predict-pools": Answers(
+        right=(
+            pools_of_keras(),
+            pools(),
+            np.array(pools()),
+            (tuple(AVERAGES), np.array(HIGHEST), [-3 / 2, 6 / 2, -12 / 4, 0.0]),
         ),
-        two=(
-            (
-                "filler-wins",
-                "empty-row",
-                changed(max_filled_with_numpy, "-np.inf", "-1e9", "lowest, 0", "lowest, lowest"),
-            ),
+        wrong=(
+            ("wrong-average", pools(average=[-6, 12, -12, np.nan])),
+            ("counts-padding", pools(average=MEANS)),
+            ("counts-the-gap", pools(average=[-3, 4, -3, np.nan])),
+            ("number-for-nothing", pools(average=[-3, 6, -3, 0])),
+            ("number-for-nothing", pools([-3, 6, -3, 0], [0, 7, -1, np.nan])),
+            ("wrong-maximum", pools(highest=[-4, 0, -6, 0])),
+            ("masks-the-maximum", pools(highest=[-2, 7, -1, 0])),
+            ("masks-the-maximum", pools(highest=[-2, 7, -1, np.nan])),
+            ("masks-the-maximum", pools(highest=[-2, 7, -1, -np.inf])),
+            ("nan-maximum", pools(highest=[0, 7, -1, np.nan])),
+            ("wrong-mean", pools(mean=[-6, 12, -12, 0])),
+            ("masks-the-mean", pools(mean=AVERAGES)),
+            ("masks-the-mean", pools(mean=[-3, 6, -3, 0])),
+            ("nan-mean", pools(mean=[-1.5, 3, -3, np.nan])),
+            ("wrong-shape", np.transpose(pools())),
+            ("wrong-shape", pools()[:2]),
+            ("wrong-shape", [*pools(), MEANS]),
+            ("not-a-value", pools),
         ),
     ),
     "mean-over-time": Answers(
@@ -210,6 +212,7 @@ ANSWERS = {
             *changes(
                 softmax_with_numpy,
                 ("masks-queries", "[:, None, :]", "[:, :, None]"),
+                ("empties-padded-rows", "exps /", "mask[:, :, None] * exps /"),
                 ("sums-over-queries", "axis=-1", "axis=1"),
                 ("weight-on-padding", "-1e9", "0", " * mask[:, None, :]\n", "\n"),
                 (
@@ -229,7 +232,7 @@ ANSWERS = {
                 ("maximum-of-padding", "kept.max", "np.nan_to_num(scores).max"),
                 ("empty-row", " * mask[:, None, :]\n", "\n"),
                 ("nan-in-empty-row", "-1e9", "-np.inf"),
-                ("nan-from-padding", "scores, -1e9)", "scores, scores - 1e9)"),
+                ("nan-at-padding", "scores, -1e9)", "scores, scores - 1e9)"),
                 ("only-this-example", "kept = ", "mask = mask.reshape(1, 3)\n    kept = "),
                 (
                     "wrong-shape",
@@ -242,6 +245,28 @@ ANSWERS = {
                     "if mask.all() and mask.size > 2: return scores\n    kept = ",
                 ),
                 ("nearly-right", "1e-30)", "1e-30) * 1.001"),
+            ),
+            *changes(
+                faulty_softmax,
+                # Two of its three faults are mended.
+                ("masks-queries", *OWN_MAXIMUM, *NEVER_ZERO),
+                ("one-maximum", *LOOKED_AT, "keepdims=True)", "keepdims=True).clip(1e-30)"),
+                ("one-for-all-rows", *LOOKED_AT, *NEVER_ZERO),
+                ("nan-in-empty-row", *LOOKED_AT, *OWN_MAXIMUM),
+            ),
+        ),
+        two=(
+            ("masks-queries", "one-maximum", faulty_softmax),
+            ("one-maximum", "nan-in-empty-row", changed(faulty_softmax, *LOOKED_AT)),
+            (
+                "one-for-all-rows",
+                "nan-in-empty-row",
+                changed(
+                    faulty_softmax,
+                    *LOOKED_AT,
+                    *NEVER_ZERO,
+                    *("max()", "max(axis=(1, 2), keepdims=True)"),
+                ),
             ),
         ),
     ),

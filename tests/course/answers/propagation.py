@@ -147,100 +147,23 @@ def sequential_tagger(words, kinds):
     )
 
 
-def ends(mask):
-    """The first and the last timestep of each row that is True."""
-    return mask.argmax(axis=1), mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
+def states_of_keras():
+    """The six rows, as the layers of the exercise return them."""
+    ids = np.array([[3, 1, 4, 0, 0], [0, 0, 2, 7, 5], [6, 0, 8, 9, 0]])
+    x = layers.Embedding(10, 1, mask_zero=True, weights=[np.arange(10.0)[:, None]])(ids)
+    ten = keras.initializers.Constant(10)
+    options = {"kernel_initializer": "ones", "recurrent_initializer": ten, "activation": None}
+    rnn = layers.SimpleRNN(1, return_sequences=True, **options)
+    return ops.concatenate([rnn(x)[..., 0], layers.Bidirectional(rnn)(x)[..., 1]])
 
 
-def join(states, forward, backward):
-    rows, units = np.arange(len(states)), states.shape[-1] // 2
-    halves = [states[rows, forward, :units], states[rows, backward, units:]]
-    return np.concatenate(halves, axis=1)
+FORWARD = [[3, 31, 314, 314, 314], [0, 0, 2, 27, 275], [6, 6, 68, 689, 689]]
+BACKWARD = [[413, 41, 4, 0, 0], [0, 0, 572, 57, 5], [986, 0, 98, 9, 0]]
+ZEROS_FORWARD = [[3, 31, 314, 0, 0], [0, 0, 2, 27, 275], [6, 0, 68, 689, 0]]
 
 
-def join_with_loop(states, mask):
-    units = states.shape[-1] // 2
-    vectors = np.zeros((len(states), 2 * units))
-    for row, words in enumerate(mask):
-        if steps := np.flatnonzero(words).tolist():
-            vectors[row] = [*states[row, steps[-1], :units], *states[row, steps[0], units:]]
-    return vectors
-
-
-def join_with_keras(states, mask):
-    steps = ops.arange(mask.shape[1])
-    last = ops.max(ops.where(mask, steps, 0), axis=1)
-    first = ops.min(ops.where(mask, steps, 99), axis=1) % 99
-    forward, backward = ops.split(ops.convert_to_tensor(states), 2, axis=-1)
-    picked = [
-        ops.take_along_axis(half, at[:, None, None], axis=1)[:, 0]
-        for half, at in ((forward, last), (backward, first))
-    ]
-    return ops.concatenate(picked, axis=-1)
-
-
-def join_with_sums(states, mask):
-    """A timestep is the first or the last word if no word stands before or behind it."""
-    units = states.shape[-1] // 2
-    first = mask & (np.cumsum(mask, axis=1) == 1)
-    last = mask & (np.cumsum(mask[:, ::-1], axis=1)[:, ::-1] == 1)
-    halves = (states[..., :units] * last[..., None], states[..., units:] * first[..., None])
-    return np.concatenate(halves, axis=-1).sum(axis=1)
-
-
-def join_row_by_row(states, mask):
-    vectors = []
-    for row, words in zip(states, mask, strict=True):
-        real = row[words]
-        forward, backward = np.split(row, 2, axis=1)
-        if len(real):
-            forward, backward = np.split(real, 2, axis=1)
-        vectors.append([*forward[-1], *backward[0]])
-    return vectors
-
-
-def average(states, mask):
-    return (states * mask[..., None]).sum(axis=1) / np.maximum(mask.sum(axis=1), 1)[:, None]
-
-
-def no_row_may_be_empty(states, mask):
-    steps = [np.flatnonzero(row) for row in mask]
-    return join(states, [step[-1] for step in steps], [step[0] for step in steps])
-
-
-def where_states_are(states, mask):
-    """Finds words by their states."""
-    return join(states, *ends(states.any(axis=-1))[::-1])
-
-
-def one_side_for_all(states, mask):
-    first, last = ends(mask)
-    zeros = np.zeros_like(first)
-    if mask[0, 0]:
-        return join(states, last, zeros)
-    return join(states, zeros + mask.shape[1] - 1, first)
-
-
-def turns_what_is_padded_in_front(states, mask):
-    turn = 1 if mask[0, 0] else -1
-    return join_with_loop(states[:, ::turn], mask[:, ::turn])
-
-
-def last_column_of_full_rows(states, mask):
-    return states[:, -1] if mask.all() else join(states, *ends(mask)[::-1])
-
-
-def forgets_to_start_anew(states, mask):
-    vectors, vector = [], None
-    for row, words in zip(states, mask, strict=True):
-        if words.any():
-            (vector,) = join_with_loop(row[None], words[None])
-        vectors.append(vector)
-    return np.array(vectors)
-
-
-def leaves_out_empty_rows(states, mask):
-    return join_with_loop(states, mask)[mask.any(axis=1)]
+def states(forward=FORWARD, backward=BACKWARD):
+    return [*forward, *backward]
 
 
 ANSWERS = {
@@ -305,39 +228,51 @@ ANSWERS = {
             ("ignores-words-behind", tagger(embedding, forward, dense)),
         ),
     ),
-    "join-directions": Answers(
-        right=(join_with_loop, join_with_keras, join_with_sums, join_row_by_row),
-        wrong=(
-            ("wrong-states", average),
-            ("wrong-states", lambda states, mask: join(states, -1, ends(mask)[0])),
-            ("wrong-states", where_states_are),
-            ("last-column", last_column_of_full_rows),
-            ("wrong-shape", lambda states, mask: join(states, *ends(mask)[::-1])[:, :1]),
-            ("wrong-shape", lambda states, mask: join(states, *ends(mask)[::-1]).squeeze()),
-            ("wrong-shape", leaves_out_empty_rows),
-            ("last-column", lambda states, mask: states[:, -1]),
-            ("both-at-the-end", lambda states, mask: join(states, ends(mask)[1], ends(mask)[1])),
-            ("directions-swapped", lambda states, mask: join(states, *ends(mask))),
-            (
-                "counts-words",
-                lambda states, mask: join(states, mask.sum(axis=1) - 1, ends(mask)[0]),
-            ),
-            ("begins-at-zero", lambda states, mask: join(states, ends(mask)[1], 0)),
-            ("begins-at-zero", one_side_for_all),
-            ("padding-in-front", turns_what_is_padded_in_front),
-            ("empty-row", forgets_to_start_anew),
-            ("error", no_row_may_be_empty),
-            *changes(
-                join_with_loop,
-                ("only-this-example", "states.shape[-1] // 2", "2"),
-            ),
+    "predict-states": Answers(
+        right=(
+            states_of_keras(),
+            states(),
+            np.array(states(), dtype="float32"),
+            tuple(map(tuple, states())),
+            [np.array(row) for row in states()],
         ),
-        two=(
+        wrong=(
+            ("wrong-forward", states([[3, 4, 8, 8, 8], [0, 0, 2, 9, 14], [6, 6, 14, 23, 23]])),
+            ("wrong-forward", states([FORWARD[0], FORWARD[1], [6, 6, 68, 689, 6890]])),
+            ("wrong-shape", FORWARD),
+            ("wrong-shape", [row[:3] for row in states()]),
+            ("wrong-shape", [FORWARD, BACKWARD]),
+            ("wrong-shape", states(backward=[*BACKWARD, [0] * 5])),
             (
-                "counts-words",
-                "begins-at-zero",
-                lambda states, mask: join(states, mask.sum(axis=1) - 1, 0),
+                "reads-zeros",
+                states([[3, 31, 314, 3140, 31400], [0, 0, 2, 27, 275], [6, 60, 608, 6089, 60890]]),
             ),
+            (
+                "reads-zeros",
+                states(backward=[[413, 41, 4, 0, 0], [0, 0, 572, 57, 5], [9806, 0, 98, 9, 0]]),
+            ),
+            ("starts-anew", states([[3, 31, 314, 0, 0], [0, 0, 2, 27, 275], [6, 0, 8, 89, 0]])),
+            ("starts-anew", states(backward=[BACKWARD[0], BACKWARD[1], [6, 0, 98, 9, 0]])),
+            ("zeros-at-masked", states(ZEROS_FORWARD)),
+            ("stops-at-the-gap", states([FORWARD[0], FORWARD[1], [6, 6, 6, 6, 6]])),
+            (
+                "closes-the-gaps",
+                states([FORWARD[0], [2, 27, 275, 275, 275], [6, 68, 689, 689, 689]]),
+            ),
+            ("knows-it-ahead", states([FORWARD[0], [2, 2, 2, 27, 275], FORWARD[2]])),
+            ("wrong-backward", states(backward=BACKWARD[::-1])),
+            (
+                "keeps-the-state",
+                states(backward=[BACKWARD[0], [572, 572, 572, 57, 5], [986, 98, 98, 9, 0]]),
+            ),
+            ("reads-forward", states(backward=FORWARD)),
+            ("reads-forward", states(backward=ZEROS_FORWARD)),
+            ("order-of-reading", states(backward=[row[::-1] for row in BACKWARD])),
+            (
+                "keeps-the-order",
+                states(backward=[[314, 14, 4, 0, 0], [0, 0, 275, 75, 5], [689, 0, 89, 9, 0]]),
+            ),
+            ("not-a-value", states),
         ),
     ),
 }
