@@ -232,9 +232,9 @@ def assert_runs_again(example: Example, answer: Any) -> None:
     assert all(map(keras.ops.is_tensor, given if isinstance(given, list) else [given]))
 
 
-def assert_model_runs_again(example: Example, answer: Any) -> None:
+def assert_model_runs_again(example: Example, asker: str, answer: Any) -> None:
     """The lines that are shown for a model give its shape, or raise, as they did in the check."""
-    names = {"np": np, "q": SimpleNamespace(example=lambda: example)}
+    names = {"np": np, asker: SimpleNamespace(example=lambda: example)}
     build, call = example.call.splitlines()
     name = build.removeprefix("model = ").partition("(")[0]
 
@@ -267,9 +267,10 @@ def test_the_call_that_is_shown_can_be_run_again(
             assert not isinstance(came, Raised) or not isinstance(came.error, NameError)
             continue
         if isinstance(example.arguments[0], PartsCall):
-            assert_model_runs_again(example, answer)
+            assert_model_runs_again(example, question.asker, answer)
             continue
-        names = {"np": np, "tf": tf, "q": SimpleNamespace(example=lambda example=example: example)}
+        asked = SimpleNamespace(example=lambda example=example: example)
+        names = {"np": np, "tf": tf, question.asker: asked}
         name = example.call.partition("(")[0]
         (called,) = eval(example.call, names | {name: lambda *inputs: [inputs]})
         assert repr(called) == repr(example.arguments)
