@@ -2,11 +2,11 @@
 """
 # Exercises: change time, and the mask with it
 
-**You will** (40 minutes)
+**You will** (35 minutes)
 
 - cut a sequence in two behind its title;
 - join two sequences, of which one has no mask;
-- make a sequence half as long without losing its last frame.
+- complete a layer that makes a sequence half as long, so that no frame is lost.
 
 They belong to the lesson {{lesson}}
 
@@ -119,16 +119,17 @@ q2.check(TemporalConcat)
 
 # %% [markdown] id="stack-pairs"
 """
-## 3. Stack pairs of frames (15 minutes)
+## 3. Stack pairs of frames (10 minutes)
 
 A recogniser of speech gets 100 frames a second, more than it needs. It is common to put two
 neighbouring frames into one timestep, so that the sequence is half as long. Whether a recording is
 padded in front or behind, no real frame may be lost.
 
-Write the layer `StackPairs`, made without arguments. It gets frames of the shape
-`(batch, time, features)`, `time` an even number. It returns `(batch, time / 2, 2 * features)`: the
-frames 0 and 1 side by side, then 2 and 3, and so on. The mask has one True or False per pair: True
-if at least one of its two frames is to be read. If no mask comes in, none goes out.
+The layer `StackPairs` gets frames of the shape `(batch, time, features)`, `time` an even number. It
+returns `(batch, time / 2, 2 * features)`: the frames 0 and 1 side by side, then 2 and 3, and so on.
+Its `call` is written, but its output carries no mask yet. Write what is missing. The mask has one
+True or False per pair: True if at least one of its two frames is to be read. If no mask comes in,
+none goes out.
 """
 
 # %% id="stack-pairs-data"
@@ -139,10 +140,10 @@ ml.show(ml.mask_of(frames), tokens=recordings)
 
 # %% id="stack-pairs-answer"
 class StackPairs(keras.layers.Layer):
-    ### BEGIN SOLUTION
     def call(self, inputs):
         return keras.ops.concatenate([inputs[:, ::2], inputs[:, 1::2]], axis=2)
 
+    ### BEGIN SOLUTION
     def compute_mask(self, inputs, mask=None):
         if mask is None:
             return None
@@ -151,7 +152,7 @@ class StackPairs(keras.layers.Layer):
     ### END SOLUTION
 
 
-# %% id="stack-pairs-check" points=3
+# %% id="stack-pairs-check" points=2
 q3 = ml.question("stack-pairs")
 ### BEGIN HIDDEN TESTS
 q3.grade(StackPairs)

@@ -2,11 +2,11 @@
 """
 # Exercises: pass the mask on, honestly
 
-**You will** (30 minutes)
+**You will** (35 minutes)
 
-- say which of six layers may opt in;
+- write a test that says whether a layer may opt in;
 - shift what a decoder reads, and the mask with it;
-- write a layer whose mask is still right after the model was saved and loaded.
+- complete a layer whose mask is still right after the model was saved and loaded.
 
 They belong to the lesson {{lesson}}
 
@@ -22,41 +22,63 @@ import masklens as ml
 
 ml.set_language("en")
 
-# %% [markdown] id="may-opt-in"
+# %% [markdown] id="test-a-layer"
 """
-## 1. Who may opt in? (5 minutes)
+## 1. Test a layer (15 minutes)
 
-A colleague has added `self.supports_masking = True` to six layers, because it made a warning go
-away. Below is what each of them computes from `x`, of the shape `(batch, time, features)`. Which of
-them may hand on the mask unchanged, whatever the mask is? Write down six values, True or False, in
-the order of the list.
+A colleague has added `self.supports_masking = True` to every layer of a project, because that made
+a warning go away. You want a test that finds the layers which may not pass their mask on unchanged.
+
+Write the function `may_opt_in(layer)`. The layer takes numbers of the shape
+`(batch, time, features)`, and returns numbers of the same shape. The function returns True if no
+timestep of the input changes another timestep of the output, and False if one does. It may call the
+layer as often as you like. Of the layers below, the first two are sound, and the other three are
+faulty. The check calls your function with others, too. This is what they may be like:
+
+- A fault may reach only the timestep 8 later, swap only the last two timesteps, or concern only the
+  last feature.
+- It may show only with negative numbers, only with numbers other than 0, or only if the features of
+  a timestep do not all change by the same amount.
+- It may be small: if a timestep changes by 1, another one may change by no more than a thousandth.
+- A sound layer may treat each timestep in its own way, or mix the features of a timestep. It may
+  return another dtype, or numbers a thousand times as large.
+- Computers round. As long as you hand in finite numbers, a change by less than a hundred-thousandth
+  of a number is rounding.
 """
 
-# %% id="may-opt-in-data"
+# %% id="test-a-layer-data"
 ops = keras.ops
 layers = {
-    "relu": lambda x: ops.relu(x),
-    "positions": lambda x: x + ops.cast(ops.arange(x.shape[1]), x.dtype)[:, None],
-    "center": lambda x: x - ops.mean(x, axis=1, keepdims=True),
-    "softmax": lambda x: ops.softmax(x, axis=-1),
-    "running_sum": lambda x: ops.cumsum(x, axis=1),
-    "reverse": lambda x: ops.flip(x, axis=1),
+    "positions": keras.layers.Lambda(
+        lambda x: x + ops.cast(ops.arange(x.shape[1]), x.dtype)[:, None]
+    ),
+    "softmax": keras.layers.Softmax(),
+    "center": keras.layers.Lambda(lambda x: x - ops.mean(x, axis=1, keepdims=True)),
+    "running_sum": keras.layers.Lambda(lambda x: ops.cumsum(x, axis=1)),
+    "reverse": keras.layers.Lambda(lambda x: ops.flip(x, axis=1)),
 }
+sequence = np.array([[[1.0, 2.0], [0.0, 3.0], [-1.0, 1.0]]])
+print(keras.ops.convert_to_numpy(layers["reverse"](sequence)))
 
-# %% id="may-opt-in-answer"
-may_opt_in = [
+
+# %% id="test-a-layer-answer"
+def may_opt_in(layer):
     ### BEGIN SOLUTION
-    True,  # relu
-    True,  # positions
-    False,  # center
-    True,  # softmax
-    False,  # running_sum
-    False,  # reverse
+    values, others = np.random.default_rng(0).normal(size=(2, 12, 4))
+    before = keras.ops.convert_to_numpy(layer(values[None]))[0]
+    for step in range(len(values)):
+        changed = values.copy()
+        changed[step] = others[step]
+        after = keras.ops.convert_to_numpy(layer(changed[None]))[0]
+        moved = ~np.isclose(before, after).all(axis=1)
+        if np.delete(moved, step).any():
+            return False
+    return True
     ### END SOLUTION
-]
 
-# %% id="may-opt-in-check" points=1
-q1 = ml.question("may-opt-in")
+
+# %% id="test-a-layer-check" points=3
+q1 = ml.question("test-a-layer")
 ### BEGIN HIDDEN TESTS
 q1.grade(may_opt_in)
 ### END HIDDEN TESTS
@@ -107,22 +129,22 @@ q2.check(ShiftRight)
 
 # %% [markdown] id="skip-ids"
 """
-## 3. Save a model, and its mask with it (15 minutes)
+## 3. Save a model, and its mask with it (10 minutes)
 
 In a batch of ids, 0 is padding, and 1 stands for a word that the vocabulary does not know. Both are
 to be skipped. The model is trained on one machine and answers on another, so it is saved and loaded
 in between. A mask that changes on the way changes the answers, and nobody is told.
 
-Write the layer `SkipIds`. It is made with an array of the ids to skip, as in
-`SkipIds(np.array([0, 1]))`. It gets ids of the shape `(batch, time)` and returns them as they are,
-with a mask that is False where one of the ids to skip stands. The layer works on arrays, and in a
-Functional model whose number of timesteps is open.
+The layer `SkipIds` is made with an array of the ids to skip and, like any layer, with a name if you
+wish: `SkipIds(np.array([0, 1]), name="skip")`. What it does with ids of the shape `(batch, time)` is
+written: it returns them as they are, with a mask that is False where one of the ids to skip stands.
+Write what is missing, so that the layer can be made, saved and loaded.
 
-The check saves such a model with `model.save(path)` and loads it with
-`keras.models.load_model(path, custom_objects={"SkipIds": SkipIds})`. The loaded one must give the
-same mask. Keras saves the dictionary that the layer's method `get_config()` returns, and later
-makes the layer by calling the class with it. The one of `keras.layers.Layer` knows `name` and
-`dtype`, but no array.
+The check saves a model with such a layer by `model.save(path)`, and loads it by
+`keras.models.load_model(path, custom_objects={"SkipIds": SkipIds})`. In the loaded model the layer
+must give the same mask, and have the same name. Keras saves the dictionary that the layer's method
+`get_config()` returns, and later makes the layer by calling the class with it. The one of
+`keras.layers.Layer` knows `name` and `dtype`, but no array.
 """
 
 # %% id="skip-ids-data"
@@ -133,16 +155,16 @@ ml.show(~np.isin(sentences, skip), tokens=sentences)
 
 # %% id="skip-ids-answer"
 class SkipIds(keras.layers.Layer):
-    ### BEGIN SOLUTION
-    def __init__(self, skip, **kwargs):
-        super().__init__(**kwargs)
-        self.skip = np.asarray(skip)
-
     def call(self, ids):
         return ids
 
     def compute_mask(self, ids, mask=None):
         return keras.ops.all(keras.ops.not_equal(ids[:, :, None], self.skip), axis=2)
+
+    ### BEGIN SOLUTION
+    def __init__(self, skip, **kwargs):
+        super().__init__(**kwargs)
+        self.skip = np.asarray(skip)
 
     def get_config(self):
         return {**super().get_config(), "skip": self.skip.tolist()}
@@ -150,7 +172,7 @@ class SkipIds(keras.layers.Layer):
     ### END SOLUTION
 
 
-# %% id="skip-ids-check" points=3
+# %% id="skip-ids-check" points=2
 q3 = ml.question("skip-ids")
 ### BEGIN HIDDEN TESTS
 q3.grade(SkipIds)

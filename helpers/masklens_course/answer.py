@@ -232,7 +232,8 @@ def has_blanks(answer: Any) -> bool:
     """Returns whether `...` still stands in the code of a function or class.
 
     Args:
-        answer: The learner's answer; of a class, also those of the learner's that it inherits from.
+        answer: The learner's answer; of a class, between its methods, too, and also in those of the
+            learner's that it inherits from.
 
     Example:
         >>> def first(x): ...
@@ -240,7 +241,8 @@ def has_blanks(answer: Any) -> bool:
         >>> has_blanks(first), has_blanks(second)
         (True, False)
     """
-    return any(map(_has_ellipsis, map(_tree, _functions(answer))))
+    bodies = _bodies(answer) if isinstance(answer, type) else []
+    return any(map(_has_ellipsis, [*map(_tree, _functions(answer)), *bodies]))
 
 
 def _functions(answer: Any) -> list[FunctionType]:
@@ -255,6 +257,23 @@ def _own_classes(answer: type) -> list[type]:
     """The class and those that it inherits from, as far as a learner has written them."""
     foreign = _LIBRARIES | {"builtins"}
     return [one for one in answer.__mro__ if one.__module__.split(".")[0] not in foreign]
+
+
+def _bodies(answer: type) -> Iterator[ast.AST]:
+    """The code of a class, which Python does not find for a cell of a notebook: by its methods."""
+    for method in _functions(answer):
+        code = method.__code__
+        try:
+            cell = ast.parse("".join(linecache.getlines(code.co_filename)))
+        except SyntaxError:  # a cell may hold more than Python
+            continue
+        for node in ast.walk(cell):
+            if isinstance(node, ast.ClassDef) and code.co_firstlineno in _lines_of(node):
+                yield node
+
+
+def _lines_of(node: ast.ClassDef) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 def _tree(function: FunctionType) -> ast.AST:

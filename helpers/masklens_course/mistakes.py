@@ -27,8 +27,8 @@ COMMON_MISTAKES = {
         "The check takes a value, such as a list or an array, but this is a function or a class."
     ),
     "wrong-arguments": mark(
-        "It does not take the arguments that it is called with. Keep the arguments of the stub, in "
-        "their order."
+        "It does not take the arguments that it is called with. Keep those that the task and the "
+        "stub name, in their order."
     ),
     "changes-its-input": mark(
         "It changes the array or list that it was given. Whoever calls it may still need that one: "

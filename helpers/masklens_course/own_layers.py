@@ -101,11 +101,13 @@ class LayerCall(Written):
         inputs: What the layer is given; it receives several as a list. An array carries no mask.
         made_with: The arguments of its constructor.
         way: Whether it is called on arrays, in a model, or in one that was saved and loaded.
+        name: The name that the layer gets, as any layer can; empty for none.
     """
 
     inputs: tuple[Input, ...]
     made_with: tuple[Any, ...] = ()
     way: Literal["arrays", "model", "loaded"] = "arrays"
+    name: str = ""
 
     @property
     def given(self) -> tuple[Masked, ...]:
@@ -154,7 +156,8 @@ class LayerCall(Written):
             if isinstance(one, Embedded):
                 given = array if self.way == "arrays" else source
                 lines.append(f"{to} = {one.embedding_as_code()}({given})")
-        made = f"{name}({', '.join(map(_written, self.made_with))})"
+        named = [f'name="{self.name}"'] if self.name else []
+        made = f"{name}({', '.join([*map(_written, self.made_with), *named])})"
         called = f"{made}({_alone_as_code(['x', 'y'][: len(arrays)])})"
         if self.way == "arrays":
             return "\n".join([*lines, called])
@@ -305,12 +308,13 @@ def _run_with_masks(layer: Any, *inputs: Masked) -> None:
         layer.compute_mask(_alone(list(map(_tensor, masked))), masks)
 
 
-def make(answer: Callable[..., Any], *arguments: Any) -> Any:
+def make(answer: Callable[..., Any], *arguments: Any, name: str = "") -> Any:
     """Makes an instance of a learner's layer class.
 
     Args:
         answer: The class.
         arguments: The arguments of its constructor; arrays are copied.
+        name: The name of the layer; empty for none.
 
     Returns:
         The layer.
@@ -325,7 +329,8 @@ def make(answer: Callable[..., Any], *arguments: Any) -> Any:
     except TypeError as error:
         raise DiagnosedError("wrong-arguments") from error
     with answering():
-        return answer(*(one.copy() if isinstance(one, np.ndarray) else one for one in arguments))
+        given = [one.copy() if isinstance(one, np.ndarray) else one for one in arguments]
+        return answer(*given, name=name) if name else answer(*given)
 
 
 def on_arrays(layer: Any, *inputs: Masked) -> tuple[Masked, ...]:

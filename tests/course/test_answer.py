@@ -37,6 +37,13 @@ class HalfDone(keras.layers.Layer):
     def compute_mask(self, x: Any, mask: Any = None) -> None: ...
 
 
+class CallDone(keras.layers.Layer):
+    def call(self, x: Any) -> Any:
+        return x
+
+    ...  # where other methods are missing
+
+
 class Inherits(HalfDone):
     """Has no code of its own, and blanks in what it inherits."""
 
@@ -78,7 +85,7 @@ def test_whatever_does_or_is_something_is_not_blank(answer: Any) -> None:
     assert not is_blank(answer)
 
 
-@pytest.mark.parametrize("answer", [documented, partly_done, HalfDone, Inherits])
+@pytest.mark.parametrize("answer", [documented, partly_done, HalfDone, CallDone, Inherits])
 def test_where_an_ellipsis_is_left_there_is_a_blank(answer: Any) -> None:
     assert has_blanks(answer)
 

@@ -13,10 +13,11 @@ from clumsy import CLUMSY, PassesOn
 import masklens as ml
 from masklens_course import checks, history, judging
 from masklens_course.checks import Question, WrongAnswerError
-from masklens_course.example import Written
 from masklens_course.judging import judge
 from masklens_course.mistakes import SHARED_HINTS
+from masklens_course.own_models import ModelCall
 from masklens_course.questions import all_questions
+from masklens_course.trained_parts import PartsCall
 
 QUESTIONS = all_questions()
 ANSWERS = all_answers()
@@ -139,7 +140,7 @@ def test_the_learners_own_model_keeps_its_weights() -> None:
     builders = 0
     for question, right in right_functions():
         case = question.all_cases()[0]
-        if not (case and isinstance(case[0], Written)):
+        if not (case and isinstance(case[0], ModelCall | PartsCall)):
             continue
         model = right(*case[0].arguments())
         model(case[0].ids)

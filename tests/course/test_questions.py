@@ -24,6 +24,7 @@ from masklens_course.checks import Question
 from masklens_course.conditions import Condition, Mistake
 from masklens_course.example import Example
 from masklens_course.judging import Trial, judge
+from masklens_course.layers_to_test import LayersToTest
 from masklens_course.mistakes import COMMON_MISTAKES, DEFAULT_MISTAKES, SHARED_HINTS
 from masklens_course.own_models import ModelCall
 from masklens_course.questions import all_questions
@@ -106,9 +107,19 @@ class FittedModel(keras.Model):
         return keras.ops.array(self.words) if self.right.ndim == 3 else None
 
 
+def knows(layers: LayersToTest) -> Any:
+    """A test of layers that finds fault with those of its example, and with no others."""
+    values = np.random.default_rng(0).normal(size=(1, 5, 3))
+    pairs = zip(layers.arguments(), layers.sound, strict=True)
+    known = [layer(values) for layer, is_sound in pairs if not is_sound]
+    return lambda layer: not any(np.allclose(layer(values), one, atol=1e-5) for one in known)
+
+
 def fitted(question: Question) -> Any:
     """An answer that gives what is right for the example, whatever it is handed."""
     case = question.all_cases()[0]
+    if isinstance(case[0], LayersToTest):
+        return knows(case[0])
     if isinstance(case[0], ModelCall):
         solution = handed_in(question.lesson, "solutions")[question.name]
         return lambda *sizes: solution(*case[0].made_with)
@@ -272,6 +283,10 @@ def test_the_call_that_is_shown_can_be_run_again(
         asked = SimpleNamespace(example=lambda example=example: example)
         names = {"np": np, "tf": tf, question.asker: asked}
         name = example.call.partition("(")[0]
+        if isinstance(example.arguments[0], LayersToTest):
+            came = trying(eval, example.call, names | {"keras": keras, name: answer})
+            assert isinstance(came, Raised) or np.array_equal(came, example.yours)
+            continue
         (called,) = eval(example.call, names | {name: lambda *inputs: [inputs]})
         assert repr(called) == repr(example.arguments)
 

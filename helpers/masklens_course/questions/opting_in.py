@@ -1,22 +1,26 @@
-"""Questions on opting in: which layer may, which one must move the mask, and what saving keeps."""
+"""Questions on opting in: a test of who may, a layer that must move the mask, and one to save."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from masklens._language import translate as _
-from masklens.drawing.picture import Picture, picture_of
-from masklens.drawing.table import Cell, Table, numbered, table_element
+from masklens.drawing.picture import Picture
 from masklens_course.answer import Raised, trying
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
-from masklens_course.conditions import Case, Condition, Hint, Mistake, gives
+from masklens_course.conditions import Case, Condition, Hint, Mistake
+from masklens_course.layers_to_test import (
+    Judgements,
+    LayersToTest,
+    LayerToTest,
+    falls_for,
+    judgements,
+    lambda_layer,
+)
 from masklens_course.own_layers import (
     IN_A_MODEL,
     MASK_MISTAKES,
@@ -35,118 +39,235 @@ from masklens_course.own_layers import (
     symbolic_call,
 )
 
+_POSITIONS = lambda_layer(
+    "x + keras.ops.cast(keras.ops.arange(x.shape[1]), x.dtype)[:, None]", True, "position"
+)
+_EVERY_SECOND = lambda_layer(
+    "x * (1 + keras.ops.cast(keras.ops.arange(x.shape[1]) % 2, x.dtype))[:, None]", True, "position"
+)
+_SOFTMAX = LayerToTest("keras.layers.Softmax()", True, "features")
+_NORM = LayerToTest("keras.layers.LayerNormalization()", True)
+_REVERSE = lambda_layer("keras.ops.flip(x, axis=1)", False)
+_LOOKS_FAR_BACK = lambda_layer(
+    "x + keras.ops.pad(x, [[0, 0], [8, 0], [0, 0]])[:, : x.shape[1]]", False, "far"
+)
+_SUMS_WHAT_FOLLOWS = lambda_layer(
+    "keras.ops.flip(keras.ops.cumsum(keras.ops.flip(x, axis=1), axis=1), axis=1)", False
+)
+_SWAPS_THE_LAST = lambda_layer(
+    "keras.ops.concatenate([x[:, :-2], x[:, -1:], x[:, -2:-1]], axis=1)", False, "last"
+)
+_ADDS_A_LITTLE = lambda_layer("x + 0.02 * keras.ops.mean(x, axis=1, keepdims=True)", False, "small")
+_ADDS_NEGATIVES = lambda_layer(
+    "x + keras.ops.mean(keras.ops.minimum(x, 0), axis=1, keepdims=True)", False, "negative"
+)
+_GATE = lambda_layer(
+    "x * keras.ops.sigmoid(keras.ops.mean(x, axis=1, keepdims=True))", False, "still"
+)
+_SUMS_SHARES = lambda_layer("keras.ops.cumsum(keras.ops.softmax(x), axis=1)", False, "still")
+_SUMS_ONE_FEATURE = lambda_layer(
+    "keras.ops.concatenate([x[:, :, :-1], keras.ops.cumsum(x[:, :, -1:], axis=1)], axis=2)",
+    *(False, "feature"),
+)
+_SCALES_AND_BACK = lambda_layer(
+    "x / (1 + keras.ops.std(x)) * (1000 + 1000 * keras.ops.std(x))", True, "rounding"
+)
 
-def _changes() -> dict[str, Callable[[Any], Any]]:
-    """What the six layers of the exercise compute."""
-    from keras import ops
-
-    return {
-        "relu": ops.relu,
-        "positions": lambda x: x + ops.cast(ops.arange(x.shape[1]), x.dtype)[:, None],
-        "center": lambda x: x - ops.mean(x, axis=1, keepdims=True),
-        "softmax": lambda x: ops.softmax(x, axis=-1),
-        "running_sum": lambda x: ops.cumsum(x, axis=1),
-        "reverse": lambda x: ops.flip(x, axis=1),
-    }
-
-
-def _influence(change: Callable[[Any], Any], steps: int = 4) -> NDArray[np.bool_]:
-    """Replaces each timestep in turn, a row each, and says which timesteps change."""
-    rng = np.random.default_rng(0)
-    before = np.repeat(rng.normal(size=(1, steps, 3)), steps, axis=0).astype("float32")
-    after = before.copy()
-    after[range(steps), range(steps)] = rng.normal(size=(steps, 3))
-    one, other = (np.asarray(change(values)) for values in (before, after))
-    return np.asarray(~np.isclose(one, other, atol=1e-5).all(axis=2))
-
-
-@cache
-def _stays() -> dict[str, bool]:
-    """For each layer, whether it computes each timestep from the same one alone."""
-    changes = _changes().items()
-    return {name: np.array_equal(_influence(change), np.eye(4)) for name, change in changes}
-
-
-def _may_opt_in(**misjudged: bool) -> list[bool]:
-    return [may != misjudged.get(name, False) for name, may in _stays().items()]
-
-
-def _influence_picture(name: str) -> Callable[[Any], Picture]:
-    def draw(seen: Any) -> Picture:
-        caption = _("{name}: a row per replaced timestep, ■ where the output changes")
-        influence = _influence(_changes()[name])
-        rows = [[Cell("true" if step else "false") for step in row] for row in influence]
-        head = ("", *map(str, range(len(rows))))
-        return picture_of(table_element(Table(caption.format(name=name), head, numbered(rows))))
-
-    return draw
+# The layers that are shown, then groups that nobody sees, each with one that is shown.
+_LAYERS = (
+    (
+        *(_POSITIONS, _SOFTMAX),
+        lambda_layer("x - keras.ops.mean(x, axis=1, keepdims=True)", False),
+        lambda_layer("keras.ops.cumsum(x, axis=1)", False),
+        _REVERSE,
+    ),
+    (
+        *(_LOOKS_FAR_BACK, LayerToTest("keras.layers.GroupNormalization(groups=1)", False)),
+        *(_REVERSE, _EVERY_SECOND, lambda_layer("keras.ops.relu(x)", True)),
+    ),
+    (
+        *(_SUMS_WHAT_FOLLOWS, lambda_layer("keras.ops.roll(x, 1, axis=1)", False)),
+        *(_REVERSE, _NORM, lambda_layer("3 * x", True)),
+    ),
+    (
+        _SWAPS_THE_LAST,
+        LayerToTest('keras.layers.AveragePooling1D(3, strides=1, padding="same")', False),
+        *(_REVERSE, _POSITIONS, LayerToTest('keras.layers.Activation("gelu")', True)),
+    ),
+    (
+        *(_ADDS_A_LITTLE, LayerToTest("keras.layers.Softmax(axis=1)", False), _REVERSE),
+        lambda_layer('keras.ops.cast(x, "float16")', True, "dtype"),
+        lambda_layer("keras.ops.tanh(x)", True),
+    ),
+    (
+        *(_ADDS_NEGATIVES, lambda_layer("keras.ops.sort(x, axis=1)", False)),
+        *(_REVERSE, _NORM, lambda_layer("x - 1", True)),
+    ),
+    (_GATE, _SUMS_SHARES, _REVERSE, _SOFTMAX, lambda_layer("keras.ops.square(x)", True)),
+    (_SUMS_ONE_FEATURE, _REVERSE, _SCALES_AND_BACK, _EVERY_SECOND),
+)
 
 
-def _about(name: str) -> tuple[Callable[[Any], bool], Callable[[Any], Picture]]:
-    """How the wrong judgement of a layer is recognised, and its picture."""
-    return gives(_may_opt_in, **{name: True}), _influence_picture(name)
+def _layers_to_test(random: np.random.Generator) -> list[Case]:
+    return [(LayersToTest(group),) for group in _LAYERS]
 
 
-_MAY_OPT_IN = Question(
-    name="may-opt-in",
-    title="Who may opt in?",
-    minutes=5,
-    kind="value",
-    right=_may_opt_in,
+_TEST_A_LAYER = Question(
+    name="test-a-layer",
+    title="Test a layer",
+    minutes=15,
+    kind="function",
+    cases=_layers_to_test,
+    right=lambda case: case.sound,
+    observe=judgements,
     conditions=(
         Condition(
-            "misjudges-many",
-            "At least three of the six are wrong. Begin with one layer: replace one timestep of "
-            "`x`, and look which timesteps of the output change.",
-            lambda seen: seen.is_like(seen.right),
+            "not-one-value",
+            "Return one True or False for the whole layer, not one for each timestep.",
+            Judgements.gives_one_value_each,
+            picture=lambda seen: None,
+        ),
+        Condition(
+            "lets-a-fault-through",
+            "It returns True for a layer in which a timestep changes another one. Does it replace "
+            "each timestep in turn, and look at all the others?",
+            lambda seen: not seen.passed_faults,
             Mistake(
-                "not-six",
-                "Six values are asked for, one per layer, in the order of the list.",
-                lambda seen: seen.yours.shape != (6,),
+                "too-few-timesteps",
+                "The sequence that it tests with is too short. In this layer, a timestep changes "
+                "the one 8 later, if there is one.",
+                falls_for("far"),
             ),
             Mistake(
-                "trusts-a-move",
-                "`reverse` moves timesteps. Their mask would stay where it was.",
-                *_about("reverse"),
+                "leaves-out-timesteps",
+                "It does not replace every timestep. In this layer only some change another one. "
+                "Replace each in turn, from the first to the last.",
+                falls_for("last"),
             ),
             Mistake(
-                "trusts-a-mean",
-                "`center` takes a mean over time. Which timesteps go into it, and what if "
-                "there is more padding?",
-                *_about("center"),
+                "overlooks-a-feature",
+                "It overlooks that a single feature changes. In this layer, that is the last one.",
+                falls_for("feature"),
             ),
             Mistake(
-                "trusts-a-sum",
-                "`running_sum` adds up all timesteps so far. If padding stands in front, "
-                "what is in the sum?",
-                *_about("running_sum"),
+                "overlooks-a-little",
+                "Its tolerance is too large. In this layer the other timesteps change by little "
+                "more than a thousandth.",
+                falls_for("small"),
             ),
+            Mistake(
+                "only-positive",
+                "It tests with positive numbers only. In this layer, only negative numbers get "
+                "into other timesteps.",
+                falls_for("negative"),
+            ),
+            Mistake(
+                "nothing-to-move",
+                "Its numbers hide the fault of this layer: many are 0, or all features change by "
+                "the same amount. Draw each number at random, also those that you put in.",
+                falls_for("still"),
+            ),
+            Mistake(
+                "looks-one-way",
+                "It overlooks that a timestep changes those after it, or those before it. Replace "
+                "each timestep in turn, and look on both sides of it.",
+                Judgements.misses_one_direction,
+            ),
+            Mistake(
+                "swaps-true-and-false",
+                "True and False are swapped: True means that the layer may pass its mask on.",
+                lambda seen: seen.lets_all_faults_through() and seen.doubts_all(),
+            ),
+            Mistake(
+                "passes-everything",
+                "It returns True for every layer, even for one that turns the sequence around. The "
+                "shape and the dtype say nothing: compare the numbers of two outputs.",
+                lambda seen: seen.lets_all_faults_through() and not seen.doubted,
+            ),
+            picture=Judgements.picture,
+        ),
+        Condition(
+            "doubts-a-sound-layer",
+            "It returns False for a layer in which no timestep changes another one. What does it "
+            "compare, and why does that differ?",
+            lambda seen: not seen.doubted,
             Mistake(
                 "doubts-positions",
-                "`positions` treats each timestep in another way, but each one alone. Does "
-                "one timestep's value go into another's?",
-                *_about("positions"),
+                "It returns False for a layer that treats each timestep in its own way. That is "
+                "allowed, as long as the value of one timestep does not get into another one.",
+                falls_for("position"),
             ),
             Mistake(
-                "doubts-softmax",
-                "Look at the axis of `softmax`: is it time, or the features?",
-                *_about("softmax"),
+                "doubts-features",
+                "It returns False for a layer that mixes the features of a timestep. A mask says "
+                "nothing about features: replace a timestep as a whole, and compare the others.",
+                falls_for("features"),
             ),
             Mistake(
-                "doubts-relu",
-                "`relu` looks at each number alone. What could it do to a timestep?",
-                *_about("relu"),
+                "minds-the-dtype",
+                "It returns False for a layer that returns another dtype. Compare two outputs of "
+                "the layer with one another, not with the input.",
+                falls_for("dtype"),
             ),
-            picture=lambda seen: None,  # it would give the answer away
+            Mistake(
+                "minds-rounding",
+                "It takes rounding for a change. What this layer takes from other timesteps "
+                "cancels out, but not to the last digit. Hand in finite numbers, and compare with "
+                "a tolerance that grows with what comes out.",
+                falls_for("rounding"),
+            ),
+            Mistake(
+                "doubts-everything",
+                "It returns False for every layer, even for the sound ones. Compare two outputs "
+                "of the layer, and leave out the timestep that you have replaced.",
+                Judgements.doubts_all,
+            ),
+            picture=Judgements.picture,
         ),
     ),
     hints=(
-        Hint("Replace one timestep of the input. Which timesteps of the output change?"),
-        Hint("Time is `axis=1`. An operation along `axis=-1` stays within its timestep."),
+        Hint(
+            "Call the layer twice, and replace one timestep in between. Which timesteps of the "
+            "output may differ?",
+            "lets-a-fault-through",
+            "passes-everything",
+            "swaps-true-and-false",
+            "doubts-everything",
+            "not-one-value",
+        ),
+        Hint(
+            "Section 6 of the lesson has such a test. Which of the faults that the task lists "
+            "would it miss?",
+            "too-few-timesteps",
+            "leaves-out-timesteps",
+            "looks-one-way",
+        ),
+        Hint(
+            "The numbers that you hand in decide what you see. Are they all different, and are some "
+            "of them negative?",
+            "only-positive",
+            "nothing-to-move",
+        ),
+        Hint(
+            "Each timestep is replaced in turn, and the others are compared. `np.isclose` has "
+            "one tolerance that grows with the numbers, `rtol`, and one that does not, `atol`.",
+            "overlooks-a-little",
+            "overlooks-a-feature",
+            "minds-rounding",
+        ),
+        Hint(
+            "Compare what the layer returns before with what it returns after, and leave out the "
+            "timestep that you have replaced.",
+            "doubts-a-sound-layer",
+            "doubts-positions",
+            "doubts-features",
+            "minds-the-dtype",
+        ),
     ),
     why=(
-        "A mask stays true if each timestep comes from the same one alone. `center`, "
-        "`running_sum` and `reverse` take values from other timesteps."
+        "A mask stays true if each timestep of the output comes from the same timestep of the "
+        "input alone. To find out, replace each timestep in turn, with numbers that hide nothing, "
+        "and compare all the others."
     ),
 )
 
@@ -247,15 +368,14 @@ _SHIFT_RIGHT = Question(
 
 
 def _ids_to_skip(random: np.random.Generator) -> Iterator[Case]:
-    def skipping(ids: Any, *skipped: int, way: Any = "arrays") -> Case:
-        return (LayerCall((np.array(ids),), (np.array(skipped),), way),)
+    def skipping(ids: Any, *skipped: int, way: Any = "arrays", name: str = "") -> Case:
+        return (LayerCall((np.array(ids),), (np.array(skipped),), way, name),)
 
     yield skipping([[14, 1, 27, 0], [1, 3, 0, 0]], 0, 1)
-    yield skipping([[2, 14, 0, 5]], 0, 2, way="loaded")
+    yield skipping([[2, 14, 0, 5]], 0, 2, way="loaded", name="words_to_read")
     yield skipping(random.integers(0, 6, (2, 7)), 0, 1, 2, way="model")
     yield skipping([random.permutation([9, 9, 0, 1, 5])], 9)
     yield skipping([random.permutation(10)], 8, 0, 3)
-    yield skipping([[0], [1], [7]], 0, 1)
     yield skipping([[2**24, 2**24 + 1, 2**31 - 1]], 2**24)
 
 
@@ -269,11 +389,13 @@ class _Reloaded(LayerRun):
     """What the layer gives before it is saved, and after it is loaded.
 
     Attributes:
+        named: The layer with a name, or what was raised while it was made.
         saved: What was raised while a model of it was saved, or None.
         loaded: The model that was loaded, or what was raised.
         after: What the loaded model gives, or what was raised while it was called.
     """
 
+    named: Any = None
     saved: Any = None
     loaded: Any = None
     after: tuple[Masked, ...] | Raised | None = None
@@ -285,6 +407,11 @@ class _Reloaded(LayerRun):
 
     def remembers(self) -> bool:
         return self.after is not None and masks_agree(self.after, self.outputs)
+
+    def keeps_its_name(self) -> bool:
+        if self.loaded is None:  # no model to save, as another case says
+            return True
+        return self.call.name in (layer.name for layer in self.loaded.layers)
 
     def after_picture(self) -> Picture | None:
         for raised in (self.saved, self.loaded):
@@ -299,7 +426,9 @@ def _reload(answer: Any, call: LayerCall) -> _Reloaded:
     ran = vars(layer_run(_skipped)(answer, call))
     if call.way != "loaded":
         return _Reloaded(**ran)
-    layer, loaded, after = make(answer, *call.made_with), None, None
+    named, loaded, after = trying(make, answer, *call.made_with, name=call.name), None, None
+    # One that takes no name may be saved and loaded all the same.
+    layer = make(answer, *call.made_with) if isinstance(named, Raised) else named
     if isinstance(trying(symbolic_call, layer, *call.inputs), Raised):
         return _Reloaded(**ran, after=ran["outputs"])  # no model to save, as another case says
     with tempfile.TemporaryDirectory() as folder:
@@ -310,7 +439,7 @@ def _reload(answer: Any, call: LayerCall) -> _Reloaded:
             loaded = trying(_load, path, answer)
             if not isinstance(loaded, Raised):
                 after = trying(on_arrays, loaded, *call.given)
-    return _Reloaded(**ran, saved=saved, loaded=loaded, after=after)
+    return _Reloaded(**ran, named=named, saved=saved, loaded=loaded, after=after)
 
 
 def _save(path: Path, layer: Any, call: LayerCall) -> None:
@@ -334,7 +463,7 @@ def _load(path: Path, answer: Any) -> Any:
 _SKIP_IDS = Question(
     name="skip-ids",
     title="Save a model, and its mask with it",
-    minutes=15,
+    minutes=10,
     kind="class",
     cases=_ids_to_skip,
     right=_skipped,
@@ -348,10 +477,9 @@ _SKIP_IDS = Question(
         ),
         Condition(
             "wrong-mask",
-            "The mask is not False just where one of the ids to skip stands.",
+            "The mask is not False just where one of the ids to skip stands. Does `self.skip` hold "
+            "what the layer was made with?",
             LayerRun.masks_agree,
-            *MASK_MISTAKES,
-            *WITHOUT_A_MASK.mistakes,
             Mistake(
                 "skips-padding-only",
                 "Only the id 0 is skipped. Others were handed over as well.",
@@ -386,24 +514,46 @@ _SKIP_IDS = Question(
             picture=_Reloaded.after_picture,
             when=lambda call: call.way == "loaded",
         ),
+        Condition(
+            "forgets-its-name",
+            "In the loaded model the layer has another name, and `model.get_layer` does not find "
+            "it. Does `__init__` hand `name` on to Keras, and does `get_config` return it?",
+            _Reloaded.keeps_its_name,
+            Mistake(
+                "takes-no-name",
+                "It cannot be made with a `name`, as other layers can. Let `__init__` take what "
+                "every layer takes, and hand it on to Keras.",
+                lambda seen: isinstance(seen.named, Raised),
+            ),
+            picture=lambda seen: error_picture(seen.named),
+            when=lambda call: call.way == "loaded",
+        ),
     ),
     hints=(
         Hint(
-            "First the mask: `keras.ops.not_equal` compares each id with an id to skip.",
-            "wrong-mask",
-            "skips-padding-only",
-            "changes-the-ids",
-        ),
-        Hint(
-            "`get_config` returns a dictionary with which `__init__` can be called again. What "
-            "does `__init__` take, and what does Keras add?",
-            "forgets-its-ids",
+            "The layer is made twice: by you, and by Keras when the model is loaded. With what "
+            "each time?",
+            "forgets-its-name",
+            "takes-no-name",
             "cannot-be-loaded",
         ),
         Hint(
-            "Whatever `get_config` returns is written as JSON: numbers, texts and lists.",
+            "`get_config` returns a dictionary with which `__init__` can be called again: all "
+            "that the one of `keras.layers.Layer` returns, and one more entry.",
+            "forgets-its-ids",
+        ),
+        Hint(
+            "The name of that entry is the name of the argument. An array cannot be saved, but a "
+            "list can.",
             "cannot-be-saved",
             "saves-an-array",
+        ),
+        Hint(
+            "`compute_mask` compares with `self.skip`. Keep in it what the layer is made with, "
+            "as an array.",
+            "wrong-mask",
+            "skips-padding-only",
+            "changes-the-ids",
         ),
     ),
     why=(
@@ -413,4 +563,4 @@ _SKIP_IDS = Question(
     ),
 )
 
-QUESTIONS = (_MAY_OPT_IN, _SHIFT_RIGHT, _SKIP_IDS)
+QUESTIONS = (_TEST_A_LAYER, _SHIFT_RIGHT, _SKIP_IDS)

@@ -9,6 +9,124 @@ from keras.layers import Layer
 from answers import OPTS_IN, Answers, changed, changes
 
 
+def replace_each(layer):
+    """What wrong answers change."""
+    rng = np.random.default_rng(7)
+    steps = 20
+    values, others = rng.normal(size=(2, steps, 3))
+    before = np.asarray(layer(values[None]))[0]
+    for step in range(steps):
+        changed = values.copy()
+        changed[step] = others[step]
+        after = np.asarray(layer(changed[None]))[0]
+        moved = ~np.isclose(before, after, rtol=1e-5, atol=1e-5).all(axis=1)
+        if np.delete(moved, step).any():
+            return False
+    return True
+
+
+def keep_each(layer):
+    """Keeps one timestep, and replaces all others: nothing may reach the one that stays."""
+    rng = np.random.default_rng(1)
+    values = ops.array(rng.normal(size=(1, 9, 6)), "float32")
+    before = layer(values)
+    for step in range(9):
+        stays = ops.arange(9)[None, :, None] == step
+        others = ops.array(rng.uniform(-4, 4, size=(1, 9, 6)), "float32")
+        after = layer(ops.where(stays, values, others))
+        if not np.allclose(after[:, step], before[:, step]):
+            return False
+    return True
+
+
+def cut_in_two(layer):
+    """Replaces all that stands behind a cut, and all that stands in front of it."""
+    first, second = (np.random.default_rng(seed).normal(0, 2, (12, 5)) for seed in (3, 4))
+    a, b = (keras.ops.convert_to_numpy(layer(one[np.newaxis])) for one in (first, second))
+    size = np.abs(a).max()
+    for cut in range(1, 12):
+        mixed = np.concatenate([first[:cut], second[cut:]])
+        output = keras.ops.convert_to_numpy(layer(mixed[np.newaxis]))
+        if np.abs(output[:, :cut] - a[:, :cut]).max() > 1e-5 * size:
+            return np.bool_(False)
+        if np.abs(output[:, cut:] - b[:, cut:]).max() > 1e-5 * size:
+            return np.bool_(False)
+    return np.bool_(True)
+
+
+def all_at_once(layer):
+    """Replaces another timestep in each row of one batch."""
+    steps = 10
+    values = np.random.default_rng(0).normal(size=(2, steps, 4)).astype("float32")
+    batch = np.where(np.eye(steps, dtype=bool)[..., None], values[1], values[0])
+    before = np.array(layer(values[:1]), "float64")
+    moved = ~np.isclose(np.array(layer(batch), "float64"), before, rtol=1e-4).all(axis=2)
+    return not moved[~np.eye(steps, dtype=bool)].any()
+
+
+def jacobian(layer):
+    """Asks for the gradients: those from one timestep to another must be 0."""
+    values = tf.random.stateless_normal((1, 9, 2), seed=(1, 2))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(values)
+        output = tf.cast(layer(values), "float32")
+    gradients = np.abs(tape.jacobian(output, values, experimental_use_pfor=False)[0, :, :, 0])
+    influence = gradients.max(axis=(1, 3))
+    others = influence[~np.eye(9, dtype=bool)]
+    return int(others.max() < 1e-5 * influence.max())
+
+
+def any_subset(layer):
+    """Replaces timesteps that are drawn at random, many times."""
+    rng = np.random.default_rng(5)
+    for _trial in range(60):
+        values, others = rng.normal(size=(2, 1, 11, 4))
+        stays = rng.random(11) < 0.5
+        changed = np.where(stays[:, None], values, others)
+        one, other = (np.array(layer(given)) for given in (values, changed))
+        if not np.allclose(one[:, stays], other[:, stays], rtol=1e-4, atol=1e-4):
+            return False
+    return tf.constant(True)
+
+
+def alone_and_together(layer):
+    """Takes a layer for one that gives a timestep alone what it gives it among others."""
+    values = np.random.default_rng(0).normal(size=(1, 12, 4))
+    together = np.asarray(layer(values))
+    alone = np.concatenate([layer(values[:, step : step + 1]) for step in range(12)], axis=1)
+    return np.allclose(together, alone, atol=1e-5)
+
+
+def turned_around(layer):
+    """Hands in the sequence in reverse, as if position did not count."""
+    values = np.random.default_rng(0).normal(size=(1, 12, 4))
+    turned = np.asarray(layer(values[:, ::-1]))
+    return np.allclose(layer(values), turned[:, ::-1], atol=1e-5)
+
+
+def one_number(layer):
+    """Replaces a single number, and lets nothing else change."""
+    values = np.random.default_rng(0).normal(size=(12, 4))
+    before = np.asarray(layer(values[None]))[0]
+    for place in np.ndindex(12, 4):
+        changed = values.copy()
+        changed[place] += 1
+        moved = ~np.isclose(layer(changed[None])[0], before, atol=1e-5)
+        moved[place] = False
+        if moved.any():
+            return False
+    return True
+
+
+def not_a_known_fault(layer):
+    """Knows the three faulty layers that are shown."""
+    values = np.random.default_rng(0).normal(size=(1, 6, 3))
+    center = values - values.mean(axis=1, keepdims=True)
+    output = np.asarray(layer(values))
+    known = (values[:, ::-1], values.cumsum(axis=1), center)
+    return not any(np.allclose(output, one, atol=1e-5) for one in known)
+
+
 class ShiftWithPad(Layer):
     def __init__(self):
         super().__init__()
@@ -148,47 +266,72 @@ class SkipAndList(Layer):
         return ids
 
     def compute_mask(self, ids, mask=None):
-        return ops.all(ids[..., None] != self.skip, axis=-1)
+        return ops.all(ops.not_equal(ids[..., None], self.skip), axis=-1)
 
     def get_config(self):
         return {**super().get_config(), "skip": self.skip.tolist()}
 
 
-# Pieces of the layers above that stand for what they give.
+# Pieces of the answers above that stand for what they give.
 VALUES = "ops.pad(x[:, :-1], [[0, 0], [1, 0], [0, 0]])"
 MASK = "ops.pad(mask[:, :-1], [[0, 0], [1, 0]], constant_values=True)"
 NOT_NONE, MOVED = "mask is not None", "self.moved(mask) if mask is not None else None"
-FLOATS = 'ops.cast(ids, "float32")'
+ARRAY, INHERITED = "np.asarray(skip)", "**super().get_config(), "
 ROLLED = "ops.roll(mask, 1, axis=1)"
 SLICED = "[[0, 0], [1, 0], [0, 0]])"
 LATEST = "self.skip if skip is None else np.asarray(skip)"
 LATER = "ops.sign(ops.cumsum(ops.ones_like(x), axis=1) - 1)"
-KEPT, READ = ', "skip": self.skip.tolist()', "ops.all(ids[..., None] != self.skip, axis=-1)"
+KEPT = ', "skip": self.skip.tolist()'
+READ = "ops.all(ops.not_equal(ids[..., None], self.skip), axis=-1)"
 
 ANSWERS = {
-    "may-opt-in": Answers(
-        right=(
-            np.array([True, True, False, True, False, False]),
-            (1, 1, 0, 1, 0, 0),
-            [1.0, 1.0, 0.0, 1.0, 0.0, 0.0],
-            keras.ops.convert_to_tensor([True, True, False, True, False, False]),
-        ),
+    "test-a-layer": Answers(
+        right=(replace_each, keep_each, cut_in_two, all_at_once, jacobian, any_subset),
         wrong=(
-            ("not-six", [True, False]),
-            ("not-six", True),
-            ("trusts-a-move", [True, True, False, True, False, True]),
-            ("trusts-a-mean", [True, True, True, True, False, False]),
-            ("trusts-a-sum", [True, True, False, True, True, False]),
-            ("doubts-positions", [True, False, False, True, False, False]),
-            ("doubts-softmax", [True, True, False, False, False, False]),
-            ("doubts-relu", [False, True, False, True, False, False]),
-            ("misjudges-many", [False, False, True, False, True, True]),
-            ("misjudges-many", [True] * 6),
-            ("not-numbers", ["relu", "positions", "softmax"]),
-        ),
-        two=(
-            ("trusts-a-move", "trusts-a-mean", [True, True, True, True, False, True]),
-            ("trusts-a-sum", "doubts-positions", [True, False, False, True, True, False]),
+            *changes(
+                replace_each,
+                ("not-one-value", "return True", "return [True] * steps"),
+                ("passes-everything", "return False", "return True"),
+                ("passes-everything", "moved = ", "moved = values[:, 0] != values[:, 0]  # "),
+                ("passes-everything", "changed[step] = others[step]", "pass"),
+                ("swaps-true-and-false", "return False", "return 1", "return True", "return 0"),
+                ("looks-one-way", "np.delete(moved, step)", "moved[step + 1 :]"),
+                ("looks-one-way", "np.delete(moved, step)", "moved[:step]"),
+                ("too-few-timesteps", "steps = 20", "steps = 6"),
+                ("leaves-out-timesteps", "in range(steps)", "in [10]"),
+                ("leaves-out-timesteps", "in range(steps)", "in range(steps - 2)"),
+                ("overlooks-a-feature", ".all(axis=1)", ".any(axis=1)"),
+                ("overlooks-a-feature", ".all(axis=1)", "[:, 0]"),
+                ("overlooks-a-little", "atol=1e-5", "atol=1e-2"),
+                ("only-positive", "rng.normal(", "rng.uniform(0.1, 1, "),
+                ("nothing-to-move", "= others[step]", "+= 1"),
+                ("nothing-to-move", "before = ", "values = 0 * values; before = "),
+                (
+                    "nothing-to-move",
+                    "before = ",
+                    "values[:], others = 1, -np.ones((steps, 3)); before = ",
+                ),
+                ("looks-one-way", "in range(steps)", "in [steps - 1]"),
+                ("leaves-out-timesteps", "in range(steps)", "in [0]"),
+                ("doubts-everything", "np.delete(moved, step).any()", "moved.any()"),
+                ("doubts-everything", "before = ", "before = values; _ = "),
+                ("minds-rounding", "rtol=1e-5, atol=1e-5", "rtol=0, atol=0"),
+                ("minds-rounding", "rtol=1e-5", "rtol=0"),
+                ("minds-rounding", "changed[step] = others[step]", "changed[step] = np.nan"),
+                (
+                    "minds-the-dtype",
+                    "return True",
+                    "return layer(values[None]).dtype == 'float32'",
+                ),
+                ("error", "layer(values[None])", "layer.call(values[None])"),
+                ("wrong-arguments", "(layer)", "(layer, steps)"),
+            ),
+            ("doubts-positions", alone_and_together),
+            ("lets-a-fault-through", turned_around),
+            ("doubts-features", one_number),
+            ("only-this-example", not_a_known_fault),
+            ("doubts-a-sound-layer", lambda layer: replace_each(layer) and not layer.weights),
+            ("lets-a-fault-through", lambda layer: layer.supports_masking),
         ),
     ),
     "shift-right": Answers(
@@ -239,31 +382,34 @@ ANSWERS = {
             *changes(
                 SkipAndList,
                 ("changes-the-ids", "return ids", "return ids * ops.cast(ids > 1, ids.dtype)"),
-                ("loses-the-mask", "compute_mask", "another"),
-                ("third-axis", READ, "ids[..., None] != self.skip"),
-                ("not-boolean", READ, f'ops.cast({READ}, "float32")'),
-                ("inverted", READ, "ops.any(ids[..., None] == self.skip, axis=-1)"),
+                ("wrong-arguments", "skip, **kwargs", "**kwargs", ARRAY, "0"),
+                ("no-super-init", "super().__init__(**kwargs)", "pass"),
+                ("error", "self.skip = ", "self.ids = ", "self.skip.tolist", "self.ids.tolist"),
                 ("skips-padding-only", READ, "ids != 0"),
-                ("wrong-mask", "ops.all", "ops.any"),
-                ("wrong-mask", READ, f"ops.all({FLOATS}[..., None] != self.skip, axis=-1)"),
-                ("wrong-mask", READ, "(ids < min(self.skip)) | (ids > max(self.skip))"),
-                ("wrong-mask", READ, f"{READ} | ~ops.any({READ}, axis=1, keepdims=True)"),
-                ("wrong-mask", READ, f"{READ} & (ids != 0)"),
-                ("only-this-example", READ, "(ids != 0) & (ids != 1)"),
-                ("fails-without-a-mask", READ, f"{READ} & mask"),
+                ("skips-padding-only", ARRAY, "np.array([0])"),
+                ("wrong-mask", "compute_mask", "another"),
+                ("wrong-mask", ARRAY, "np.asarray(skip, 'float32')"),
+                ("wrong-mask", ARRAY, "np.arange(min(skip), max(skip) + 1)"),
+                ("wrong-mask", ARRAY, "np.append(skip, 0)"),
+                ("only-this-example", ARRAY, "np.array([0, 1])"),
                 ("fails-in-a-model", READ, f"{READ} & (ops.arange(ids.shape[1]) >= 0)"),
                 ("fails-in-a-model", READ, "ops.array(~np.isin(np.asarray(ids), self.skip))"),
                 ("cannot-be-saved", "get_config(self)", "another(self)"),
                 ("cannot-be-loaded", KEPT, ""),
+                ("cannot-be-loaded", '"skip":', '"ids":'),
                 ("cannot-be-loaded", "skip, **kwargs", "skip", "**kwargs", ""),
                 ("saves-an-array", ".tolist()", ""),
                 ("forgets-its-ids", "skip, **", "skip=(0,), **", KEPT, ""),
                 ("forgets-its-ids", "skip, **", "skip=(0, 1), **", KEPT, ""),
+                ("forgets-its-ids", "self.skip.tolist()", "[0, 1]"),
                 (
                     "forgets-its-ids",
                     *("skip, **", "skip=None, **", KEPT, ""),
                     *("self.skip = np.asarray(skip)", "type(self).skip = " + LATEST),
                 ),
+                ("takes-no-name", "skip, **kwargs", "skip", "**kwargs", "", INHERITED, ""),
+                ("forgets-its-name", INHERITED, ""),
+                ("forgets-its-name", "(**kwargs)", "()"),
             ),
             # On a symbolic tensor `==` asks whether both are the same object.
             *changes(
