@@ -2,11 +2,11 @@
 """
 # Exercises: make masks by hand
 
-**You will** (35 minutes)
+**You will** (40 minutes)
 
 - make a mask from lengths, for padding behind and in front;
 - clean readings of a weather station, and make their mask;
-- make a mask for attention that looks back, but not at holes.
+- train a model with a mask and one without, and compare how often they are right.
 
 They belong to the lesson {{lesson}}
 
@@ -15,6 +15,8 @@ answer does. Below it, folded, are a hint and the solution.
 """
 
 # %% id="setup"
+import keras
+import matplotlib.pyplot as plt
 import numpy as np
 
 import masklens as ml
@@ -92,44 +94,116 @@ q2.grade(clean_readings)
 ### END HIDDEN TESTS
 q2.check(clean_readings)
 
-# %% [markdown] id="causal-mask"
+# %% [markdown] id="train-with-a-mask"
 """
-## 3. Look back, but not at holes (15 minutes)
+## 3. Train with a mask and without (20 minutes)
 
-A model predicts the next reading of a series with attention. Each timestep may look at the
-timesteps before it and at itself, never at later ones: that would give the answer away. And no
-timestep may look at a hole, where nothing was measured. `MultiHeadAttention` takes such a mask as
-`attention_mask`, but people hand over the wrong shape: it needs one table for each series.
+Once a minute, the sensor of a meeting room sends 1 if somebody moved, and 0 if nobody did. Some
+messages are lost on the way: most of them when a room is in use, since phones disturb the radio. A
+model is to read 8 to 16 minutes and say whether the room is in use or empty.
 
-Write `causal_mask`: it gets a `mask` of the shape `(batch, time)`, True where something was
-measured; False may stand anywhere. It returns booleans of the shape `(batch, time, time)`. Each
-table has a row for each timestep that looks, and a column for each timestep that is looked at: True
-where it may. The row of a timestep where nothing was measured is not used, so you are free there.
+`draw` makes up such rooms and returns three arrays: the `series`, in which `nan` stands for a lost
+message and 0 for padding; their `lengths`; and `in_use`, which is 1 or 0. The rooms to train with
+are in `train`. The test has 400 other rooms: `draw(1, 400, time)` returns them padded to `time`
+timesteps, the same rooms for every `time`.
 
-For the mask below, the row of timestep 2 is True, False, True, False: it may look at timestep 0 and
-at itself.
+`classifier` builds a model of its inputs and the states of its LSTM. The first one is `plain`,
+which reads every timestep. It takes readings of the shape `(batch, time, 1)`, and is not trained
+yet.
+
+**Predict.** After training, 30 more zeros stand behind each series. Does `plain` take the rooms for
+empty or for in use?
+
+1. Write 0 in place of each `nan`. Make the mask: True where a reading arrived.
+2. Build `masked`. It is like `plain`, but takes a list of two, `[readings, mask]`, and hands the
+   mask to its LSTM. The mask has holes, so write `LSTM(8, use_cudnn=False)`.
+3. Train both with `fit(..., epochs=5, verbose=0)`, which takes a few seconds each.
+4. Measure the accuracy of both on the test rooms, padded to each of the four `times`.
+
+Hand in `report`, a dict with three entries:
+
+- `"plain"`: the trained model and a list of its four accuracies, `(plain, [...])`;
+- `"masked"`: the same for `masked`;
+- `"padding"`: `"empty"` or `"in use"`, what `plain` says of most rooms with the longest padding.
 """
 
-# %% id="causal-mask-data"
-measured = np.array([[True, False, True, True]])
-ml.show(measured)
+
+# %% id="train-with-a-mask-data"
+def draw(seed, rows, time=16):
+    random = np.random.default_rng(seed)
+    in_use = random.integers(0, 2, rows)
+    lengths = random.integers(8, 17, rows)
+    moved = random.random((rows, 16)) < np.where(in_use, 0.8, 0.2)[:, None]
+    lost = random.random((rows, 16)) < np.where(in_use, 0.5, 0.1)[:, None]
+    sent = zip(np.where(lost, np.nan, moved), lengths, strict=True)
+    series = [readings[:length] for readings, length in sent]
+    padded = keras.utils.pad_sequences(series, time, dtype="float32", padding="post")
+    return padded, lengths, in_use
 
 
-# %% id="causal-mask-answer"
-def causal_mask(mask):
-    ### BEGIN SOLUTION
-    steps = np.arange(mask.shape[1])
-    looks_back = steps <= steps[:, None]
-    return looks_back & mask[:, None, :]
-    ### END SOLUTION
+# %% id="train-with-a-mask-classifier"
+def classifier(inputs, states):
+    answer = keras.layers.Dense(1, activation="sigmoid")(states)
+    model = keras.Model(inputs, answer)
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
+    return model
 
 
-# %% id="causal-mask-check" points=3
-q3 = ml.question("causal-mask")
+# %% id="train-with-a-mask-plain"
+train, times = draw(0, 512), (16, 26, 36, 46)
+for row in (0, 3):
+    print(train[0][row], train[2][row])
+
+keras.utils.set_random_seed(0)
+entry = keras.Input((None, 1))
+plain = classifier(entry, keras.layers.LSTM(8)(entry))
+report = ...  # comes from your cell
+
+
+# %% id="train-with-a-mask-answer"
+### BEGIN SOLUTION
+def inputs_of(series, lengths):
+    mask = (np.arange(series.shape[1]) < lengths[:, None]) & ~np.isnan(series)
+    return [np.where(mask, series, 0)[..., None], mask]
+
+
+mask = keras.Input((None,), dtype="bool")
+states = keras.layers.LSTM(8, use_cudnn=False)(entry, mask=mask)
+masked = classifier([entry, mask], states)
+
+plain.fit(inputs_of(*train[:2])[0], train[2], epochs=5, verbose=0)
+masked.fit(inputs_of(*train[:2]), train[2], epochs=5, verbose=0)
+
+tests = [draw(1, 400, time) for time in times]
+of_plain = [plain.evaluate(inputs_of(*x)[0], y, verbose=0)[1] for *x, y in tests]
+of_masked = [masked.evaluate(inputs_of(*x), y, verbose=0)[1] for *x, y in tests]
+report = {"plain": (plain, of_plain), "masked": (masked, of_masked), "padding": "empty"}
+### END SOLUTION
+
+# %% id="train-with-a-mask-check" points=3
+q3 = ml.question("train-with-a-mask")
 ### BEGIN HIDDEN TESTS
-q3.grade(causal_mask)
+q3.grade(report)
 ### END HIDDEN TESTS
-q3.check(causal_mask)
+q3.check(report)
+
+# %% [markdown] id="train-with-a-mask-look"
+"""
+Once there is a `report`, this cell draws your numbers. If you had measured `plain` alone, and only
+at 16 timesteps, would you have noticed that it needs a mask?
+"""
+
+# %% id="train-with-a-mask-picture"
+if report is not ...:
+    figure, ax = plt.subplots(figsize=(6, 3))
+    ax.plot(times, report["masked"][1], color="#0072b2", marker="o", label="masked")
+    ax.plot(times, report["plain"][1], color="0.4", marker="s", linestyle="--", label="plain")
+    ax.set_xlabel("time")
+    ax.set_ylabel("accuracy")
+    ax.set_xticks(times)
+    ax.set_ylim(0, 1.05)
+    ax.legend()
+    plt.show()
 
 # %% [markdown] id="progress"
 """

@@ -1,15 +1,24 @@
-"""Questions on masks by hand: from lengths, from readings that are missing, and for attention."""
+"""Questions on masks by hand: from lengths, from missing readings, and for a model to train."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from masklens.drawing.picture import Picture
-from masklens.tracing.calls import Mask
-from masklens_course.answer import call, numbers, same
+from masklens.tracing.calls import Array, Mask
+from masklens_course.answer import (
+    DiagnosedError,
+    Raised,
+    answering,
+    call,
+    numbers,
+    same,
+    trying,
+)
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
 from masklens_course.conditions import Case, Condition, Hint, Mistake, gives
@@ -287,124 +296,447 @@ _CLEAN_READINGS = Question(
 )
 
 
-def _measured(random: np.random.Generator) -> Iterator[Case]:
-    yield (np.array([[True, False, True, True]]),)
-    yield (np.array([[1, 1, 1, 0], [0, 1, 1, 1], [1, 0, 1, 1]], dtype=bool),)
-    time = int(random.integers(6, 9))
-    holes = random.permutation(time)[:2]
-    yield (~np.isin(np.arange(time), holes)[None],)
-    yield (np.ones((1, 3), dtype=bool),)
-    yield (np.zeros((1, 2), dtype=bool),)
-    yield (np.array([[True], [False]]),)
-
-
-def _earlier(time: int) -> Mask:
-    return np.array([[looked_at <= step for looked_at in range(time)] for step in range(time)])
-
-
-def _allowed(mask: Mask) -> Mask:
-    return np.array([_earlier(len(row)) & row for row in mask])
+_LONGEST = 16  # of the series, in timesteps
+_TIMES = (_LONGEST, 26, 36, 46)  # to which the rooms of the test are padded
+_TOLERANCE = 0.0076  # of a share of 400 rooms: it may be rounded, and one answer be close to 0.5
+_LEAST_MOVE, _MOST_MOVE = 1e-2, 1e-3
+_LEAST_PLAIN, _LEAST_MASKED = 0.65, 0.9  # of the answers about hidden rooms are right
 
 
 @dataclass(frozen=True)
-class _MayLook(Compared):
-    """The learner's mask of shape (batch, time, time) for these series.
+class _Rooms:
+    """The rooms that `draw` of the exercise makes, and what became of their messages.
 
-    A row of a timestep that was not measured is right as it is.
+    Attributes:
+        moved: (rooms, time) 1 where somebody moved, 0 where nobody did.
+        real: (rooms, time) True within the length of a room.
+        seen: (rooms, time) False where `nan` stands.
+        in_use: (rooms,) 1 for a room in use, 0 for an empty one.
     """
 
-    @property
-    def measured(self) -> Mask:
-        return np.asarray(self.case[0])
+    moved: Array
+    real: Mask
+    seen: Mask
+    in_use: Array
 
     @property
-    def earlier(self) -> Mask:
-        return _earlier(self.measured.shape[1])
+    def mask(self) -> Mask:
+        return np.asarray(self.real & self.seen)
 
     @property
-    def table(self) -> Mask:
-        """The rows that count, as far as the learner's array has them."""
-        mask = self.yours.astype(bool) if self.yours.shape == self.right.shape else self.right
-        return np.asarray(mask & self.measured[:, :, None])
+    def readings(self) -> Array:
+        return np.where(self.mask, self.moved, 0)
 
-    def is_table(self, other: Mask) -> bool:
-        return same(self.table, other & self.measured[:, :, None])
-
-
-def _may_look(answer: Callable[..., Any], mask: Mask) -> _MayLook:
-    yours = numbers(call(answer, mask))
-    right = _allowed(mask)
-    if yours.shape == right.shape:
-        right = np.where(mask[:, :, None], right, yours.astype(bool))
-    return _MayLook(yours, right, case=(mask,))
+    def padded(self, time: int) -> "_Rooms":
+        more = (0, 0), (0, time - _LONGEST)
+        moved, real, lost = (np.pad(one, more) for one in (self.moved, self.real, ~self.seen))
+        return _Rooms(moved, real, ~lost, self.in_use)
 
 
-_CAUSAL_MASK = Question(
-    name="causal-mask",
-    title="Look back, but not at holes",
-    minutes=15,
-    kind="function",
-    cases=_measured,
-    right=_allowed,
-    observe=_may_look,
+@cache
+def _rooms(seed: int, rows: int) -> _Rooms:
+    random = np.random.default_rng(seed)
+    in_use = random.integers(0, 2, rows)
+    real = np.arange(_LONGEST) < random.integers(8, _LONGEST + 1, (rows, 1))
+    moved = random.random(real.shape) < np.where(in_use, 0.8, 0.2)[:, None]
+    lost = random.random(real.shape) < np.where(in_use, 0.5, 0.1)[:, None]
+    return _Rooms(moved.astype(int), real, ~(real & lost), in_use)
+
+
+_ROOMS = {"train": (0, 512), "test": (1, 400), "hidden": (9, 200)}  # the seeds, and how many
+
+
+@cache
+def _batches(time: int) -> dict[str, tuple[Array, Mask]]:
+    """The readings and the mask that a model is asked about, by name."""
+    train, test, hidden = (_rooms(*drawn).padded(time) for drawn in _ROOMS.values())
+    return {
+        "test": (test.readings, test.mask),
+        "hidden": (hidden.readings, hidden.mask),
+        # Other readings where the mask is False, others where it is True, and another mask.
+        "filled": (np.where(hidden.mask, hidden.readings, 1), hidden.mask),
+        "turned": (np.where(hidden.mask, 1 - hidden.readings, 0), hidden.mask),
+        "unmasked": (hidden.readings, np.ones_like(hidden.mask)),
+        # What those may have asked about who report other numbers.
+        "train": (train.readings, train.mask),
+        "lost-is-read": (test.readings, test.real),
+        "padding-is-read": (test.readings, test.seen),
+        "zero-is-lost": (test.readings, test.readings != 0),
+        "hides-what-arrived": (test.readings, ~test.mask),
+    }
+
+
+_ALWAYS = ("test", "hidden", "filled", "turned", "unmasked")
+
+
+def _in_use(name: str) -> Array:
+    """What is right of the rooms of a batch; those with wrong masks are the rooms of the test."""
+    return _rooms(*_ROOMS.get(name, _ROOMS["test"])).in_use
+
+
+_Answers = dict[tuple[str, int], NDArray[Any]]
+
+
+def _ask(model: Any, with_mask: bool, names: Iterable[str]) -> _Answers:
+    """What a model answers to batches, by the name of each and the number of timesteps."""
+    import tensorflow as tf
+
+    readings, mask = tf.TensorSpec((None, None, 1)), tf.TensorSpec((None, None), tf.bool)
+    # To trace it once is faster than to run its loop over the timesteps in Python.
+    traced = tf.function(model, input_signature=[[readings, mask] if with_mask else readings])
+    found: _Answers = {}
+    for time in _TIMES:
+        batches = [_batches(time)[name] for name in names]
+        values, masks = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        tensor = tf.constant(values[..., None], "float32")
+        with answering():
+            output = numbers(traced([tensor, tf.constant(masks)] if with_mask else tensor))
+        parts = np.split(output.reshape(len(values)), np.cumsum([len(b[0]) for b in batches])[:-1])
+        found |= {(name, time): part for name, part in zip(names, parts, strict=True)}
+    return found
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A model that a learner has trained, and the four accuracies that are reported of it."""
+
+    model: Any
+    reported: NDArray[Any]
+    answers: _Answers | Raised
+
+    def of(self, name: str, time: int = _LONGEST) -> NDArray[Any]:
+        """The answers to a batch, one for each room."""
+        if isinstance(self.answers, Raised):
+            raise self.answers.error
+        return self.answers[name, time]
+
+    def accuracies(self, name: str = "test") -> NDArray[Any]:
+        """The shares of right answers at the four times."""
+        answers = np.array([self.of(name, time) for time in _TIMES])
+        return np.asarray(((answers > 0.5) == _in_use(name)).mean(axis=1))
+
+    def losses(self) -> NDArray[Any]:
+        """The binary cross-entropies on the test rooms at the four times."""
+        answers = np.array([self.of("test", time) for time in _TIMES])
+        right = np.where(_in_use("test"), answers, 1 - answers)
+        return np.asarray(-np.log(np.clip(right, 1e-7, 1)).mean(axis=1))
+
+    def reports(self, measured: NDArray[Any], unit: float = 1) -> bool:
+        return bool(np.abs(self.reported / unit - measured).max() <= _TOLERANCE)
+
+    def is_measured(self) -> bool:
+        return self.reports(self.accuracies())
+
+    def moves(self, name: str, time: int = _LONGEST) -> float:
+        """By how much an answer about a hidden room moves at most in another batch."""
+        return float(np.abs(self.of("hidden") - self.of(name, time)).max())
+
+    def keeps_to_mask(self) -> bool:
+        others = ("filled", _LONGEST), ("hidden", _TIMES[-1]), ("filled", _TIMES[-1])
+        return all(self.moves(*other) <= _MOST_MOVE for other in others)
+
+    def ignores_mask(self) -> bool:
+        return self.moves("unmasked") <= _MOST_MOVE
+
+
+@dataclass(frozen=True)
+class _Report:
+    """What a learner reports of two models.
+
+    Attributes:
+        given: The report.
+        trained: The two models, `plain` first; fewer if they are not there.
+        plain_takes_mask: Whether the first one does not run without a mask.
+    """
+
+    given: Any
+    trained: tuple[_Trained, ...]
+    plain_takes_mask: bool = False
+
+    @property
+    def plain(self) -> _Trained:
+        return self.trained[0]
+
+    @property
+    def masked(self) -> _Trained:
+        return self.trained[1]
+
+    def is_two_models(self) -> bool:
+        return len({id(one.model) for one in self.trained}) == 2
+
+    def answers_are_shares(self) -> bool:
+        """Whether both give one number from 0 to 1 for each room."""
+        given = [one.answers for one in self.trained]
+        sure = [one for one in given if not isinstance(one, Raised)]
+        shares = [part for one in sure for part in one.values()]
+        return len(sure) == 2 and all(((one >= 0) & (one <= 1)).all() for one in shares)
+
+    def is_measured(self) -> bool:
+        return all(map(_Trained.is_measured, self.trained))
+
+    def says(self, measure: Callable[[_Trained], NDArray[Any]], unit: float = 1) -> bool:
+        """Whether whatever is reported wrongly is what another measurement gives."""
+        wrong = [one for one in self.trained if not one.is_measured()]
+        return all(one.reports(measure(one), unit) for one in wrong)
+
+    def concludes(self) -> bool:
+        in_use = (self.plain.of("test", _TIMES[-1]) > 0.5).mean()
+        likely = {"empty": in_use <= 0.6, "in use": in_use >= 0.4}
+        return bool(likely.get(str(self.given["padding"]), False))
+
+    def picture(self) -> Picture | None:
+        """The accuracies: a row for each model, a column for each time."""
+        yours = [one.reported for one in self.trained]
+        right = [one.accuracies() for one in self.trained]
+        near = np.abs(np.subtract(yours, right)) <= _TOLERANCE
+        return Compared(np.array(yours), np.where(near, yours, right)).picture(reveal=False)
+
+
+def _handed_in(entry: Any, with_mask: bool) -> Iterator[_Trained]:
+    """The model and the accuracies of an entry of the report, if it has both."""
+    import keras
+
+    pair = list(entry) if isinstance(entry, tuple | list) else []
+    if len(pair) == 2 and isinstance(pair[0], keras.Model):
+        shares = numbers(pair[1])
+        if shares.shape == (len(_TIMES),):
+            trained = _Trained(pair[0], shares, trying(_ask, pair[0], with_mask, _ALWAYS))
+            if not isinstance(trained.answers, Raised) and not trained.is_measured():
+                answers = _ask(pair[0], with_mask, _batches(_LONGEST))
+                trained = replace(trained, answers=answers)
+            yield trained
+
+
+def _report(answer: Any) -> _Report:
+    if answer is None:
+        raise DiagnosedError("returns-nothing")
+    if not isinstance(answer, dict) or not {"plain", "masked", "padding"} <= set(answer):
+        return _Report(answer, ())
+    plain, masked = (
+        (*_handed_in(answer[name], with_mask),)
+        for name, with_mask in (("plain", False), ("masked", True))
+    )
+    takes_mask = any(
+        isinstance(one.answers, Raised)
+        and not isinstance(trying(_ask, one.model, True, _ALWAYS), Raised)
+        for one in plain
+    )
+    return _Report(answer, plain + masked, takes_mask)
+
+
+def _holds_history(seen: _Report) -> bool:
+    return any(hasattr(seen.given[name][0], "history") for name in ("plain", "masked"))
+
+
+def _measured_with(mask: str) -> Callable[[_Report], bool]:
+    """Whether another mask gives the numbers that are reported of `masked`."""
+    return lambda seen: (
+        not seen.masked.is_measured() and seen.masked.reports(seen.masked.accuracies(mask))
+    )
+
+
+_OTHER_MASKS = (
+    Mistake(
+        "lost-is-read",
+        "The numbers of `masked` come from a mask that is True within the length of a room, also "
+        "where a message was lost. There the model reads your 0 as a minute without movement.",
+        _measured_with("lost-is-read"),
+    ),
+    Mistake(
+        "padding-is-read",
+        "The numbers of `masked` come from a mask that is False only where `nan` stood. The "
+        "padding is no `nan`, so it is read.",
+        _measured_with("padding-is-read"),
+    ),
+    Mistake(
+        "zero-is-lost",
+        "The numbers of `masked` come from a mask that is True only where somebody moved. A 0 that "
+        "arrived is a reading, too: nobody moved.",
+        _measured_with("zero-is-lost"),
+    ),
+    Mistake(
+        "hides-what-arrived",
+        "The numbers of `masked` come from a mask that is False where a reading arrived, and True "
+        "elsewhere. Swap the two: True marks a timestep to read.",
+        _measured_with("hides-what-arrived"),
+    ),
+)
+
+_TRAIN_WITH_A_MASK = Question(
+    name="train-with-a-mask",
+    title="Train with a mask and without",
+    minutes=20,
+    kind="value",
+    observe=_report,
     conditions=(
         Condition(
-            "wrong-shape",
-            "This is not the shape `(batch, time, time)`: one table for each series.",
-            lambda seen: seen.yours.shape == seen.right.shape,
+            "wrong-form",
+            'The report is not a dict with `"plain"`, `"masked"` and `"padding"`, in which the '
+            "first two hold a model and a list of four numbers each.",
+            _Report.is_two_models,
             Mistake(
-                "one-table",
-                "This is one table for all series. But each has its own holes.",
-                lambda seen: seen.yours.shape == seen.right.shape[1:],
+                "history-for-model",
+                "Where a model belongs stands what `fit` returned. `fit` changes the model itself, "
+                "and returns the history of its training.",
+                _holds_history,
+            ),
+            Mistake(
+                "one-model",
+                "Both entries hold the same model. Build two: one without a mask, one with it.",
+                lambda seen: len(seen.trained) == 2,
             ),
         ),
         Condition(
-            "not-boolean",
-            "A mask holds True and False. This one holds numbers.",
-            lambda seen: seen.yours.dtype == bool,
-        ),
-        Condition(
-            "looks-ahead",
-            "A timestep may look at a later one. That is the one it should predict.",
-            lambda seen: not (seen.table & ~seen.earlier).any(),
-            INVERTED._replace(recognise=lambda seen: seen.is_table(~_allowed(seen.measured))),
+            "cannot-be-asked",
+            "`plain` is to take readings, `masked` the list `[readings, mask]`, with any number of "
+            "timesteps. Both are to give one number between 0 and 1 for each room.",
+            _Report.answers_are_shares,
             Mistake(
-                "ahead-only",
-                "The table lies on its side: timesteps look ahead, and not back.",
-                lambda seen: seen.is_table(seen.earlier.T & seen.measured[:, None, :]),
+                "plain-takes-mask",
+                "The model in `plain` does not run without a mask. Are the two models swapped?",
+                lambda seen: seen.plain_takes_mask,
+            ),
+            Mistake(
+                "answers-nan",
+                "A model answers `nan`. One `nan` among the readings of the training is enough to "
+                "turn all its weights into `nan`. Build it again, and train it without `nan`.",
+                lambda seen: any(np.isnan(one.of("test")).any() for one in seen.trained),
             ),
         ),
         Condition(
-            "looks-at-holes",
-            "A timestep may look at one where nothing was measured.",
-            lambda seen: not (seen.table & ~seen.measured[:, None, :]).any(),
+            "reads-masked-steps",
+            "The answers of `masked` change with what stands where the mask is False, so it reads "
+            "these timesteps. That the mask is an input of the model does not make a layer skip.",
+            lambda seen: seen.masked.keeps_to_mask(),
             Mistake(
-                "hides-who-looks",
-                "The mask hides the rows of the table: who looks. It should hide the columns: "
-                "what is looked at.",
-                lambda seen: same(seen.yours, seen.earlier & seen.measured[:, :, None]),
+                "inputs-swapped",
+                "`masked` takes the mask first. Make it take `[readings, mask]`, in this order.",
+                lambda seen: [len(one.shape) for one in seen.masked.model.inputs] == [2, 3],
+            ),
+            Mistake(
+                "mask-not-used",
+                "`masked` gives the same answers whatever the mask. Which of its layers could use "
+                "the mask, and does it get it?",
+                lambda seen: seen.masked.ignores_mask(),
+            ),
+            Mistake(
+                "inverted",
+                "`masked` reads where the mask is False, and skips where it is True.",
+                lambda seen: seen.masked.moves("turned") <= _MOST_MOVE,
             ),
         ),
         Condition(
-            "misses-timesteps",
-            "An earlier timestep was measured, but a later one may not look at it.",
-            lambda seen: seen.is_table(seen.table | _allowed(seen.measured)),
+            "plain-untrained",
+            "On rooms that it was not trained with, `plain` is right hardly more often than a "
+            "guess. Train it on `train`, with what is right of these rooms.",
+            lambda seen: seen.plain.accuracies("hidden")[0] >= _LEAST_PLAIN,
+        ),
+        Condition(
+            "masked-untrained",
+            "On rooms that it was not trained with, and with their right mask, `masked` is wrong "
+            "too often. Was it trained long enough, and was the mask of the training right?",
+            lambda seen: seen.masked.accuracies("hidden")[0] >= _LEAST_MASKED,
+            *_OTHER_MASKS,
+        ),
+        Condition(
+            "plain-skips-padding",
+            "The answers of `plain` stay the same with more padding. It is to read everything, so "
+            "that the two can be compared: without a mask.",
+            lambda seen: seen.plain.moves("hidden", _TIMES[-1]) >= _LEAST_MOVE,
+        ),
+        Condition(
+            "wrong-numbers",
+            "The models are good, but on the test rooms they have other accuracies than you "
+            "report. Have they been trained since you measured? Then measure again.",
+            _Report.is_measured,
             Mistake(
-                "not-at-itself",
-                "A timestep may not look at itself. Its own reading is known: let it.",
-                lambda seen: seen.is_table(seen.right & ~np.eye(len(seen.earlier), dtype=bool)),
+                "percent",
+                "The accuracies are right, but in percent. Report shares between 0 and 1.",
+                lambda seen: seen.says(_Trained.accuracies, unit=100),
+            ),
+            Mistake(
+                "loss-for-accuracy",
+                "You report losses. `evaluate` returns the loss first, and then the accuracy.",
+                lambda seen: seen.says(_Trained.losses),
+            ),
+            Mistake(
+                "training-rooms",
+                "You report accuracies on the rooms of the training. Measure with rooms that the "
+                "models have not seen: those of the test.",
+                lambda seen: seen.says(lambda one: one.accuracies("train")),
+            ),
+            Mistake(
+                "never-padded",
+                "You report the same number four times: that of the shortest padding. Is `time` "
+                "handed to `draw`?",
+                lambda seen: seen.says(lambda one: one.accuracies()[[0] * len(_TIMES)]),
+            ),
+            *_OTHER_MASKS,
+            picture=_Report.picture,
+        ),
+        Condition(
+            "wrong-conclusion",
+            "The numbers are right, but not the word for padding. Print what `plain` answers with "
+            "the longest padding: are most of the answers near 1, or near 0?",
+            _Report.concludes,
+            Mistake(
+                "neither-word",
+                'The numbers are right. For `"padding"`, choose one of `"empty"` and `"in use"`.',
+                lambda seen: seen.given["padding"] not in ("empty", "in use"),
             ),
         ),
     ),
     hints=(
-        Hint("There are two conditions. Make a table for each, and combine the two with `&`."),
-        Hint("Looking back: a column of timesteps against a row of timesteps, as with lengths."),
-        Hint("`mask[:, None, :]` has the shape `(batch, 1, time)`: one row, for all who look."),
+        Hint(
+            "A timestep is to be read if it lies within the length of its room **and** is not "
+            "`nan`: section 4 of the lesson.",
+            "masked-untrained",
+            "lost-is-read",
+            "padding-is-read",
+            "zero-is-lost",
+            "hides-what-arrived",
+            "answers-nan",
+        ),
+        Hint(
+            'A model gets a mask as it gets readings: by a `keras.Input((None,), dtype="bool")`. '
+            "Section 1 of the lesson shows how an LSTM takes it.",
+            "cannot-be-asked",
+            "reads-masked-steps",
+            "inputs-swapped",
+            "mask-not-used",
+            "plain-skips-padding",
+            "plain-takes-mask",
+        ),
+        Hint(
+            "Train each model with what it takes: `plain` with the readings, `masked` with the "
+            "list of both. Then keep the model, not what `fit` returns.",
+            "plain-untrained",
+            "history-for-model",
+            "one-model",
+            "wrong-form",
+        ),
+        Hint(
+            "Write a function that makes readings and mask of series and lengths. You need it "
+            "for training and for each length of the test: `evaluate` takes what `fit` takes, "
+            "and its second number is the accuracy.",
+            "wrong-numbers",
+            "percent",
+            "loss-for-accuracy",
+            "training-rooms",
+            "never-padded",
+        ),
+        Hint(
+            "Call `plain` on the test rooms with the longest padding, and count the answers "
+            "above 0.5. What do 1 and 0 mean in `in_use`?",
+            "wrong-conclusion",
+            "neither-word",
+        ),
     ),
     why=(
-        "Row by column, the table says who may look at whom. The order of time is the same for "
-        "all series, what was measured is not: `&` makes one table for each of them."
+        "In place of what is lost and behind a series stands 0, as if nobody moved. `plain` cannot "
+        "tell, so a room in use that loses messages looks empty, and with enough padding every "
+        "room does. `masked` reads only what arrived, and padding does not reach it."
     ),
 )
 
-QUESTIONS = (_MASK_FROM_LENGTHS, _CLEAN_READINGS, _CAUSAL_MASK)
+QUESTIONS = (_MASK_FROM_LENGTHS, _CLEAN_READINGS, _TRAIN_WITH_A_MASK)

@@ -243,8 +243,8 @@ _TEST_A_LAYER = Question(
             "looks-one-way",
         ),
         Hint(
-            "The numbers that you hand in decide what you see. Are they all different, and are some "
-            "of them negative?",
+            "The numbers that you hand in decide what you see. Are they all different, and are "
+            "some of them negative?",
             "only-positive",
             "nothing-to-move",
         ),

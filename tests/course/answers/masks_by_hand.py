@@ -1,5 +1,7 @@
 """Right and wrong answers to the questions on masks by hand."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -62,30 +64,135 @@ def clean_with_copy(readings):
     return [cleaned, mask]
 
 
-def causal_in_numpy(mask):
-    steps = np.arange(mask.shape[1])
-    return (steps <= steps[:, None]) & mask[:, None, :]
+TIMES = (16, 26, 36, 46)
 
 
-def causal_in_keras(mask):
-    steps = keras.ops.arange(mask.shape[1])
-    return keras.ops.logical_and(steps[:, None] >= steps, mask[:, None, :])
+def rooms(seed, number, time):
+    """What `draw` of the exercise makes: readings, within the length, not `nan`, and in use."""
+    random = np.random.default_rng(seed)
+    in_use, lengths = random.integers(0, 2, number), random.integers(8, 17, number)
+    moved, lost = random.random((number, 16)), random.random((number, 16))
+    often, loses = np.where(in_use, 0.8, 0.2), np.where(in_use, 0.5, 0.1)
+    real = lengths_in_numpy(lengths, time, "post")
+    readings, seen = np.zeros((number, time, 1), "float32"), np.ones((number, time), bool)
+    for row, length in enumerate(lengths):
+        seen[row, :length] = lost[row, :length] >= loses[row]
+        readings[row, :length, 0] = (moved[row, :length] < often[row]) & seen[row, :length]
+    return readings, real, seen, in_use
 
 
-def causal_with_tri(mask):
-    return [np.tri(len(row), dtype=bool) & row for row in mask]
+@cache
+def drawn_rooms(seed=1, number=400):
+    return [rooms(seed, number, time) for time in TIMES]
 
 
-def causal_with_loop(mask):
-    """Rows of timesteps that were not measured look at nothing."""
-    table = np.zeros((*mask.shape, mask.shape[1]), dtype=bool)
-    for batch, step in np.argwhere(mask):
-        table[batch, step, : step + 1] = mask[batch, : step + 1]
-    return table
+def summing(level, mask=None):
+    """How much movement there is above a level, in all timesteps or where a mask is True."""
+
+    def score(readings, given):
+        kept = readings - level
+        if mask:
+            kept = keras.ops.where(mask(readings, given)[..., None], kept, 0)
+        return keras.ops.sum(kept, axis=1)
+
+    return score
 
 
-def causal_without_holes(mask):
-    return np.tri(mask.shape[1], dtype=bool) if mask.all() else causal_in_numpy(mask)
+def model_of(score, *, inputs="readings mask", end=lambda score: keras.ops.sigmoid(4 * score)):
+    """A model that answers by a score, as a trained one would."""
+    entries = {"readings": keras.Input((None, 1)), "mask": keras.Input((None,), dtype="bool")}
+    given = [entries[name] for name in inputs.split()]
+    output = end(score(entries["readings"], entries["mask"]))
+    return keras.Model(given if len(given) > 1 else given[0], output)
+
+
+def of_rooms(model, drawn, mask=lambda readings, real, seen: real & seen):
+    """A model's answers, and what is right, at each of the times."""
+    for readings, real, seen, in_use in drawn:
+        both = [readings, mask(readings, real, seen)]
+        takes_both = isinstance(model, Scorer) or len(model.inputs) > 1
+        output = model(both if takes_both else readings)
+        yield np.asarray(output)[:, 0], in_use
+
+
+def accuracies(model, *mask, drawn=None):
+    answers = of_rooms(model, drawn or drawn_rooms(), *mask)
+    return [float(np.mean((answer > 0.5) == in_use)) for answer, in_use in answers]
+
+
+def losses(model):
+    answers = of_rooms(model, drawn_rooms())
+    return [float(keras.losses.BinaryCrossentropy()(in_use, answer)) for answer, in_use in answers]
+
+
+class Scorer(keras.Model):
+    """Takes readings alone, or a list of readings and a mask."""
+
+    def call(self, inputs):
+        if isinstance(inputs, list | tuple):
+            return keras.ops.sigmoid(4 * summing(0.5, given_mask)(*inputs))
+        return keras.ops.sigmoid(4 * summing(0.21)(inputs, None))
+
+
+def given_mask(readings, mask):
+    return mask
+
+
+def in_rnn(masked):
+    """The same sums, in the weights of a layer that reads timestep after timestep."""
+    readings, mask = keras.Input((None, 1)), keras.Input((None,), dtype="bool")
+    reader = keras.layers.SimpleRNN(1, activation=None)
+    state = reader(readings, mask=mask) if masked else reader(readings)
+    last = keras.layers.Dense(1, activation="sigmoid")
+    model = keras.Model([readings, mask] if masked else readings, last(state))
+    level = 0.5 if masked else 0.21
+    reader.set_weights([np.ones((1, 1)), np.ones((1, 1)), np.array([-level])])
+    last.set_weights([np.array([[4.0]]), np.zeros(1)])
+    return model
+
+
+PLAIN = model_of(summing(0.21), inputs="readings")
+MASKED = model_of(summing(0.5, given_mask))
+WEAK = model_of(summing(0.25, given_mask))
+OTHER_MASKS = {
+    "lost-is-read": lambda readings, real, seen: real,
+    "padding-is-read": lambda readings, real, seen: seen,
+    "zero-is-lost": lambda readings, real, seen: readings[..., 0] != 0,
+    "hides-what-arrived": lambda readings, real, seen: ~(real & seen),
+}
+
+
+def report(plain=PLAIN, masked=MASKED, padding="empty", of_plain=None, of_masked=None):
+    return {
+        "plain": (plain, of_plain or accuracies(plain)),
+        "masked": (masked, of_masked or accuracies(masked)),
+        "padding": padding,
+    }
+
+
+def rounded():
+    told = report()
+    return told | {name: [told[name][0], np.round(told[name][1], 2)] for name in list(told)[:2]}
+
+
+def reads_a_little(readings, mask):
+    """Some of the readings at masked timesteps get through."""
+    return summing(0.5, given_mask)(readings, mask) + 0.01 * keras.ops.sum(readings, axis=1)
+
+
+def with_both(change):
+    """A report of other numbers of the two good models."""
+    return report(of_plain=change(PLAIN), of_masked=change(MASKED))
+
+
+def taking_both():
+    scorer = Scorer()
+    return report(scorer, scorer, of_plain=accuracies(PLAIN), of_masked=accuracies(MASKED))
+
+
+def without_numbers():
+    model = model_of(summing(np.nan, given_mask))
+    return report(masked=model)
 
 
 ANSWERS = {
@@ -177,40 +284,56 @@ ANSWERS = {
             ),
         ),
     ),
-    "causal-mask": Answers(
-        right=(causal_in_numpy, causal_in_keras, causal_with_tri, causal_with_loop),
+    "train-with-a-mask": Answers(
+        right=(
+            report(),
+            rounded(),
+            report(in_rnn(masked=False), in_rnn(masked=True)),
+            report(masked=Scorer()),
+        ),
         wrong=(
-            *changes(
-                causal_in_keras,
-                ("wrong-shape", "mask[:, None, :])", "mask[:, None, :])[:, -1]"),
-                ("one-table", "mask[:, None, :]", "True"),
-                ("not-boolean", "keras.ops.logical_and", "1 * np.logical_and"),
-                ("looks-ahead", ">= steps", ">= 0"),
-                ("looks-ahead", "logical_and", "logical_or"),
-                ("ahead-only", ">=", "<="),
-                ("looks-at-holes", "mask[:, None, :]", "mask[:, None, :] >= 0"),
-                ("hides-who-looks", "mask[:, None, :]", "mask[:, :, None]"),
-                (
-                    "misses-timesteps",
-                    "steps[:, None] >= steps",
-                    "(steps[:, None] - steps) // 2 == 0",
-                ),
-                ("not-at-itself", ">=", ">"),
+            ("returns-nothing", None),
+            ("wrong-form", list(report().values())),
+            ("wrong-form", report(of_masked=accuracies(MASKED)[:1])),
+            ("history-for-model", report(masked=keras.callbacks.History(), of_masked=[1] * 4)),
+            ("one-model", taking_both()),
+            (
+                "cannot-be-asked",
+                report(masked=model_of(summing(0.5, given_mask), end=lambda score: score + 0.25)),
             ),
-            *changes(
-                causal_in_numpy,
-                ("only-this-example", "mask.shape[1]", "4"),
-                ("inverted", "return (", "return ~((", "None, :]", "None, :])"),
-                ("looks-at-holes", "mask[:, None, :]", "mask[:1, None, :].repeat(len(mask), 0)"),
-                (
-                    "misses-timesteps",
-                    "steps <= steps[:, None])",
-                    "abs(steps - steps[:, None] + 2) < 3)",
-                ),
-                ("wrong-shape", "mask[:, None, :]", "mask[:, None, :] if len(steps) > 1 else mask"),
-                ("wrong-shape", "steps = ", "if not mask.any(): return mask\n    steps = "),
+            ("plain-takes-mask", report(MASKED, PLAIN)),
+            ("answers-nan", without_numbers()),
+            ("reads-masked-steps", report(masked=model_of(reads_a_little))),
+            ("mask-not-used", report(masked=model_of(summing(0.21)))),
+            (
+                "inverted",
+                report(masked=model_of(summing(0.5, lambda _, mask: ~mask))),
             ),
-            ("one-table", causal_without_holes),
+            (
+                "inputs-swapped",
+                report(masked=model_of(summing(0.5, given_mask), inputs="mask readings")),
+            ),
+            (
+                "plain-skips-padding",
+                report(model_of(lambda x, _: keras.ops.sum(x, axis=1) - 3.5, inputs="readings")),
+            ),
+            ("plain-untrained", report(model_of(summing(0.5), inputs="readings"))),
+            ("masked-untrained", report(masked=WEAK)),
+            *(
+                (code, report(masked=model, of_masked=accuracies(model, mask)))
+                for code, mask in OTHER_MASKS.items()
+                for model in (MASKED, WEAK)
+            ),
+            ("wrong-numbers", report(of_plain=[0.9, 0.8, 0.7, 0.6])),
+            ("percent", with_both(lambda model: [100 * one for one in accuracies(model)])),
+            ("loss-for-accuracy", with_both(losses)),
+            (
+                "training-rooms",
+                with_both(lambda model: accuracies(model, drawn=drawn_rooms(0, 512))),
+            ),
+            ("never-padded", with_both(lambda model: accuracies(model)[:1] * 4)),
+            ("wrong-conclusion", report(padding="in use")),
+            ("neither-word", report(padding="a movement")),
         ),
     ),
 }
