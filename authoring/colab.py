@@ -35,7 +35,7 @@ _UNREAD = (
     *(".po", "/RECORD", "/METADATA", "/WHEEL", "/top_level.txt", "/entry_points.txt"),
     *("/command.py", "/__main__.py", "/page.js", "/page.css"),
 )
-_KERNEL = "masklens_kernel/"
+_KERNEL, _COURSE = "masklens_kernel/", "masklens_course/"
 _BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 # The first moment that a zip file knows.
 _EPOCH = "315532800"
@@ -83,7 +83,9 @@ def write(
         AuthoringError: a notebook is missing, was never executed, or links to what is not there;
             or the library cannot be built.
     """
-    packed = pack(wheel(root))
+    built = wheel(root)
+    # The exercises' own package is a sixth of all, and no lesson needs it.
+    packed, for_lessons = pack(built, _KERNEL), pack(built, _KERNEL, _COURSE)
     paths = [
         layout.notebook_path(root, source, language, edition)
         for source in build.chosen_sources(root, names)
@@ -95,7 +97,8 @@ def write(
     for path in paths:
         within = path.relative_to(root)
         copy = (target or root / TARGET) / copy_path(within)
-        book = self_contained(root, path, packed, github)
+        brought = packed if EXERCISES in within.parts else for_lessons
+        book = self_contained(root, path, brought, github)
         notebook.write(copy, book)
         copies.append(copy)
         how = "explorers live" if _has_widgets(book) else "no explorer live"
@@ -151,16 +154,20 @@ def wheel(root: Path) -> bytes:
         return next(made.glob("*.whl")).read_bytes()
 
 
-def pack(built: bytes) -> str:
+def pack(built: bytes, *left_out: str) -> str:
     """The files of a wheel that a notebook needs, as text that fits between triple quotes.
 
     Packed as one, they take a third less than each by itself; and base 85 takes a twentieth less
     than base 64, without a quote or a backslash.
+
+    Args:
+        built: the wheel.
+        left_out: the folders that are not needed, such as ``masklens_kernel/``.
     """
     stored = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(built)) as old, zipfile.ZipFile(stored, "w") as new:
         for name in sorted(old.namelist()):
-            if not (name.endswith(_UNREAD) or name.startswith(_KERNEL)):
+            if not (name.endswith(_UNREAD) or name.startswith(left_out)):
                 content = old.read(name)
                 plain = _written_out(content) if name.endswith(".otf") else content
                 new.writestr(zipfile.ZipInfo(name), plain)
@@ -181,7 +188,7 @@ def self_contained(root: Path, path: Path, packed: str, github: str | None) -> N
     """A committed notebook with a first cell that carries masklens, and with no dead link.
 
     Its outputs are kept. Where it would be larger than the goal, its explorers are kept as pictures
-    alone; run, they come to life.
+    alone; run, they come to life. Where it still would, figures are kept in 256 colours.
 
     Args:
         root: the repository.
@@ -198,9 +205,6 @@ def self_contained(root: Path, path: Path, packed: str, github: str | None) -> N
         if cell.cell_type == "markdown":
             place = partial(_place, root, path, cell.id, github, faults)
             cell.source = notebook.move_links(cell.source, path.parent, place)
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                output.data["image/png"] = _smaller(output.data["image/png"])
     if faults:
         raise AuthoringError(faults)
     if not github:  # of these links, nothing would be left
@@ -209,8 +213,11 @@ def self_contained(root: Path, path: Path, packed: str, github: str | None) -> N
         root, _CARRIER.format(packed=packed), book.metadata.masklens.language
     )
     book.cells = [first, *(cell for cell in book.cells if cell.id != notebook.FIRST)]
+    _change_pictures(book, _without_transparency)
     if _has_widgets(book) and len(notebook.serialized(book)) >= GOAL:
         _keep_pictures_only(book)
+    if len(notebook.serialized(book)) >= GOAL:
+        _change_pictures(book, _in_256_colours)
     return book
 
 
@@ -238,15 +245,30 @@ def _place(
     return notebook.page(github, relative(root, linked)) if github else None
 
 
-def _smaller(png: str) -> str:
-    """The same picture in fewer bytes: matplotlib saves transparency that its figures lack."""
-    with Image.open(io.BytesIO(base64.b64decode(png))) as image:
-        if image.mode != "RGBA" or image.getchannel("A").getextrema() != (255, 255):
-            return png
-        small = io.BytesIO()
-        image.convert("RGB").save(small, "PNG", optimize=True, dpi=image.info.get("dpi"))
-    shorter = base64.b64encode(small.getvalue()).decode()
-    return min(shorter, png, key=len)
+def _change_pictures(book: NotebookNode, change: Callable[[Image.Image], Image.Image]) -> None:
+    """Changes the PNG pictures in outputs, but for those that take no fewer bytes then."""
+    for cell in book.cells:
+        for output in cell.get("outputs", []):
+            if png := output.get("data", {}).get("image/png"):
+                small = io.BytesIO()
+                with Image.open(io.BytesIO(base64.b64decode(png))) as image:
+                    dpi = image.info.get("dpi")
+                    change(image).save(small, "PNG", optimize=True, dpi=dpi)
+                shorter = base64.b64encode(small.getvalue()).decode()
+                output.data["image/png"] = min(shorter, png, key=len)
+
+
+def _without_transparency(image: Image.Image) -> Image.Image:
+    """The same pixels: matplotlib saves transparency that its figures lack."""
+    is_opaque = image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255)
+    return image.convert("RGB") if is_opaque else image
+
+
+def _in_256_colours(image: Image.Image) -> Image.Image:
+    """Nearly the same pixels: most colours of a figure are the edges of letters."""
+    if image.mode != "RGB":
+        return image
+    return image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
 
 
 def _has_widgets(book: NotebookNode) -> bool:

@@ -58,13 +58,16 @@ _EXPLORERS = {
     "PropagationExplorer": "masklens.explorers.propagation",
     "TimestepExplorer": "masklens.explorers.timestep",
 }
+_EXERCISES = {
+    "progress": "masklens_course.progress",
+    "question": "masklens_course.questions",
+}
 # Imported on first use: tracing needs neither widgets nor the course, and the callback needs Keras,
 # which is slow to import.
 _LAZY = {
     **_EXPLORERS,
     "PaddingCheck": "masklens.lens.callback",
-    "progress": "masklens_course.progress",
-    "question": "masklens_course.questions",
+    **_EXERCISES,
 }
 
 
@@ -76,11 +79,14 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(_LAZY[name]), name)
     except ModuleNotFoundError as error:
-        if error.name not in ("anywidget", "ipywidgets", "traitlets"):
-            raise
         from masklens._language import translate as _
 
-        message = _("{name} is a widget, and {module} is not installed: pip install anywidget")
+        if error.name == "masklens_course":  # a lesson that brings the library brings no more
+            message = _("{name} belongs to the exercises: open the notebook of one of them.")
+        elif error.name in ("anywidget", "ipywidgets", "traitlets"):
+            message = _("{name} is a widget, and {module} is not installed: pip install anywidget")
+        else:
+            raise
         raise ImportError(message.format(name=name, module=error.name)) from error
 
 
@@ -89,6 +95,7 @@ def __dir__() -> list[str]:
 
     # help() reads each name in turn, and would stop at one that cannot be imported.
     left_out = set() if find_spec("traitlets") else set(_EXPLORERS)
+    left_out |= set() if find_spec("masklens_course") else set(_EXERCISES)
     if not any(map(find_spec, ("tensorflow", "jax", "torch"))):
         left_out.add("PaddingCheck")
     given = (name for name in globals() if name.startswith("__") and name.endswith("__"))
