@@ -190,7 +190,7 @@ def _saved() -> tuple[list[_Line], str]:
         pass  # there is no file yet, or another notebook is renaming it
     except OSError as error:
         # The file may have been renamed already, so keep in memory what was read.
-        _memory.extend(lines)
+        _memory[:] = _without_repetition(_memory + lines)
         note = f"{note} {_unwritable_note(path, error)}".strip()
     return lines, note
 

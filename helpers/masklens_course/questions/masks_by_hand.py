@@ -688,8 +688,8 @@ _TRAIN_WITH_A_MASK = Question(
     ),
     hints=(
         Hint(
-            "A timestep is to be read if it lies within the length of its room **and** is not "
-            "`nan`: section 4 of the lesson.",
+            "A timestep is to be read if two things hold: it lies within the length of its room, "
+            "and it is not `nan`. Section 4 of the lesson combines two masks.",
             "masked-untrained",
             "lost-is-read",
             "padding-is-read",

@@ -180,8 +180,8 @@ _TEST_A_LAYER = Question(
             ),
             Mistake(
                 "passes-everything",
-                "It returns True for every layer, even for one that turns the sequence around. The "
-                "shape and the dtype say nothing: compare the numbers of two outputs.",
+                "It returns True for every layer, also for one like this. The shape and the dtype "
+                "say nothing: compare the numbers of two outputs.",
                 lambda seen: seen.lets_all_faults_through() and not seen.doubted,
             ),
             picture=Judgements.picture,
