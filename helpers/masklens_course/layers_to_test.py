@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,7 @@ class LayerToTest:
 
     def make(self) -> Any:
         """Makes the layer, each time another one."""
-        import keras
-
-        return eval(self.code, {"keras": keras})
+        return _made(self.code)
 
     def influence(self) -> NDArray[np.bool_]:
         """Replaces each timestep in turn, and says which timesteps of the output change.
@@ -42,13 +41,24 @@ class LayerToTest:
         Returns:
             A row for each replaced timestep, and in it a column for each timestep of the output.
         """
-        rng = np.random.default_rng(0)
-        before = np.repeat(rng.normal(size=(1, _STEPS, 3)), _STEPS, axis=0)
-        after = before.copy()
-        after[range(_STEPS), range(_STEPS)] = rng.normal(size=(_STEPS, 3))
-        layer = self.make()
-        one, other = (np.asarray(layer(values)) for values in (before, after))
-        return np.asarray(~np.isclose(one, other, atol=1e-5).all(axis=2))
+        return _influence(self.code)
+
+
+def _made(code: str) -> Any:
+    import keras
+
+    return eval(code, {"keras": keras})
+
+
+@cache
+def _influence(code: str) -> NDArray[np.bool_]:
+    rng = np.random.default_rng(0)
+    before = np.repeat(rng.normal(size=(1, _STEPS, 3)), _STEPS, axis=0)
+    after = before.copy()
+    after[range(_STEPS), range(_STEPS)] = rng.normal(size=(_STEPS, 3))
+    layer = _made(code)
+    one, other = (np.asarray(layer(values)) for values in (before, after))
+    return np.asarray(~np.isclose(one, other, atol=1e-5).all(axis=2))
 
 
 def lambda_layer(body: str, sound: bool, trap: str = "") -> LayerToTest:

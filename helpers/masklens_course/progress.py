@@ -39,8 +39,8 @@ def progress() -> Picture:
         notebooks.
 
     Example:
-        >>> progress().text.splitlines()[0][-16:]
-        'exercises solved'
+        >>> "exercises solved" in progress().text
+        True
     """
     records, remark = recall()
     rows = [_Row(one, records, not asked or one.name in asked) for one in exercise_sets()]
