@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -60,12 +61,13 @@ def mounted(commands: str) -> list[str]:
 
 
 def _free_port(count: int) -> int:
-    """The first of several free ports that follow one another."""
+    """The first of several free ports that follow one another.
+
+    They lie below those that Linux gives to connections, one of which might begin in the meantime.
+    """
     while True:
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-        with suppress(OSError, OverflowError):
+        port = 20_000 + secrets.randbelow(12_000)
+        with suppress(OSError):
             for other in range(port, port + count):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", other))
