@@ -22,7 +22,7 @@ from tests.support.browser import NO_BROWSER, find_program
 
 ROOT = Path(__file__).parents[1]
 GOAL_LESSON = 350_000  # bytes, for a lesson with an explorer
-LESSONS = ("01_padding", "02_mask_generators", "03_propagation", "06_opting_in")
+LESSONS = ("01_padding", "02_mask_generators", "03_propagation", "07_opting_in")
 PAGES = ("index", *(f"lessons/{name}" for name in LESSONS), "reference", "layers", "search")
 TEXT = {".css", ".html", ".ipynb", ".js", ".json", ".svg", ".txt", ".xml"}
 

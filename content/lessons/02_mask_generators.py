@@ -93,7 +93,7 @@ five times. (Take care with masks from elsewhere: according to PyTorch's documen
 `key_padding_mask` means *ignore*.) The third sentence has no padding, so the mask takes nothing
 away from it, and the answer does not move.
 
-The first two ways make the mask for you, and this lesson is about them. Lesson 04 is about the
+The first two ways make the mask for you, and this lesson is about them. Lesson 05 is about the
 third.
 """
 

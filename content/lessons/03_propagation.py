@@ -412,7 +412,7 @@ well. `Masking` makes a new mask: none of the vectors is zero, so it lets the pa
 The attention layer is a trap: it uses the mask and passes it on, but it clears the mask of its own
 input. So `x` comes to the sum without a mask, and the sum has none either. With a
 `LayerNormalization` before it, the attention reads a tensor of its own, and `x` keeps its mask.
-Layers of your own, such as `MyActivation`, are the topic of [lesson 06](06_opting_in.ipynb).
+Layers of your own, such as `MyActivation`, are the topic of [lesson 07](07_opting_in.ipynb).
 """
 
 # %% [markdown] id="use" slide

@@ -83,33 +83,33 @@ EXAMPLES = [
     Example("functional", "03_propagation", "functional", says(r"\b0\.0+\b", r"\b0\.0[1-9]")),
     Example(
         "manual_mask",
-        "04_masks_by_hand",
+        "05_masks_by_hand",
         "manual-mask",
         says_shape(RECORDED["manual_mask_output_shape"]),
     ),
     Example(
         "temporal_split",
-        "05_layers_that_change_masks",
+        "06_layers_that_change_masks",
         "temporal-split",
         shows(RECORDED["split_first"], RECORDED["split_second"]),
     ),
     Example(
         "custom_embedding",
-        "05_layers_that_change_masks",
+        "06_layers_that_change_masks",
         "custom-embedding",
         says_shape(RECORDED["custom_embedding_mask_shape"]),
     ),
     Example(
         "custom_embedding",
-        "05_layers_that_change_masks",
+        "06_layers_that_change_masks",
         "custom-embedding",
         masks_exactly_the_zeros,
     ),
-    Example("opt_in", "06_opting_in", "opt-in", says("True")),
-    Example("mask_found", "06_opting_in", "mask-found", says(r"bool \(None, None\)")),
+    Example("opt_in", "07_opting_in", "opt-in", says("True")),
+    Example("mask_found", "07_opting_in", "mask-found", says(r"bool \(None, None\)")),
     Example(
         "temporal_softmax",
-        "07_layers_that_use_masks",
+        "08_layers_that_use_masks",
         "temporal-softmax",
         says_shape(RECORDED["temporal_softmax_output_shape"]),
     ),
@@ -146,7 +146,7 @@ def test_an_example_has_its_recorded_result(example: Example, language: str) -> 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_summary_has_six_points_each_with_its_lesson(language: str) -> None:
-    source = cell_of(language, "07_layers_that_use_masks", "summary")["source"]
+    source = cell_of(language, "08_layers_that_use_masks", "summary")["source"]
     points = re.split(r"^\d+\. ", source, flags=re.MULTILINE)[1:]
     assert len(points) == 6
     for point in points:

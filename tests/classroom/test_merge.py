@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 LESSONS = [
     nbformat.read(ROOT / "notebooks" / name, as_version=4)
-    for name in ("en/00_start.ipynb", "ko/01_padding.ipynb", "en/04_masks_by_hand.ipynb")
+    for name in ("en/00_start.ipynb", "ko/01_padding.ipynb", "en/05_masks_by_hand.ipynb")
 ]
 PAIRS = 200
 

@@ -29,7 +29,7 @@ LESSON, OTHER, SAME, BROKEN, STRANGE = (
     f"notebooks/ko/{name}.ipynb"
     for name in (
         *("01_padding", "02_mask_generators", "03_propagation"),
-        *("04_masks_by_hand", "05_layers_that_change_masks"),
+        *("05_masks_by_hand", "06_layers_that_change_masks"),
     )
 )
 NEW, DATA = "notebooks/ko/08_attention.ipynb", "수업 자료/데이터 1.csv"
@@ -235,7 +235,7 @@ def news(first_day: Path, tmp_path_factory: pytest.TempPathFactory) -> News:
     nbformat.write(stranger, student.path(STRANGE))
     for name in (LESSON, SAME, BROKEN, STRANGE):
         course.change(name, append("theirs = 1"))
-    shutil.copy(ROOT / "notebooks/ko/06_opting_in.ipynb", course.folder / NEW)
+    shutil.copy(ROOT / "notebooks/ko/07_opting_in.ipynb", course.folder / NEW)
     # Of the same text as another file that leaves: git would call it renamed.
     for folder, text in (
         (student.copy, b"mine\n"),

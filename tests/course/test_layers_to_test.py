@@ -57,7 +57,7 @@ def test_a_layer_gives_the_same_each_time_that_it_is_made(layer: LayerToTest) ->
 
 
 def test_the_exercise_shows_the_layers_of_the_example() -> None:
-    path = ROOT / "content" / "exercises" / "06_opting_in.py"
+    path = ROOT / "content" / "exercises" / "07_opting_in.py"
     cells = {cell.id: cell.text for cell in source.read(ROOT, path).cells}
     names = {"keras": keras, "np": np}
     exec(cells["test-a-layer-data"], names)

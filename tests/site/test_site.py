@@ -278,7 +278,7 @@ def break_a_cell(notebook: Any) -> None:
 
 
 BAD_NOTEBOOKS: dict[str, Callable[[Path], object]] = {
-    "notebooks/ko/04_masks_by_hand.ipynb": lambda path: rewrite(path, forget_execution),
+    "notebooks/ko/05_masks_by_hand.ipynb": lambda path: rewrite(path, forget_execution),
     "solutions/en/03_propagation.ipynb": lambda path: rewrite(path, break_a_cell),
     "notebooks/en/01_padding.ipynb": lambda path: rewrite(
         path, lambda notebook: notebook.metadata.pop("widgets")
@@ -286,8 +286,8 @@ BAD_NOTEBOOKS: dict[str, Callable[[Path], object]] = {
     "notebooks/ko/03_propagation.ipynb": lambda path: rewrite(
         path, lambda notebook: saved_states(notebook).pop(shown_models(notebook)[-1])
     ),
-    "notebooks/ko/05_layers_that_change_masks.ipynb": Path.unlink,
-    "exercises/en/06_opting_in.ipynb": Path.unlink,
+    "notebooks/ko/06_layers_that_change_masks.ipynb": Path.unlink,
+    "exercises/en/07_opting_in.ipynb": Path.unlink,
     "content/ko/pages/teaching.po": Path.unlink,
 }
 

@@ -137,7 +137,7 @@ def test_the_code_of_a_stack_is_written_as_the_course_writes_code(
 
 
 def test_the_softmax_over_time_is_that_of_its_lesson() -> None:
-    lesson = Path(__file__).parents[3] / "content" / "lessons" / "07_layers_that_use_masks.py"
+    lesson = Path(__file__).parents[3] / "content" / "lessons" / "08_layers_that_use_masks.py"
     _head, call = palette.CLASSES["TemporalSoftmax"].split("    def call")
     assert call in lesson.read_text(encoding="utf-8")
 

@@ -183,7 +183,7 @@ Padding does not change the answer, and `softmax` uses the mask: with another ma
 another one. Both were measured, and both are true. But neither says that the layer uses the mask
 *rightly*.
 
-And the mask ends here, because the layer does not opt in ([lesson 06](06_opting_in.ipynb)). The
+And the mask ends here, because the layer does not opt in ([lesson 07](07_opting_in.ipynb)). The
 trace calls that no fault, since no later layer reads padding because of it. An `LSTM` ends the
 mask, too, but it returns one vector for each sentence. Here the output still has its 8 timesteps,
 and the next layer would read them all. That is what the warning is about.
@@ -399,7 +399,7 @@ ml.trace(model, few_ids, probe=True)
 **Why.** `sum(..., axis=1)` has one sum for each sentence, and masked steps add 0 to it. That
 `softmax` uses the mask has not changed: the faulty layer did that, too. New is the ring in place of
 the bar: the mask leaves the model together with the weights. The layer may opt in because its
-output has the same timesteps as its input ([lesson 06](06_opting_in.ipynb)).
+output has the same timesteps as its input ([lesson 07](07_opting_in.ipynb)).
 """
 
 # %% [markdown] id="edges" slide
@@ -514,12 +514,12 @@ This is the course in six points. Each one links to the lesson where you measure
 4. **Who carries it.** In the Functional API and the Sequential API, Keras passes the mask on
    automatically, until a layer does not support it: [03](03_propagation.ipynb).
 5. **By hand.** Where a layer is used alone, you can pass `mask=` yourself:
-   [04](04_masks_by_hand.ipynb).
+   [05](05_masks_by_hand.ipynb).
 6. **Custom layers.** A layer that changes the time axis or makes a mask says so in `compute_mask`
-   ([05](05_layers_that_change_masks.ipynb)). One that keeps the time axis opts in with
-   `supports_masking` ([06](06_opting_in.ipynb)). One that uses the mask takes `mask=None` in
+   ([06](06_layers_that_change_masks.ipynb)). One that keeps the time axis opts in with
+   `supports_masking` ([07](07_opting_in.ipynb)). One that uses the mask takes `mask=None` in
    `call`, and you check that it keeps the promise
-   ([07](07_layers_that_use_masks.ipynb)).
+   ([08](08_layers_that_use_masks.ipynb)).
 """
 
 # %% [markdown] id="remember" slide

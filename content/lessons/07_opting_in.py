@@ -309,7 +309,7 @@ least warns once. A false one never does.
 ## 5. How does the mask move with the words?
 
 The mask has to go where the words go. So the layer computes it anew, in `compute_mask`, as in
-[lesson 05](05_layers_that_change_masks.ipynb).
+[lesson 06](06_layers_that_change_masks.ipynb).
 
 **Predict.** `ShiftBoth` does so, but nobody writes `supports_masking = True`. Does its output
 carry a mask?
@@ -469,8 +469,8 @@ test the layers that you did not write, too. The test draws one input at random.
 fault, but it cannot prove that there is none.
 
 What can a layer do that does not pass the test? If it moves or removes timesteps, it computes a
-new mask ([lesson 05](05_layers_that_change_masks.ipynb)). If it mixes them, it has to use the
-mask itself and leave the padding out. That is what lesson 07 is about.
+new mask ([lesson 06](06_layers_that_change_masks.ipynb)). If it mixes them, it has to use the
+mask itself and leave the padding out. That is what lesson 08 is about.
 """
 
 # %% [markdown] id="remember" slide
