@@ -11,7 +11,7 @@ from typing import Any
 
 import jupytext
 
-from authoring import exercise
+from authoring import exercise, prediction
 from authoring.cells import Cell, Source
 from authoring.layout import EXERCISES, AuthoringError, Fault, relative
 
@@ -23,6 +23,8 @@ _MARKER = re.compile(r"# ?%%")
 # A word in a cell's header says what the cell is on the slides, as nbconvert knows it. A cell
 # without one is skipped.
 SLIDE_TYPES = ("slide", "fragment", "skip")
+# A cell with this word is read at a glance: it sets up, or it draws.
+SKIM = "skim"
 # What jupytext notes of the text that it read.
 _NOTES = {"id", "cell_marker", "lines_to_next_cell"}
 
@@ -53,7 +55,9 @@ def read(root: Path, path: Path) -> Source:
     of_exercises = exercise.faults if holds_exercises else exercise.misplaced
     if faults := [*_faults(place, cells), *of_exercises(place, cells)]:
         raise AuthoringError(faults)
-    return Source(path, tuple(map(exercise.graded, cells)) if holds_exercises else cells)
+    return Source(
+        path, tuple(map(exercise.graded if holds_exercises else prediction.marked, cells))
+    )
 
 
 def cells_of(text: str) -> tuple[Cell, ...]:
@@ -74,6 +78,9 @@ def with_language(text: str, language: str) -> str:
 
 def _cell(raw: Any, line: int) -> Cell:
     metadata = {key: value for key, value in raw.metadata.items() if key not in _NOTES}
+    if SKIM in metadata and metadata[SKIM] is None:
+        del metadata[SKIM]
+        metadata["tags"] = [SKIM]
     words = [key for key, value in metadata.items() if value is None]
     if len(words) == 1 and words[0] in SLIDE_TYPES:
         del metadata[words[0]]
@@ -102,7 +109,7 @@ def _faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
             yield Fault(here, cell.id, wrong, "give this cell an id of its own")
         first_lines.setdefault(cell.id, cell.line)
         if words := _strange_words(cell):
-            remedy = f"write one word behind the id, or none: {', '.join(SLIDE_TYPES)}"
+            remedy = f"write at most one of {', '.join(SLIDE_TYPES)} behind the id, and {SKIM}"
             yield Fault(here, cell.id, f"the slides cannot take {words!r}", remedy)
     settings = [
         cell

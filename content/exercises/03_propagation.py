@@ -2,11 +2,10 @@
 """
 # Exercises: follow the mask
 
-**You will** (30 minutes)
+**You will** (20 minutes)
 
 - find the layer that loses a mask, and the layer that misses it;
-- repair a model so that more padding changes nothing;
-- predict what an RNN returns at padding and behind a gap, forward and backward.
+- repair a model so that more padding changes nothing.
 
 They belong to the lesson {{lesson}}
 
@@ -116,72 +115,6 @@ q2 = ml.question("repair-tagger")
 q2.grade(build_tagger)
 ### END HIDDEN TESTS
 q2.check(build_tagger)
-
-# %% [markdown] id="predict-states"
-"""
-## 3. Predict the states (10 minutes)
-
-Here is an RNN that you can compute in your head. It reads digits, and its state is the number that
-it has read so far: at each timestep it multiplies the state by 10 and adds the digit, so 3, 1 and 4
-make 314. The state begins with 0, and the layer returns it after every timestep. At masked
-timesteps it does what the `LSTM` of the lesson does. The vector of each digit is the digit itself,
-and 0 is masked:
-"""
-
-# %% id="predict-states-data"
-ids = np.array([[3, 1, 4, 0, 0], [0, 0, 2, 7, 5], [6, 0, 8, 9, 0]])
-digits = keras.layers.Embedding(10, 1, mask_zero=True, weights=[np.arange(10.0)[:, None]])
-forward = keras.layers.SimpleRNN(
-    1,
-    activation=None,
-    kernel_initializer="ones",
-    recurrent_initializer=keras.initializers.Constant(10),
-    return_sequences=True,
-)
-both = keras.layers.Bidirectional(forward)
-ml.show(ids != 0, tokens=ids)
-
-# %% [markdown] id="predict-states-task"
-"""
-`both` is a `Bidirectional`: two such layers side by side. The first one reads forward. The second
-one reads each row from the last timestep to the first, and what it returns stands at the timestep
-that it has just read. One thing is different from `forward`: at masked timesteps, both halves of
-the output are 0, whatever the state is.
-
-Write down six rows of five numbers: first what `forward` returns for the three rows of `ids`, then
-what the second layer of `both` returns for them.
-"""
-
-# %% id="predict-states-answer"
-states = [
-    ### BEGIN SOLUTION
-    # what forward returns
-    [3, 31, 314, 314, 314],
-    [0, 0, 2, 27, 275],
-    [6, 6, 68, 689, 689],
-    # what the second layer of both returns
-    [413, 41, 4, 0, 0],
-    [0, 0, 572, 57, 5],
-    [986, 0, 98, 9, 0],
-    ### END SOLUTION
-]
-
-# %% id="predict-states-check" points=3
-q3 = ml.question("predict-states")
-### BEGIN HIDDEN TESTS
-q3.grade(states)
-### END HIDDEN TESTS
-q3.check(states)
-
-# %% [markdown] id="predict-states-look"
-"""
-Does Keras return the same? With the right rows this is True:
-"""
-
-# %% id="predict-states-keras"
-vectors = digits(ids)
-returned = keras.ops.concatenate([forward(vectors)[..., 0], both(vectors)[..., 1]])
-print(np.array_equal(states, keras.ops.convert_to_numpy(returned)))
 
 # %% [markdown] id="progress"
 """

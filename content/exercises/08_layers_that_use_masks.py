@@ -2,9 +2,8 @@
 """
 # Exercises: use a mask
 
-**You will** (50 minutes)
+**You will** (45 minutes)
 
-- predict what pools return where there is padding, and where there is nothing else;
 - take a mean over valid steps, also where there are none;
 - find three faults in the softmax of an attention, and mend them;
 - write a loss that leaves out what is missing, on the way back as well.
@@ -26,65 +25,9 @@ import masklens as ml
 
 ml.set_language("en")
 
-# %% [markdown] id="predict-pools"
-"""
-## 1. Predict what pools return (5 minutes)
-
-A weather station sends a few temperatures every night. 0 stands for padding and for readings that
-are missing, and `Masking` masks it. Here are four nights:
-"""
-
-# %% id="predict-pools-data"
-nights = np.array([[-4, -2, 0, 0], [0, 7, 0, 5], [-1, -6, -3, -2], [0, 0, 0, 0]], "float32")
-ml.show(nights != 0, tokens=nights.astype(int))
-
-
-# %% id="predict-pools-layers"
-def pools(nights):
-    x = keras.layers.Masking()(nights[..., None])
-    return [
-        keras.layers.GlobalAveragePooling1D()(x),
-        keras.layers.GlobalMaxPooling1D()(x),
-        keras.ops.mean(x, axis=1),
-    ]
-
-
-# %% [markdown] id="predict-pools-task"
-"""
-Each line of the list makes one number of a night. Predict them, and write down three rows of four
-numbers: what `GlobalAveragePooling1D` returns for the four nights, then what `GlobalMaxPooling1D`
-returns, then what `keras.ops.mean` returns. If something is not a number, write `np.nan`.
-"""
-
-# %% id="predict-pools-answer"
-predicted = [
-    ### BEGIN SOLUTION
-    [-3, 6, -3, np.nan],
-    [0, 7, -1, 0],
-    [-1.5, 3, -3, 0],
-    ### END SOLUTION
-]
-
-# %% id="predict-pools-check" points=1
-q1 = ml.question("predict-pools")
-### BEGIN HIDDEN TESTS
-q1.grade(predicted)
-### END HIDDEN TESTS
-q1.check(predicted)
-
-# %% [markdown] id="predict-pools-look"
-"""
-Does Keras return the same? With the right rows this is True:
-"""
-
-# %% id="predict-pools-keras"
-with warnings.catch_warnings(action="ignore"):
-    returned = keras.ops.convert_to_numpy(pools(nights))[..., 0]
-print(np.array_equal(predicted, returned, equal_nan=True))
-
 # %% [markdown] id="mean-over-time"
 """
-## 2. A mean that survives an empty row (10 minutes)
+## 1. A mean that survives an empty row (10 minutes)
 
 A classifier takes the mean of the word vectors of a review. One day a review consists of emojis
 that the vocabulary does not know, so no word is left, and from then on the loss is `nan`.
@@ -122,15 +65,15 @@ def mean_over_time(x, mask):
 
 
 # %% id="mean-over-time-check" points=2
-q2 = ml.question("mean-over-time")
+q1 = ml.question("mean-over-time")
 ### BEGIN HIDDEN TESTS
-q2.grade(mean_over_time)
+q1.grade(mean_over_time)
 ### END HIDDEN TESTS
-q2.check(mean_over_time)
+q1.check(mean_over_time)
 
 # %% [markdown] id="masked-softmax"
 """
-## 3. Mend a softmax for attention (15 minutes)
+## 2. Mend a softmax for attention (15 minutes)
 
 In attention, each word of a sentence looks at all words. `scores[b, i, j]` says how much word `i`
 of the sentence `b` is interested in word `j`, and softmax over `j` turns the scores of each `i`
@@ -186,15 +129,15 @@ def masked_softmax(scores, mask):
 
 
 # %% id="masked-softmax-check" points=3
-q3 = ml.question("masked-softmax")
+q2 = ml.question("masked-softmax")
 ### BEGIN HIDDEN TESTS
-q3.grade(masked_softmax)
+q2.grade(masked_softmax)
 ### END HIDDEN TESTS
-q3.check(masked_softmax)
+q2.check(masked_softmax)
 
 # %% [markdown] id="masked-loss"
 """
-## 4. A loss that leaves out what is missing (20 minutes)
+## 3. A loss that leaves out what is missing (20 minutes)
 
 A model forecasts the water level of a river. Sensors fail at times, so some readings are missing,
 and the file has `nan` in their place. The series also have different lengths. A mask says which
@@ -227,11 +170,11 @@ def masked_loss(y_true, y_pred, mask):
 
 
 # %% id="masked-loss-check" points=4
-q4 = ml.question("masked-loss")
+q3 = ml.question("masked-loss")
 ### BEGIN HIDDEN TESTS
-q4.grade(masked_loss)
+q3.grade(masked_loss)
 ### END HIDDEN TESTS
-q4.check(masked_loss)
+q3.check(masked_loss)
 
 # %% [markdown] id="progress"
 """

@@ -1,6 +1,6 @@
-"""Questions on layers that use masks: pools, a mean, a softmax and a loss over valid steps."""
+"""Questions on layers that use masks: a mean, a softmax and a loss over valid steps."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,6 @@ from masklens_course.mistakes import (
     NAN_GRADIENT,
     NO_GRADIENT,
     ONE_MAXIMUM,
-    WRONG_SHAPE,
 )
 
 
@@ -47,143 +46,6 @@ def _with_gradient(answer: Any, case: Case, about: int, right: Array) -> tuple[A
 def _gradient_picture(seen: Any) -> Picture | None:
     drawn = seen.gradient.picture()
     return drawn and Picture((element("p", _("The gradient:")), *drawn.nodes), drawn.sheets)
-
-
-_NIGHTS = ((-4, -2, 0, 0), (0, 7, 0, 5), (-1, -6, -3, -2), (0, 0, 0, 0))
-
-
-def _average(night: Sequence[int], *, ends_only: bool = False, all_steps: bool = False) -> float:
-    """The mean of the readings other than 0; or of those between the first and the last, or all."""
-    valid = [step for step, reading in enumerate(night) if reading]
-    if all_steps:
-        valid = list(range(len(night)))
-    elif ends_only and valid:
-        valid = list(range(valid[0], valid[-1] + 1))
-    return sum(night[step] for step in valid) / len(valid) if valid else float("nan")
-
-
-def _averages(**mistakes: bool) -> list[float]:
-    return [_average(night, **mistakes) for night in _NIGHTS]
-
-
-class _Predicted(Compared):
-    """The three rows that the learner predicts: an average, a maximum and a mean of each night."""
-
-    def row_is(self, number: int, right: Any) -> bool:
-        return same(self.yours[number : number + 1], [right])
-
-    def row_holds(self, number: int, right: Any) -> bool:
-        """Whether the row is right where there is a reading, whatever it says of the empty one."""
-        return same(self.yours[number : number + 1, :3], [right[:3]])
-
-
-def _three_rows() -> Array:
-    return np.array([_averages(), list(map(max, _NIGHTS)), _averages(all_steps=True)])
-
-
-def _nan_where_padding_is_read(number: int) -> Callable[[Any], bool]:
-    return lambda seen: (
-        seen.row_holds(number, seen.right[number]) and bool(np.isnan(seen.yours[number, 3]))
-    )
-
-
-_PREDICT_POOLS = Question(
-    name="predict-pools",
-    title="Predict what pools return",
-    minutes=5,
-    kind="value",
-    right=_three_rows,
-    observe=lambda answer: _Predicted(numbers(answer), _three_rows()),
-    conditions=(
-        Condition(
-            "wrong-average",
-            "The first row is not what `GlobalAveragePooling1D` returns. Compute each of its four "
-            "numbers as a sum, divided by a count.",
-            lambda seen: seen.row_is(0, seen.right[0]),
-            WRONG_SHAPE,
-            Mistake(
-                "counts-padding",
-                "Your averages count masked readings, too. `GlobalAveragePooling1D` uses the mask.",
-                lambda seen: seen.row_is(0, _averages(all_steps=True)),
-            ),
-            Mistake(
-                "counts-the-gap",
-                "You count the 0 between two readings. It is masked as well.",
-                lambda seen: seen.row_is(0, _averages(ends_only=True)),
-            ),
-            Mistake(
-                "number-for-nothing",
-                "The averages are right, but for the last night. It has no reading: what is "
-                "divided by what?",
-                lambda seen: seen.row_holds(0, seen.right[0]),
-            ),
-        ),
-        Condition(
-            "wrong-maximum",
-            "The second row is not what `GlobalMaxPooling1D` returns. Which numbers does it read, "
-            "and which of them is the largest?",
-            lambda seen: seen.row_is(1, seen.right[1]),
-            Mistake(
-                "masks-the-maximum",
-                "You look for the largest reading. But does `GlobalMaxPooling1D` use the mask?",
-                lambda seen: seen.row_holds(
-                    1, [max(filter(None, one), default=0) for one in _NIGHTS]
-                ),
-            ),
-            Mistake(
-                "nan-maximum",
-                "`GlobalMaxPooling1D` divides nothing, so no `nan` comes out. Which numbers does "
-                "it read in the last night?",
-                _nan_where_padding_is_read(1),
-            ),
-        ),
-        Condition(
-            "wrong-mean",
-            "The third row is not what `keras.ops.mean` returns. Compute each of its four numbers "
-            "as a sum, divided by a count.",
-            lambda seen: seen.row_is(2, seen.right[2]) and len(seen.yours) == len(seen.right),
-            WRONG_SHAPE,
-            Mistake(
-                "masks-the-mean",
-                "Your means leave out masked readings. But `keras.ops.mean` is a function and no "
-                "layer: who would hand it the mask?",
-                lambda seen: seen.row_holds(2, _averages()),
-            ),
-            Mistake(
-                "nan-mean",
-                "`keras.ops.mean` divides the sum of every night by the same number. Which one?",
-                _nan_where_padding_is_read(2),
-            ),
-        ),
-    ),
-    hints=(
-        Hint(
-            "Ask of each of the three whether it uses the mask. Lesson 03 has tried two of them.",
-            "wrong-average",
-            "counts-padding",
-            "counts-the-gap",
-            "wrong-maximum",
-            "masks-the-maximum",
-        ),
-        Hint(
-            "`keras.ops.mean` is no layer, so nobody asks it whether it supports masks.",
-            "wrong-mean",
-            "masks-the-mean",
-        ),
-        Hint(
-            "What does not use the mask reads each 0 as a number. What uses it divides by the "
-            "number of valid timesteps, which may be 0.",
-            "number-for-nothing",
-            "nan-maximum",
-            "nan-mean",
-        ),
-    ),
-    why=(
-        "`GlobalAveragePooling1D` divides the sum of the valid readings by their number, and 0 / 0 "
-        "is `nan`. The two others read padding: 0 is larger than every negative reading, and it "
-        "draws the mean towards 0."
-    ),
-)
 
 
 def _vectors(random: np.random.Generator) -> Iterator[tuple[Array, Mask]]:
@@ -669,4 +531,4 @@ _MASKED_LOSS = Question(
     ),
 )
 
-QUESTIONS = (_PREDICT_POOLS, _MEAN_OVER_TIME, _MASKED_SOFTMAX, _MASKED_LOSS)
+QUESTIONS = (_MEAN_OVER_TIME, _MASKED_SOFTMAX, _MASKED_LOSS)

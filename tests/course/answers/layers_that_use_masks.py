@@ -1,30 +1,11 @@
 """Right and wrong answers to the questions on layers that use masks."""
 
-import warnings
-
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from answers import Answers, changed, changes
-
-
-def pools_of_keras():
-    """The three rows, as the layers of the exercise return them."""
-    nights = np.array([[-4, -2, 0, 0], [0, 7, 0, 5], [-1, -6, -3, -2], [0, 0, 0, 0]], "float32")
-    x = keras.layers.Masking()(nights[..., None])
-    with warnings.catch_warnings(action="ignore"):
-        highest = keras.layers.GlobalMaxPooling1D()(x)
-    average = keras.layers.GlobalAveragePooling1D()(x)
-    return ops.concatenate([average, highest, ops.mean(x, axis=1)], axis=1).numpy().T
-
-
-AVERAGES, HIGHEST, MEANS = [-3, 6, -3, np.nan], [0, 7, -1, 0], [-1.5, 3, -3, 0]
-
-
-def pools(average=AVERAGES, highest=HIGHEST, mean=MEANS):
-    return [average, highest, mean]
 
 
 def mean_safe_count(x, mask):
@@ -131,34 +112,6 @@ def loss_with_numpy(y_true, y_pred, mask):
 
 
 ANSWERS = {
-    "predict-pools": Answers(
-        right=(
-            pools_of_keras(),
-            pools(),
-            np.array(pools()),
-            (tuple(AVERAGES), np.array(HIGHEST), [-3 / 2, 6 / 2, -12 / 4, 0.0]),
-        ),
-        wrong=(
-            ("wrong-average", pools(average=[-6, 12, -12, np.nan])),
-            ("counts-padding", pools(average=MEANS)),
-            ("counts-the-gap", pools(average=[-3, 4, -3, np.nan])),
-            ("number-for-nothing", pools(average=[-3, 6, -3, 0])),
-            ("number-for-nothing", pools([-3, 6, -3, 0], [0, 7, -1, np.nan])),
-            ("wrong-maximum", pools(highest=[-4, 0, -6, 0])),
-            ("masks-the-maximum", pools(highest=[-2, 7, -1, 0])),
-            ("masks-the-maximum", pools(highest=[-2, 7, -1, np.nan])),
-            ("masks-the-maximum", pools(highest=[-2, 7, -1, -np.inf])),
-            ("nan-maximum", pools(highest=[0, 7, -1, np.nan])),
-            ("wrong-mean", pools(mean=[-6, 12, -12, 0])),
-            ("masks-the-mean", pools(mean=AVERAGES)),
-            ("masks-the-mean", pools(mean=[-3, 6, -3, 0])),
-            ("nan-mean", pools(mean=[-1.5, 3, -3, np.nan])),
-            ("wrong-shape", np.transpose(pools())),
-            ("wrong-shape", pools()[:2]),
-            ("wrong-shape", [*pools(), MEANS]),
-            ("not-a-value", pools),
-        ),
-    ),
     "mean-over-time": Answers(
         right=(mean_safe_count, mean_no_nan, mean_with_epsilon, mean_of_rows),
         wrong=(

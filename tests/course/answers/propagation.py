@@ -147,25 +147,6 @@ def sequential_tagger(words, kinds):
     )
 
 
-def states_of_keras():
-    """The six rows, as the layers of the exercise return them."""
-    ids = np.array([[3, 1, 4, 0, 0], [0, 0, 2, 7, 5], [6, 0, 8, 9, 0]])
-    x = layers.Embedding(10, 1, mask_zero=True, weights=[np.arange(10.0)[:, None]])(ids)
-    ten = keras.initializers.Constant(10)
-    options = {"kernel_initializer": "ones", "recurrent_initializer": ten, "activation": None}
-    rnn = layers.SimpleRNN(1, return_sequences=True, **options)
-    return ops.concatenate([rnn(x)[..., 0], layers.Bidirectional(rnn)(x)[..., 1]])
-
-
-FORWARD = [[3, 31, 314, 314, 314], [0, 0, 2, 27, 275], [6, 6, 68, 689, 689]]
-BACKWARD = [[413, 41, 4, 0, 0], [0, 0, 572, 57, 5], [986, 0, 98, 9, 0]]
-ZEROS_FORWARD = [[3, 31, 314, 0, 0], [0, 0, 2, 27, 275], [6, 0, 68, 689, 0]]
-
-
-def states(forward=FORWARD, backward=BACKWARD):
-    return [*forward, *backward]
-
-
 ANSWERS = {
     "find-lost-mask": Answers(
         right=(
@@ -226,53 +207,6 @@ ANSWERS = {
             ("each-word-alone", tagger(embedding, dense)),
             ("ignores-words-before", tagger(embedding, both_ways, of(BackwardHalf), dense)),
             ("ignores-words-behind", tagger(embedding, forward, dense)),
-        ),
-    ),
-    "predict-states": Answers(
-        right=(
-            states_of_keras(),
-            states(),
-            np.array(states(), dtype="float32"),
-            tuple(map(tuple, states())),
-            [np.array(row) for row in states()],
-        ),
-        wrong=(
-            ("wrong-forward", states([[3, 4, 8, 8, 8], [0, 0, 2, 9, 14], [6, 6, 14, 23, 23]])),
-            ("wrong-forward", states([FORWARD[0], FORWARD[1], [6, 6, 68, 689, 6890]])),
-            ("wrong-shape", FORWARD),
-            ("wrong-shape", [row[:3] for row in states()]),
-            ("wrong-shape", [FORWARD, BACKWARD]),
-            ("wrong-shape", states(backward=[*BACKWARD, [0] * 5])),
-            (
-                "reads-zeros",
-                states([[3, 31, 314, 3140, 31400], [0, 0, 2, 27, 275], [6, 60, 608, 6089, 60890]]),
-            ),
-            (
-                "reads-zeros",
-                states(backward=[[413, 41, 4, 0, 0], [0, 0, 572, 57, 5], [9806, 0, 98, 9, 0]]),
-            ),
-            ("starts-anew", states([[3, 31, 314, 0, 0], [0, 0, 2, 27, 275], [6, 0, 8, 89, 0]])),
-            ("starts-anew", states(backward=[BACKWARD[0], BACKWARD[1], [6, 0, 98, 9, 0]])),
-            ("zeros-at-masked", states(ZEROS_FORWARD)),
-            ("stops-at-the-gap", states([FORWARD[0], FORWARD[1], [6, 6, 6, 6, 6]])),
-            (
-                "closes-the-gaps",
-                states([FORWARD[0], [2, 27, 275, 275, 275], [6, 68, 689, 689, 689]]),
-            ),
-            ("knows-it-ahead", states([FORWARD[0], [2, 2, 2, 27, 275], FORWARD[2]])),
-            ("wrong-backward", states(backward=BACKWARD[::-1])),
-            (
-                "keeps-the-state",
-                states(backward=[BACKWARD[0], [572, 572, 572, 57, 5], [986, 98, 98, 9, 0]]),
-            ),
-            ("reads-forward", states(backward=FORWARD)),
-            ("reads-forward", states(backward=ZEROS_FORWARD)),
-            ("order-of-reading", states(backward=[row[::-1] for row in BACKWARD])),
-            (
-                "keeps-the-order",
-                states(backward=[[314, 14, 4, 0, 0], [0, 0, 275, 75, 5], [689, 0, 89, 9, 0]]),
-            ),
-            ("not-a-value", states),
         ),
     ),
 }
