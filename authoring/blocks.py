@@ -30,9 +30,13 @@ _HTML_LINK = re.compile(r"""(?:href|src)=["']([^"']+)""")
 _TRANSPARENT = {f"{kind}_{end}" for kind in ("link", "em", "strong") for end in ("open", "close")}
 # Comments for tools; nbgrader's markers are told from prose by their capitals.
 _PRAGMA = re.compile(
-    r"#\s*(noqa|type:|ruff:|fmt:|mypy:|pragma|NBVAL_|PYTEST_VALIDATE_|@|!)|### (?-i:BEGIN|END) ",
+    r"#\s*(words$|noqa|type:|ruff:|fmt:|mypy:|pragma|NBVAL_|PYTEST_VALIDATE_|@|!)"
+    r"|### (?-i:BEGIN|END) ",
     re.I,
 )
+# Ends a line of code whose strings are words for the reader: what is printed, or drawn.
+_WORDS = re.compile(r" *# words$", re.M)
+_PLAIN_STRING = re.compile(r"""["'][^"'\\]*["']""")
 
 
 @dataclass(frozen=True)
@@ -136,13 +140,16 @@ def markdown_blocks(text: str) -> list[Block]:
     return blocks
 
 
-def comment_blocks(code: str) -> list[Block]:
-    """Cuts the comments out of Python code; full-line comments that follow one another are one.
+def code_blocks(code: str) -> list[Block]:
+    """Cuts the comments out of Python code, and the strings of lines that end in ``# words``.
 
-    Pragmas and comments without a letter are not blocks.
+    Full-line comments that follow one another are one block. Pragmas, and what has no letter, are
+    not blocks.
 
-    >>> [block.text for block in comment_blocks("# one\\n# two\\nx = 1  # three\\n# noqa: E501")]
+    >>> [block.text for block in code_blocks("# one\\n# two\\nx = 1  # three\\n# noqa: E501")]
     ['one\\ntwo', 'three']
+    >>> [block.text for block in code_blocks('print("longest:", name["x"])  # words')]
+    ['longest:', 'x']
 
     Raises:
         SyntaxError: the code cannot be cut into tokens (tokenize.TokenError in Python 3.11).
@@ -150,9 +157,14 @@ def comment_blocks(code: str) -> list[Block]:
     lines = code.split("\n")
     blocks: list[Block] = []
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        row, column = token.start[0] - 1, token.start[1]
+        if token.type == tokenize.STRING and _WORDS.search(lines[row]):
+            if _PLAIN_STRING.fullmatch(token.string):
+                span = Span(row, column + 1, token.end[1] - 1)
+                blocks.append(Block(token.string[1:-1], (span,)))
+            continue
         if token.type != tokenize.COMMENT or _PRAGMA.match(token.string):
             continue
-        row, column = token.start[0] - 1, token.start[1]
         marker = re.match(r"#+ ?", token.string)
         assert marker is not None  # a comment begins with '#'
         span = Span(row, column + marker.end(), token.end[1])
@@ -166,6 +178,15 @@ def comment_blocks(code: str) -> list[Block]:
         else:
             blocks.append(Block(piece, (span,), continuation))
     return [block for block in blocks if _has_letter(block.text)]
+
+
+def unmarked(code: str) -> str:
+    """The code without the comments that mark words.
+
+    >>> unmarked('print("longest:")  # words')
+    'print("longest:")'
+    """
+    return _WORDS.sub("", code)
 
 
 def inlines(text: str) -> list[Inline]:
@@ -290,10 +311,10 @@ def _toctree(text: str) -> list[Block]:
     ]
 
 
-def comments_of_sketch(code: str) -> list[Block]:
-    """The comments of code that need not be whole, as a page may show a part of it."""
+def blocks_of_sketch(code: str) -> list[Block]:
+    """The blocks of code that need not be whole, as a page may show a part of it."""
     try:
-        return comment_blocks(code)
+        return code_blocks(code)
     except (SyntaxError, tokenize.TokenError):
         return []
 
@@ -306,7 +327,7 @@ def _whole(text: str) -> list[Block]:
 _CUTS: dict[str, Callable[[str], list[Block]]] = {
     "{container}": markdown_blocks,
     "{toctree}": _toctree,
-    "python": comments_of_sketch,
+    "python": blocks_of_sketch,
     "text": _whole,
 }
 

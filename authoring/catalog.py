@@ -67,7 +67,7 @@ def _cell_blocks(cell: Cell) -> list[blocks.Block]:
     return (
         blocks.markdown_blocks(cell.text)
         if cell.kind == "markdown"
-        else blocks.comment_blocks(cell.text)
+        else blocks.code_blocks(cell.text)
     )
 
 

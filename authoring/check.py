@@ -420,8 +420,7 @@ def _prose(page: Page) -> Iterator[tuple[str, str]]:
         for cell in page.book.cells:
             if cell.cell_type == "code":
                 texts = [
-                    block.text.replace("\n", " ")
-                    for block in blocks.comments_of_sketch(cell.source)
+                    block.text.replace("\n", " ") for block in blocks.blocks_of_sketch(cell.source)
                 ]
             else:
                 texts = [inline.prose for inline in blocks.inlines(cell.source)]

@@ -15,7 +15,7 @@ from polib import POEntry
 
 from authoring import catalog as translations
 from authoring import contents, exercise, layout, lists, words
-from authoring.blocks import PLACEHOLDER
+from authoring.blocks import PLACEHOLDER, unmarked
 from authoring.cells import Cell, Source
 from authoring.layout import AuthoringError, Fault, notebook_path, po_path, relative
 from authoring.source import with_language
@@ -89,7 +89,7 @@ def translate(
             text = lists.filled(text, values)
         else:
             text = exercise.stubbed(text) if edition == layout.EXERCISES else text
-            text = with_language(text, language)
+            text = unmarked(with_language(text, language))
         notebook.cells.append(_node(cell, text))
         notebook.cells += [_node(one, one.text) for one in helping.get(cell.id, ())]
     if following := lists.next_cell(listed, source.path):
