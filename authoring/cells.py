@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# The cells that every notebook ends with: where to go on, and its languages.
+NEXT, LINKS = "next", "links"
+
 
 @dataclass(frozen=True)
 class Cell:

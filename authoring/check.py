@@ -21,8 +21,10 @@ from authoring import (
     korean,
     layout,
     lists,
+    minutes,
     notebook,
     pages,
+    prediction,
     readme,
     solutions,
     source,
@@ -146,6 +148,7 @@ def _page_faults(
 ) -> Iterator[Fault]:
     origin = source.read(root, path)
     yield from _long_cells(root, origin)
+    yield from _hasty_lesson(root, path)
     fresh, untranslated = build.unexecuted(root, path, language, edition, github)
     yield from untranslated
     yield from _obsolete(root, layout.po_path(root, path, language), language)
@@ -168,6 +171,18 @@ def _long_cells(root: Path, origin: Source) -> Iterator[Fault]:
             place = f"{relative(root, origin.path)}:{cell.line}"
             wrong = f"{count} lines of code, more than {_MAX_CODE_LINES}"
             yield Fault(place, cell.id, wrong, "split the cell")
+
+
+def _hasty_lesson(root: Path, path: Path) -> Iterator[Fault]:
+    """A prediction that nothing answers, or a lesson that takes too long."""
+    if path.parent.name == layout.EXERCISES:
+        return
+    place, cells = relative(root, path), source.cells_of(path.read_text(encoding="utf-8"))
+    yield from prediction.faults(place, cells)
+    if (lasts := minutes.of_lesson(cells)) > minutes.LONGEST_LESSON:
+        wrong = f"{lasts:.1f} minutes, more than {minutes.LONGEST_LESSON}"
+        remedy = f"cut it, or mark the code that is read at a glance: {minutes.SKIM}"
+        yield Fault(place, "", wrong, remedy)
 
 
 def _obsolete(root: Path, path: Path, language: str) -> Iterator[Fault]:

@@ -22,8 +22,8 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from authoring import build, course, layout, notebook
+from authoring.cells import LINKS
 from authoring.layout import EXERCISES, SOLUTIONS, AuthoringError, Fault, relative
-from authoring.lists import LINKS
 
 TARGET = Path("dist/colab")
 BRANCH = "colab"  # where .github/workflows/site.yml publishes them

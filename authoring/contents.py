@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from authoring import catalog as translations
-from authoring import course, layout, source, words
+from authoring import course, layout, minutes, source, words
+from authoring.cells import Cell
 from authoring.course import Course
 from authoring.layout import EXERCISES, full_name
 
@@ -20,10 +21,11 @@ _TOPIC = re.compile(r"\{\{number\}\} (.+?) ·")
 
 @dataclass(frozen=True)
 class Title:
-    """What a source is called: its whole heading, and a few words for a list."""
+    """What a list says of a source: its whole heading, a few words for it, and its minutes."""
 
     heading: str
     topic: str
+    minutes: int
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Contents:
     Args:
         course: the manifest.
         language: the code of the language.
-        titles: the title of each source, by its full name, such as ``lessons/01_padding``.
+        titles: the title and minutes of each source, by its full name: ``lessons/01_padding``.
         say: gives a word of authoring's own in the language.
     """
 
@@ -45,6 +47,14 @@ class Contents:
     def heading(self, name: str) -> str:
         """The heading of a source, such as ``How do you fit three sentences into one batch?``."""
         return self.titles[name].heading
+
+    def minutes(self, name: str) -> int:
+        """How many minutes the course promises for a source."""
+        return self.titles[name].minutes
+
+    def all_minutes(self, kind: str) -> int:
+        """The minutes of all lessons, or of all exercises; `kind` is the folder of the sources."""
+        return sum(one.minutes for name, one in self.titles.items() if name.startswith(f"{kind}/"))
 
     def entry(self, name: str) -> str:
         """What a list calls a source: ``01 Padding``; exercises on all lessons have no number."""
@@ -82,20 +92,21 @@ def _read(root: Path, language: str, _files: tuple[tuple[Path, int, int], ...]) 
 
 
 def _title(root: Path, path: Path, language: str) -> Title:
-    text = _first_cell(root, path, language)
+    cells = source.cells_of(path.read_text(encoding="utf-8"))
+    text = _first_cell(root, path, cells, language)
     found = _HEADING.search(text)
     heading = found[1] if found else path.stem
     if path.parent.name == EXERCISES:
         # The heading says "Exercises: pad a batch"; a list of exercises need not say the first.
         topic = heading.rpartition(": ")[2]
-        return Title(heading, topic[:1].upper() + topic[1:])
+        return Title(heading, topic[:1].upper() + topic[1:], minutes.of_exercises(cells))
     named = _TOPIC.search(text)
-    return Title(heading, named[1] if named else heading)
+    lasts = minutes.shown(minutes.of_lesson(cells))
+    return Title(heading, named[1] if named else heading, lasts)
 
 
-def _first_cell(root: Path, path: Path, language: str) -> str:
+def _first_cell(root: Path, path: Path, cells: Sequence[Cell], language: str) -> str:
     """The cell with the heading, in a language; of a source that is at fault elsewhere, too."""
-    cells = source.cells_of(path.read_text(encoding="utf-8"))
     first = next(
         (cell for cell in cells if cell.kind == "markdown" and _HEADING.search(cell.text)), None
     )

@@ -30,7 +30,7 @@ _COURSE_KEYS = {
     "lessons": dict,
 }
 _LANGUAGE_KEYS = {"name": str, "locale": str, "font": str}
-_LESSON_KEYS = {"minutes": int, "exercises": str}
+_LESSON_KEYS = {"exercises": str}
 _OPTIONAL = {"font", "exercises"}
 
 
@@ -53,10 +53,9 @@ class Language:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson: the name of its source, its minutes, and its set of exercises, if it has one."""
+    """A lesson: the name of its source, and its set of exercises, if it has one."""
 
     name: str
-    minutes: int
     exercises: str | None = None
 
     @property
@@ -219,10 +218,6 @@ def _wrong_values(course: Course) -> Iterator[Fault]:
             if not form.fullmatch(value):
                 wrong = f"not a code of a language: {value!r}"
                 yield _fault(f"languages.{language.code}", wrong, "write it as ko or ko_KR")
-    for lesson in course.lessons:
-        if lesson.minutes < 1:
-            wrong = f"minutes = {lesson.minutes} is too few"
-            yield _fault(f"lessons.{lesson.name}", wrong, "say how long it takes")
     for name in [*(lesson.name for lesson in course.lessons), *map(str, course.sets)]:
         if not SOURCE_NAME.fullmatch(name):
             yield _fault("", f"malformed name {name!r}", "write it as 01_padding")

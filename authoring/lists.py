@@ -10,8 +10,6 @@ from authoring.contents import Contents
 from authoring.course import Lesson
 from authoring.layout import EXERCISES, SOLUTIONS, full_name
 
-# The cells that every notebook ends with: where to go on, and its languages.
-NEXT, LINKS = "next", "links"
 # What the placeholders on the site's first page are called.
 SITE_LISTS = ("lessons", "lesson_pages", "exercise_pages", "solution_pages")
 
@@ -32,16 +30,19 @@ def notebook_values(contents: Contents, path: Path) -> dict[str, str]:
     Args:
         contents: the lists in the notebook's language.
         path: the source: a lesson has its number, its minutes, and a table of the other lessons;
-            exercises have a link to their lesson.
+            exercises have a link to their lesson, and their minutes.
     """
     if path.parent.name == EXERCISES:
         lesson = contents.course.lesson_of(path.stem)
         address = f"../../notebooks/{contents.language}/{lesson.name}.ipynb"
-        return {"lesson": f"[{contents.heading(f'lessons/{lesson.name}')}]({address})"}
+        return {
+            "lesson": f"[{contents.heading(f'lessons/{lesson.name}')}]({address})",
+            "minutes": str(contents.minutes(full_name(path))),
+        }
     lesson = next(one for one in contents.course.lessons if one.name == path.stem)
     return {
         "number": lesson.number,
-        "minutes": str(lesson.minutes),
+        "minutes": str(contents.minutes(full_name(path))),
         "lessons": _map(contents, lesson),
     }
 
@@ -50,7 +51,11 @@ def _map(contents: Contents, here: Lesson) -> str:
     """A table of the lessons for the notebook of one of them, which it leaves out."""
     _ = contents.say
     rows = [
-        [lesson.number, _question(contents, lesson), str(lesson.minutes)]
+        [
+            lesson.number,
+            _question(contents, lesson),
+            str(contents.minutes(f"lessons/{lesson.name}")),
+        ]
         for lesson in contents.course.lessons
         if lesson != here
     ]
@@ -150,18 +155,21 @@ def readme_values(contents: Contents, readmes: Mapping[str, str]) -> dict[str, s
 def _readme_table(contents: Contents) -> str:
     _, course = contents.say, contents.course
 
-    def linked(edition: str, kind: str, name: str) -> str:
-        entry = contents.entry(f"{kind}/{name}")
-        return f"[{entry}]({edition}/{contents.language}/{name}.ipynb)"
+    def linked(edition: str, name: str) -> str:
+        return f"[{contents.entry(name)}]({edition}/{contents.language}/{name.split('/')[1]}.ipynb)"
 
-    rows = [[_("lesson"), _("question"), _("minutes"), _("exercises")]]
+    def exercises(name: str | None) -> list[str]:
+        full = f"{EXERCISES}/{name}"
+        return [linked(EXERCISES, full), str(contents.minutes(full))] if name else ["", ""]
+
+    rows = [[_("lesson"), _("question"), _("minutes"), _("exercises"), _("minutes")]]
     for lesson in course.lessons:
-        exercises = linked(EXERCISES, EXERCISES, lesson.exercises) if lesson.exercises else ""
-        question = contents.heading(f"lessons/{lesson.name}")
-        link = linked("notebooks", "lessons", lesson.name)
-        rows.append([link, question, str(lesson.minutes), exercises])
-    for name in course.need_all_lessons:
-        rows.append([_("all of them"), "", "", linked(EXERCISES, EXERCISES, name)])
+        name = f"lessons/{lesson.name}"
+        own = [linked("notebooks", name), contents.heading(name), str(contents.minutes(name))]
+        rows.append(own + exercises(lesson.exercises))
+    rows += [[_("all of them"), "", "", *exercises(name)] for name in course.need_all_lessons]
+    rows.append([_("in all"), "", str(contents.all_minutes("lessons")), ""])
+    rows[-1].append(str(contents.all_minutes(EXERCISES)))
     return _table(rows)
 
 
@@ -174,25 +182,35 @@ def site_values(contents: Contents) -> dict[str, str]:
     lessons = [f"lessons/{lesson.name}" for lesson in contents.course.lessons]
     exercises = [f"{EXERCISES}/{name}" for name in contents.course.sets]
     solved = {name: name.replace(EXERCISES, SOLUTIONS) for name in exercises}
+    hours = {f"{kind}_hours": _hours(contents, kind) for kind in ("lessons", EXERCISES)}
     values = (
         "\n".join(_site_lessons(contents)),
         _pages(contents, {name: name for name in lessons}),
         _pages(contents, {name: name for name in exercises}),
         _pages(contents, solved),
     )
-    return dict(zip(SITE_LISTS, values, strict=True))
+    return dict(zip(SITE_LISTS, values, strict=True)) | hours
+
+
+def _hours(contents: Contents, kind: str) -> str:
+    """The hours of all lessons, or of all exercises, to the nearest half."""
+    return f"{round(contents.all_minutes(kind) / 30) / 2:g}"
 
 
 def _site_lessons(contents: Contents) -> Iterator[str]:
     _ = contents.say
-    words = _("exercises")
+
+    def lasts(name: str) -> str:
+        return _("{minutes} minutes").format(minutes=contents.minutes(name))
+
     for lesson in contents.course.lessons:
-        name = f"lessons/{lesson.name}"
-        minutes = _("{minutes} minutes").format(minutes=lesson.minutes)
-        exercises = f" · [{words}]({EXERCISES}/{lesson.exercises}.ipynb)"
+        name, exercises = f"lessons/{lesson.name}", f"{EXERCISES}/{lesson.exercises}"
         yield f"- [{contents.entry(name)}]({name}.ipynb)"
         yield f"  {contents.heading(name)}"
-        yield f"  *{minutes}*{exercises if lesson.exercises else ''}"
+        practise = f" · [{_('exercises')}]({exercises}.ipynb)"
+        yield f"  *{lasts(name)}*" + (
+            f"{practise} *{lasts(exercises)}*" if lesson.exercises else ""
+        )
 
 
 def _pages(contents: Contents, pages: Mapping[str, str]) -> str:

@@ -17,7 +17,6 @@ from authoring.layout import COURSE, EXERCISES, AuthoringError, Fault, relative
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _EXERCISE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_MINUTES = 15
 
 
 def lesson(root: Path, name: str) -> list[str]:
@@ -41,14 +40,14 @@ def lesson(root: Path, name: str) -> list[str]:
         if other.number == name[:2]:
             wrong = f"{other.name} has the number {other.number} already"
             raise AuthoringError([Fault(name, "", wrong, "choose another")])
-    table = f"[lessons.{name}]\nminutes = {_MINUTES}\n"
+    table = f"[lessons.{name}]\n"
     before = [one.name for one in known.lessons if one.name < name]
     manifest = _with_table(_manifest(root), f"lessons.{before[-1]}" if before else None, table)
     made = {path: _template("lesson"), root / MANIFEST: manifest}
     return [
         *_make(root, made, [path]),
-        f"Next: fill in each {{{{...}}}} of {relative(root, path)}, correct the minutes in "
-        f"{MANIFEST}, run `make catalogs`, translate, then `make build` and `make check`.",
+        f"Next: fill in each {{{{...}}}} of {relative(root, path)}, "
+        f"run `make catalogs`, translate, then `make build` and `make check`.",
     ]
 
 

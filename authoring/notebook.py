@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from polib import POEntry
 
 from authoring import catalog as translations
-from authoring import contents, exercise, layout, lists, words
+from authoring import cells, contents, exercise, layout, lists, prediction, words
 from authoring.blocks import PLACEHOLDER, unmarked
 from authoring.cells import Cell, Source
 from authoring.layout import AuthoringError, Fault, notebook_path, po_path, relative
@@ -82,22 +82,25 @@ def translate(
     values = lists.notebook_values(listed, source.path)
     faults: list[Fault] = []
     helping = exercise.help_behind(source.cells, listed.say)
+    covered = prediction.covered(source.cells)
     for cell in source.cells:
         text = translations.in_language(cell, catalog, place, faults)
         if cell.kind == "markdown":
             faults += _wrong_placeholders(root, source, cell, text, language, values)
-            text = lists.filled(text, values)
+            text = prediction.in_notebook(cell, lists.filled(text, values))
         else:
             text = exercise.stubbed(text) if edition == layout.EXERCISES else text
             text = unmarked(with_language(text, language))
         notebook.cells.append(_node(cell, text))
+        if cell.id in covered:  # until the cell runs; JupyterLab heeds it
+            notebook.cells[-1].metadata["jupyter"] = {"outputs_hidden": True}
         notebook.cells += [_node(one, one.text) for one in helping.get(cell.id, ())]
     if following := lists.next_cell(listed, source.path):
-        notebook.cells.append(markdown_cell(following, lists.NEXT))
+        notebook.cells.append(markdown_cell(following, cells.NEXT))
     path = relative(root, notebook_path(root, source.path, language, edition))
     links = lists.links_cell(listed, source.path)
     links += _hosted_links(listed, github, path) if github else ""
-    notebook.cells.append(markdown_cell(links, lists.LINKS))
+    notebook.cells.append(markdown_cell(links, cells.LINKS))
     notebook.metadata.update(metadata(notebook, language))
     return notebook, faults
 

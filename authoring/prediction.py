@@ -8,18 +8,31 @@ with ``**Why.**`` explains it.
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
-from authoring.cells import Cell
+import nbformat
+from nbformat import NotebookNode
+
+from authoring.cells import NEXT, Cell
 from authoring.layout import Fault
 
+_nbformat: Any = nbformat  # typed as a package, but its functions carry no hints
 WHY = "**Why.**"
 _ASKS = re.compile(r"(?m)^\*\*(?:Predict|Guess)\.\*\*")
 _ANSWER = re.compile(r"(?m)^- \[([ x])\] ")
 _LONELY_WHY = re.compile(r"(?m)^\*\*Why\.\*\*")
 _MOST_ANSWERS = 4
+_HEADING = re.compile(r"#+ ")
+# How a notebook shows a prediction, and folds what explains it.
+_QUOTED = re.compile(r"(?ms)^> \*\*.*\Z")
+_FOLDED = re.compile(r"(?s)<details>\n<summary>(.*?)</summary>\n\n(.*)\n\n</details>")
+_SPOKEN = re.compile(r"\*\*(.+?)\*\* *(.*)", re.S)
+# The classes of what covers the answer on a page, and of a slide's cell that is covered.
+COVERED = "prediction-covered"
 
 
 def asks(cell: Cell) -> bool:
@@ -33,13 +46,117 @@ def explains(cell: Cell) -> bool:
 
 
 def marked(cell: Cell) -> Cell:
-    """The cell with its answers without boxes, and in its metadata which of them is right."""
-    if not asks(cell):
+    """The cell with its answers without boxes, and in its metadata what it is.
+
+    Of a prediction that is the number of the right answer, from 1; 0 where it has none.
+    """
+    if asks(cell):
+        crosses = [found[1] for found in _ANSWER.finditer(cell.text)]
+        known = {"prediction": crosses.index("x") + 1 if "x" in crosses else 0}
+    elif explains(cell):
+        known = {"why": True}
+    else:
         return cell
-    crosses = [found[1] for found in _ANSWER.finditer(cell.text)]
-    known = {"prediction": {"right": crosses.index("x") + 1 if "x" in crosses else 0}}
-    return replace(
-        cell, text=_ANSWER.sub("- ", cell.text), metadata={**cell.metadata, "masklens": known}
+    metadata = {**cell.metadata, "masklens": known}
+    return replace(cell, text=_ANSWER.sub("- ", cell.text), metadata=metadata)
+
+
+def covered(cells: Sequence[Cell]) -> set[str]:
+    """The ids of the cells of code between a prediction and what explains it."""
+    found, waiting = set(), False
+    for cell in cells:
+        waiting = (waiting or asks(cell)) and not explains(cell)
+        if waiting and cell.kind == "code":
+            found.add(cell.id)
+    return found
+
+
+def in_notebook(cell: Cell, text: str) -> str:
+    """The text of a cell in any language, as a notebook shows it.
+
+    A prediction is a quotation, which every viewer sets apart. What explains it is folded.
+
+    Args:
+        cell: the cell of the source.
+        text: what it says in the language.
+    """
+    if asks(cell):
+        # A translation has the paragraphs of its source.
+        asked = len(cell.text[: _place(cell.text)].split("\n\n")) - 1
+        paragraphs = text.split("\n\n")
+        lines = "\n\n".join(paragraphs[asked:]).split("\n")
+        quoted = "\n".join(f"> {line}".rstrip() for line in lines)
+        return "\n\n".join([*paragraphs[:asked], quoted])
+    if explains(cell) and (said := _SPOKEN.fullmatch(text)):
+        return f"<details>\n<summary>{said[1]}</summary>\n\n{said[2]}\n\n</details>"
+    return text
+
+
+def _place(text: str) -> int:
+    found = _ASKS.search(text)
+    return found.start() if found else 0
+
+
+def as_cards(book: NotebookNode, say: Callable[[str], str], wraps: bool) -> None:
+    """Makes cards of the predictions of a built notebook, for a page or for slides.
+
+    The page's script lets the reader choose, and uncovers what answers the prediction. Without
+    scripts it can be opened.
+
+    Args:
+        book: the notebook, which is changed, and gets a cell for how many were right.
+        say: gives a word of authoring's own in its language.
+        wraps: whether one box holds what is covered; else each cell of it has the tag COVERED.
+    """
+    card: NotebookNode | None = None
+    closed = 0
+    for cell in book.cells:
+        known = cell.metadata.get("masklens", {})
+        if "prediction" in known:
+            card = cell
+            closed += known["prediction"] > 0
+            cell.source = _card(cell.source, known["prediction"], say)
+            if wraps:
+                cell.source += f'\n\n<div class="{COVERED}">'
+        elif card:
+            if not wraps:
+                cell.metadata["tags"] = [*cell.metadata.get("tags", ()), COVERED]
+            if "why" in known:
+                cell.source = _FOLDED.sub(r"**\1** \2", cell.source)
+                cell.source += "\n\n</div>" if wraps else ""
+                card = None
+    if closed:
+        ids = [cell.id for cell in book.cells]
+        book.cells.insert(ids.index(NEXT) if NEXT in ids else len(ids), _score(say))
+
+
+def _score(say: Callable[[str], str]) -> NotebookNode:
+    """Where the page's script says how many predictions were right; a slide of its own."""
+    _ = say
+    said = html.escape(_("Predictions that were right: {right} of {all}."))
+    text = f'<p class="prediction-score" role="status" data-said="{said}"></p>'
+    cell: NotebookNode = _nbformat.v4.new_markdown_cell(text, id="score")
+    cell.metadata["slideshow"] = {"slide_type": "slide"}
+    return cell
+
+
+def _card(text: str, right: int, say: Callable[[str], str]) -> str:
+    _ = say
+    before = _QUOTED.sub("", text)
+    asked = re.sub(r"(?m)^> ?", "", text[len(before) :])
+    words = {
+        "label": _("Prediction"),
+        "choose": _("Choose an answer. Until then, what follows is covered."),
+        "yes": _("Right."),
+        "no": _("Not right. The right answer: {answer}"),
+        "show": _("Show the answer"),
+    }
+    label, choose, yes, no, show = (html.escape(one) for one in words.values())
+    data = f'data-right="{right}" data-yes="{yes}" data-no="{no}"'
+    told = f'<p class="prediction-told" role="status">{choose if right else ""}</p>'
+    return (
+        f'{before}<div class="prediction" role="group" aria-label="{label}" {data}>\n\n{asked}\n\n'
+        f'{told}\n</div>\n\n<details class="prediction-show"><summary>{show}</summary></details>'
     )
 
 
@@ -60,7 +177,7 @@ def faults(place: str, cells: Sequence[Cell]) -> Iterator[Fault]:
                 remedy = "ask before it, or write the reason without the word"
                 yield Fault(here, cell.id, f"{WHY} without a prediction", remedy)
             waiting = None
-        if waiting and (asks(cell) or cell.text.startswith("## ")):
+        if waiting and (asks(cell) or (cell.kind == "markdown" and _HEADING.match(cell.text))):
             wrong = "the prediction has no cell that says why"
             remedy = f"begin a cell with {WHY} before {cell.id}"
             yield Fault(f"{place}:{waiting.line}", waiting.id, wrong, remedy)

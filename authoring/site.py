@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 
 import masklens
 from authoring import (
+    cells,
     check,
     colab,
     contents,
@@ -28,6 +29,7 @@ from authoring import (
     lists,
     notebook,
     pages,
+    prediction,
     words,
 )
 from authoring.layout import AuthoringError, Fault, relative
@@ -111,10 +113,11 @@ def _assemble(root: Path, folder: Path, language: str, github: str | None) -> No
     for name in ("page.js", "page.css"):
         shutil.copy(FRONT_END / name, folder / "static")
     words.write_for_sphinx(root, language, folder / "locale")
-    place = partial(_place, root, github)
+    place, say = partial(_place, root, github), words.speaker(root, language)
     for edition, page in PAGES.items():
         for path in sorted((root / edition / language).glob("*.ipynb")):
             book = _as_page(notebook.require(root, path), path.parent, place)
+            prediction.as_cards(book, say, wraps=True)
             notebook.write(folder / page / path.name, book)
     for path in layout.page_paths(root):
         if path.stem != "index":
@@ -145,7 +148,7 @@ def _untranslated(root: Path, codes: Sequence[str]) -> Iterator[Fault]:
 
 def _as_page(book: NotebookNode, folder: Path, place: Callable[[Path], str | None]) -> NotebookNode:
     """The notebook as the site shows it: without links and installation, which the buttons do."""
-    left_out = {lists.LINKS, notebook.FIRST}
+    left_out = {cells.LINKS, notebook.FIRST}
     book.cells = [cell for cell in book.cells if cell.get("id") not in left_out]
     for cell in book.cells:
         if cell.cell_type == "markdown":

@@ -14,13 +14,14 @@ from nbconvert.exporters import SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from authoring import course, layout, notebook, words
+from authoring import course, layout, notebook, prediction, words
 from authoring.layout import AuthoringError, Fault
 from masklens.explorers.widget import FRONT_END
 
 TARGET = Path("docs/_build/slides")
 # A template of nbconvert, and the page that lists the decks.
 _TEMPLATE = Path("docs/slides")
+_STATIC = Path("docs/static")
 _REVEAL = ("reveal.js", "reveal.css")
 _INSTALL = "run `make slides`, or `npm install --prefix {} reveal.js@6.0.2`"
 _LINK = re.compile(r'href="(\d\d_\w+)\.ipynb"')
@@ -90,6 +91,7 @@ def _deck(root: Path, name: str, language: str, book: NotebookNode, names: Colle
     known = course.read(root).languages
     others = {each.code: each.name for each in known if each.code != language}
     speak = words.speaker(root, language)
+    prediction.as_cards(book, speak, wraps=False)
     resources = {"name": name, "language": language, "others": others, "speak": speak}
     html, _ = exporter.from_notebook_node(book, resources)
     # Lessons link to lessons: so do their slides, to those that are made with them.
@@ -104,6 +106,8 @@ def _write_assets(root: Path, reveal: Path, folder: Path) -> None:
     shutil.copy(reveal / "LICENSE", folder / "reveal-LICENSE")
     shutil.copy(FRONT_END / "page.js", folder)
     shutil.copy(root / _TEMPLATE / "slides.css", folder)
+    for name in ("predictions.js", "predictions.css"):
+        shutil.copy(root / _STATIC / name, folder)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -12,19 +12,18 @@ from typing import Any
 import jupytext
 
 from authoring import exercise, prediction
-from authoring.cells import Cell, Source
+from authoring.cells import LINKS, NEXT, Cell, Source
 from authoring.layout import EXERCISES, AuthoringError, Fault, relative
+from authoring.minutes import SKIM
 
 _LANGUAGE_LINE = 'ml.set_language("en")'
 # The cells that the build adds to every notebook.
-_ADDED = ("masklens", "next", "links")
+_ADDED = ("masklens", NEXT, LINKS)
 _CELL_ID = re.compile(r"[a-z0-9_-]{1,64}")
 _MARKER = re.compile(r"# ?%%")
 # A word in a cell's header says what the cell is on the slides, as nbconvert knows it. A cell
 # without one is skipped.
 SLIDE_TYPES = ("slide", "fragment", "skip")
-# A cell with this word is read at a glance: it sets up, or it draws.
-SKIM = "skim"
 # What jupytext notes of the text that it read.
 _NOTES = {"id", "cell_marker", "lines_to_next_cell"}
 

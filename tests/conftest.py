@@ -68,7 +68,6 @@ name = "한국어"
 locale = "ko_KR"
 
 [lessons.01_mask]
-minutes = 10
 """
 
 PAGE = """\

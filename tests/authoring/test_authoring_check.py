@@ -353,7 +353,7 @@ def test_check_heeds_the_repository_setting(
 def test_naming_a_lesson_checks_that_lesson_alone(course: Path) -> None:
     added("content/lessons/02_more.py", SOURCE)(course)
     with (course / "course.toml").open("a") as manifest:
-        manifest.write("[lessons.02_more]\nminutes = 5\n")
+        manifest.write("[lessons.02_more]\n")
     assert main(["build", "--root", str(course), "--draft"]) == 0
     assert main(["check", "--root", str(course), "01_mask"]) == 0
     assert main(["check", "--root", str(course), "02"]) == 1

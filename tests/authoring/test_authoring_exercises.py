@@ -117,7 +117,7 @@ def built_course(built_course: Path, tmp_path_factory: pytest.TempPathFactory) -
     for name, text in ((SOURCE, EXERCISES), (PO, po_text(TRANSLATION)), questions):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    edit(root / "course.toml", "minutes = 10", 'minutes = 10\nexercises = "01_mask"')
+    edit(root / "course.toml", "[lessons.01_mask]", '[lessons.01_mask]\nexercises = "01_mask"')
     build_course(root)
     return root
 

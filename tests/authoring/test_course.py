@@ -9,13 +9,14 @@ from conftest import Plant, cells, text
 
 from authoring import contents, lists
 from authoring.__main__ import main
+from authoring.cells import LINKS, NEXT
 from authoring.course import read
 from authoring.layout import AuthoringError
 from masklens_course.questions import exercise_sets
 
 ROOT = Path(__file__).parents[2]
 COURSE = read(ROOT)
-LESSON = "[lessons.01_mask]\nminutes = 10\n"
+LESSON = "[lessons.01_mask]\n"
 KOREAN = '[languages.ko]\nname = "한국어"\nlocale = "ko_KR"\n'
 
 manifest = partial(text, "course.toml")
@@ -31,26 +32,25 @@ def moved(old: str, new: str) -> Plant:
 
 FAULTS = {
     "no manifest": (moved("course.toml", "other.toml"), "no manifest here: write one"),
-    "no TOML": (manifest("minutes = 10", "minutes ="), "not TOML: Invalid value"),
+    "no TOML": (manifest(LESSON, f"{LESSON}exercises =\n"), "not TOML: Invalid value"),
     "unknown key": (
-        manifest("minutes = 10", "minutes = 10\nminuts = 9"),
-        "lessons.01_mask: unknown key 'minuts': use: minutes, exercises",
+        manifest(LESSON, f"{LESSON}minutes = 9\n"),
+        "lessons.01_mask: unknown key 'minutes': use: exercises",
     ),
     "unknown key on top": (
         manifest("repository =", 'adress = ""\nrepository ='),
         "unknown key 'adress': use: repository, address",
     ),
-    "missing key": (manifest("minutes = 10\n", ""), "lessons.01_mask: missing key 'minutes'"),
+    "missing key": (manifest('name = "한국어"\n', ""), "languages.ko: missing key 'name'"),
     "missing key on top": (manifest('address = ""\n', ""), "missing key 'address': add it"),
     "another type": (
-        manifest("minutes = 10", 'minutes = "10"'),
-        "lessons.01_mask: minutes = '10' is no int",
+        manifest(LESSON, f"{LESSON}exercises = 1\n"),
+        "lessons.01_mask: exercises = 1 is no str",
     ),
-    "no minutes": (manifest("minutes = 10", "minutes = 0"), "lessons.01_mask: minutes = 0 is too"),
     "no table": (manifest(LESSON, "[lessons]\n01_mask = 10\n"), "lessons.01_mask: 10 is no table"),
     "no lesson": (manifest(LESSON, "[lessons]\n"), "lessons: none is listed: begin with"),
     "no source": (
-        manifest(LESSON, f"{LESSON}\n[lessons.02_more]\nminutes = 5\n"),
+        manifest(LESSON, f"{LESSON}\n[lessons.02_more]\n"),
         "lessons: 02_more has no source content/lessons/02_more.py: write it",
     ),
     "no set": (
@@ -58,7 +58,7 @@ FAULTS = {
         "exercises: 09_all has no source content/exercises/09_all.py",
     ),
     "one number twice": (
-        manifest(LESSON, f"{LESSON}\n[lessons.01_again]\nminutes = 5\n"),
+        manifest(LESSON, f"{LESSON}\n[lessons.01_again]\n"),
         "lessons.01_again: 01_mask has the number 01, too: give it a number of its own",
     ),
     "one set twice": (
@@ -151,13 +151,13 @@ def test_every_lesson_leads_to_its_languages_its_exercises_and_the_next(language
     for lesson, following in zip(COURSE.lessons, [*names[1:], names[0]], strict=True):
         path = ROOT / "notebooks" / language / f"{lesson.name}.ipynb"
         found = {name: cell.source for name, cell in cells(path).items()}
-        assert [*found][-2:] == [lists.NEXT, lists.LINKS]
+        assert [*found][-2:] == [NEXT, LINKS]
         for each in COURSE.languages:
-            assert f"[{each.name}](../{each.code}/{lesson.name}.ipynb)" in found[lists.LINKS]
-        assert f"({following}.ipynb)" in found[lists.NEXT]
+            assert f"[{each.name}](../{each.code}/{lesson.name}.ipynb)" in found[LINKS]
+        assert f"({following}.ipynb)" in found[NEXT]
         if lesson.exercises:
             practise = f"(../../exercises/{language}/{lesson.exercises}.ipynb)"
-            assert practise in found[lists.NEXT]
+            assert practise in found[NEXT]
 
 
 @pytest.mark.parametrize("language", COURSE.codes)
@@ -167,7 +167,8 @@ def test_the_first_lesson_lists_the_others_with_question_and_minutes(language: s
     text = (ROOT / "notebooks" / language / f"{first.name}.ipynb").read_text(encoding="utf-8")
     for lesson in others:
         question = listed.heading(f"lessons/{lesson.name}")
-        row = f"| {lesson.number} | [{question}]({lesson.name}.ipynb) | {lesson.minutes} |"
+        minutes = listed.minutes(f"lessons/{lesson.name}")
+        row = f"| {lesson.number} | [{question}]({lesson.name}.ipynb) | {minutes} |"
         assert json.dumps(row, ensure_ascii=False).strip('"') in text
 
 
@@ -193,15 +194,17 @@ def test_a_readme_lists_languages_and_lessons_between_its_marks(course: Path) ->
     listing(course)
     assert (course / "README.ko.md").read_text(encoding="utf-8") == (
         "# Course\n\n<!-- languages -->\n[English](README.md) · **한국어**\n<!-- /languages -->\n"
-        "<!-- lessons -->\n| 레슨 | 질문 | 시간(분) | 연습 문제 |\n|---|---|---|---|\n"
-        "| [01 마스크란 무엇인가요?](notebooks/ko/01_mask.ipynb) | 마스크란 무엇인가요? | 10 | |\n"
+        "<!-- lessons -->\n| 레슨 | 질문 | 시간(분) | 연습 문제 | 시간(분) |\n"
+        "|---|---|---|---|---|\n"
+        "| [01 마스크란 무엇인가요?](notebooks/ko/01_mask.ipynb) | 마스크란 무엇인가요? | 5 | | |\n"
+        "| 모두 합하면 | | 5 | | 0 |\n"
         "<!-- /lessons -->\n\nMore.\n"
     )
     assert main(["check", "--root", str(course)]) == 0
 
 
 DRIFT = {
-    "a README's row": (text("README.md", "| 10 |", "| 15 |"), "README.md: its lists differ"),
+    "a README's row": (text("README.md", "| 5 | | |", "| 15 | | |"), "README.md: its lists differ"),
     "a README's language": (
         text("README.ko.md", "[English](README.md) · ", ""),
         "README.ko.md: its lists differ from course.toml: run `make build`",
@@ -218,7 +221,6 @@ DRIFT = {
         text("content/pages/index.md", "{{lessons}}", "{{lessons}}\n01 Mask <lessons/01_mask>"),
         "content/pages/index.md: lists lessons/01_mask by hand: leave it",
     ),
-    "minutes": (manifest("minutes = 10", "minutes = 12"), "README.md: its lists differ"),
     "a name of a language": (
         manifest('name = "English"', 'name = "Plain English"'),
         "notebooks/ko/01_mask.ipynb: links: the cell differs from its source",

@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import cells, edit
+from conftest import cells
 from other_letters import KEPT, in_other_letters
 
 from authoring import catalog, contents, lists
 from authoring.__main__ import main
+from authoring.cells import LINKS, NEXT
 from authoring.course import read
 
 pytestmark = pytest.mark.slow
@@ -72,7 +73,6 @@ def test_an_author_adds_a_lesson_by_three_files(
 
     filled_in(course / source)
     edit_code(course / source)
-    edit(course / "course.toml", "minutes = 15", "minutes = 35")
     assert main(["update", "--root", str(course)]) == 0
     translated(course / po, "ko")
     assert main(["build", "--root", str(course)]) == 0
@@ -91,7 +91,7 @@ def edit_code(path: Path) -> None:
 
 def listed_everywhere(root: Path) -> None:
     for code, topic in (("en", "Masks in streams"), ("ko", "한국어입니다")):
-        demo = f"[15 {topic}](notebooks/{code}/15_demo.ipynb) | {topic} | 35 |"
+        demo = f"[15 {topic}](notebooks/{code}/15_demo.ipynb) | {topic} | 5 |"
         readme = root / ("README.md" if code == "en" else "README.ko.md")
         rows = readme.read_text(encoding="utf-8").splitlines()
         place = next(number for number, row in enumerate(rows) if demo in row)
@@ -99,12 +99,12 @@ def listed_everywhere(root: Path) -> None:
         first, second = (
             cells(root / "notebooks" / code / f"{name}.ipynb") for name in ("01_mask", "15_demo")
         )
-        assert f"[15 {topic}](15_demo.ipynb)" in first[lists.NEXT].source
-        assert "(01_mask.ipynb)" in second[lists.NEXT].source
-        assert f"*15 {topic} · 35 " in second["title"].source
-        assert "[한국어](../ko/15_demo.ipynb)" in second[lists.LINKS].source
+        assert f"[15 {topic}](15_demo.ipynb)" in first[NEXT].source
+        assert "(01_mask.ipynb)" in second[NEXT].source
+        assert f"*15 {topic} · 5 " in second["title"].source
+        assert "[한국어](../ko/15_demo.ipynb)" in second[LINKS].source
         values = lists.site_values(contents.read(root, code))
-        assert f"- [15 {topic}](lessons/15_demo.ipynb)\n  {topic}\n  *35" in values["lessons"]
+        assert f"- [15 {topic}](lessons/15_demo.ipynb)\n  {topic}\n  *5" in values["lessons"]
         assert values["lesson_pages"].splitlines()[-1] == f"15 {topic} <lessons/15_demo>"
 
 
@@ -141,7 +141,7 @@ def test_an_exercise_begins_a_set_and_joins_one(course: Path) -> None:
     for name in ("count-masks-answer", "hide-masks-answer"):
         assert "..." in cells(course / "exercises/ko/01_mask.ipynb")[name].source
     lesson = cells(course / "notebooks/en/01_mask.ipynb")
-    assert "(../../exercises/en/01_mask.ipynb)" in lesson[lists.NEXT].source
+    assert "(../../exercises/en/01_mask.ipynb)" in lesson[NEXT].source
 
 
 # --- A language -----------------------------------------------------------------------------------
