@@ -147,13 +147,16 @@ def _card(text: str, right: int, say: Callable[[str], str]) -> str:
     words = {
         "label": _("Prediction"),
         "choose": _("Choose an answer. Until then, what follows is covered."),
+        "think": _("Think of an answer. Until you open it, what follows is covered."),
         "yes": _("Right."),
-        "no": _("Not right. The right answer: {answer}"),
+        "no": _("Not right."),
+        "is": _("The right answer: {answer}"),
         "show": _("Show the answer"),
     }
-    label, choose, yes, no, show = (html.escape(one) for one in words.values())
-    data = f'data-right="{right}" data-yes="{yes}" data-no="{no}"'
-    told = f'<p class="prediction-told" role="status">{choose if right else ""}</p>'
+    label, choose, think, yes, no, is_right, show = (html.escape(one) for one in words.values())
+    data = f'data-right="{right}" data-yes="{yes}" data-no="{no}" data-is="{is_right}"'
+    told = f"<span>{choose if right else think}</span>"
+    told = f'<p class="prediction-told" role="status">{told}</p>'
     return (
         f'{before}<div class="prediction" role="group" aria-label="{label}" {data}>\n\n{asked}\n\n'
         f'{told}\n</div>\n\n<details class="prediction-show"><summary>{show}</summary></details>'

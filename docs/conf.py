@@ -87,13 +87,13 @@ if base_url:
         ogp_social_cards["font"] = font_manager.FontProperties(fname=fonts / font).get_name()
 
 
-def _leave_pictures_out(app: Any, doctree: nodes.document) -> None:
-    # Without its tags, what stands in neighbouring cells of a picture becomes one long word. Other
-    # pages hold tags that open and close around their text.
-    if not app.env.doc2path(app.env.docname).endswith(".ipynb"):
-        return
-    for picture in doctree.findall(nodes.raw):
-        picture["classes"].append("no-search")
+def _leave_pictures_out(_app: Any, doctree: nodes.document) -> None:
+    # Without its tags, what stands in neighbouring cells of a picture becomes one long word. In the
+    # text, tags open and close around other text.
+    for output in doctree.findall(nodes.container):
+        if "cell_output" in output["classes"]:
+            for picture in output.findall(nodes.raw):
+                picture["classes"].append("no-search")
 
 
 def _tell_solutions_apart(_app: Any, env: Any) -> None:

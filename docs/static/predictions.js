@@ -36,6 +36,15 @@
     const said = correct?.textContent.trim();
     let isOpen = false;
 
+    // What was told before keeps its place, so that nothing on the page moves.
+    const tell = (seen, heard) => {
+      const [line, rest] = [document.createElement("span"), document.createElement("span")];
+      line.textContent = seen;
+      rest.textContent = ` ${heard}`;
+      rest.className = "visually-hidden";
+      line.append(rest);
+      told.append(line);
+    };
     const uncover = () => {
       isOpen = true;
       show.open = true;
@@ -49,14 +58,14 @@
       answer.classList.add("chosen");
       button.ariaPressed = "true";
       right += isRight;
-      told.textContent = isRight ? card.dataset.yes : card.dataset.no.replace("{answer}", said);
+      tell(isRight ? card.dataset.yes : card.dataset.no, isRight ? "" : card.dataset.is.replace("{answer}", said));
       uncover();
       tellScore();
     };
     buttons.forEach((button, i) => button.addEventListener("click", () => choose(button, answers[i])));
     show.addEventListener("toggle", () => {
       if (!show.open || isOpen) return;
-      told.textContent = "";
+      tell("", "");
       uncover();
     });
   }
