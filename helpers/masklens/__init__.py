@@ -1,15 +1,18 @@
 """Shows where a mask goes in a Keras model: `import masklens as ml`."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
+from masklens import _language
 from masklens._keras import mask_of
-from masklens._language import get_language, languages, set_language
+from masklens._language import get_language, languages
 from masklens.drawing.picture import Picture, show
 from masklens.lens.assertion import assert_padding_ignored
 from masklens.lens.compare import Comparison, compare
 from masklens.lens.trace import Trace, record, trace
 from masklens.padding import PaddedBatch, pad
 from masklens.plots.attention import plot_attention
+from masklens.plots.axes import use_bundled_fonts
 from masklens.plots.growth import plot_growth
 from masklens.plots.mask import plot_mask
 from masklens.plots.states import plot_states
@@ -69,6 +72,26 @@ _LAZY = {
     "PaddingCheck": "masklens.lens.callback",
     **_EXERCISES,
 }
+
+
+def set_language(language: str) -> None:
+    """Sets the language of labels, pictures, warnings and errors.
+
+    Where matplotlib has been imported, figures of your own get letters that its font lacks, such as
+    Hangul, from a font that comes with the library.
+
+    Args:
+        language: A code from `languages()`; a region is ignored, so `"ko_KR"` is `"ko"`.
+
+    Raises:
+        ValueError: If the language is not available; the message lists those that are.
+
+    Example:
+        >>> set_language("en")
+    """
+    _language.set_language(language)
+    if "matplotlib" in sys.modules:
+        use_bundled_fonts()
 
 
 def __getattr__(name: str) -> Any:

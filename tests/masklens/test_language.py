@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 import masklens as ml
@@ -43,3 +45,15 @@ def test_the_environment_chooses_where_nothing_else_did(value: str | None, says:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert says in run.stdout + run.stderr
+
+
+def test_figures_of_ones_own_have_the_letters_of_the_language() -> None:
+    with plt.rc_context():
+        ml.set_language("ko")
+        ml.set_language("ko")
+        assert plt.rcParams["font.family"].count("MaskLens Hangul") == 1
+        with warnings.catch_warnings(action="error"):  # what matplotlib says of a missing glyph
+            figure, ax = plt.subplots()
+            ax.set(xlabel="타임스텝", ylabel="answer")
+            figure.canvas.draw()
+        plt.close(figure)

@@ -35,6 +35,18 @@ def bundled_fonts() -> "AbstractContextManager[None]":
     return plt.rc_context({"font.family": [*plt.rcParams["font.family"], *_bundled_families()]})
 
 
+def use_bundled_fonts() -> None:
+    """Adds the bundled fonts as a fallback for the whole session.
+
+    Example:
+        >>> use_bundled_fonts()
+    """
+    import matplotlib as mpl
+
+    known = mpl.rcParams["font.family"]
+    mpl.rcParams["font.family"] = list(dict.fromkeys([*known, *_bundled_families()]))
+
+
 def label_steps(ax: "Axes", steps: int, tokens: Sequence[object] | None, side: str = "x") -> None:
     """Labels the timesteps along an axis with tokens or numbers.
 
