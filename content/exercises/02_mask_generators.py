@@ -1,17 +1,17 @@
 # %% [markdown] id="title"
 """
-# Exercises: make a mask, and do not lose it
+# Exercises: make a mask and keep it
 
-**You will** (30 minutes)
+**You will** ({{minutes}} minutes)
 
 - predict the mask that an `Embedding` makes;
-- bring a mask safely past a slice and a multiplication;
-- choose a value for `Masking` that is nobody's reading.
+- keep the mask through a slice and a multiplication;
+- choose a value for `Masking` that is not among the readings.
 
-They belong to the lesson {{lesson}}
+Exercises for lesson {{lesson}}
 
-Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
-answer does. Below it, folded, are a hint and the solution.
+Replace each `...` with your answer and run the cell, then the cell below it, which checks your
+answer. Hints and the solution are folded below that.
 """
 
 # %% id="setup"
@@ -26,10 +26,10 @@ ml.set_language("en")
 """
 ## 1. Predict a mask (5 minutes)
 
-Four texts have passed through many hands. The first is padded behind, the second in front. In the
-third, somebody gave the id 0 to an unknown word. The fourth is empty. They come to an `Embedding`
-with `mask_zero=True`. Write down the mask that it makes: four rows of four places, each True or
-False.
+Four people have each prepared a text. The first text is padded on the right, the second on the
+left. In the third, an unknown word has the id 0. The fourth is empty. An `Embedding` with
+`mask_zero=True` reads them. Write down the mask that it makes: four rows of four values, each True
+or False.
 """
 
 # %% id="predict-mask-data"
@@ -63,15 +63,16 @@ q1.check(mask)
 """
 ## 2. Keep the mask (10 minutes)
 
-A model compares each word with the word before it. So its first timestep is left out, and as in a
-Transformer the vectors are multiplied by a number, `scale`. Since these two steps were added, the
-model reads padding as if it were words. No warning came.
+A model compares each word with the word before it, so it leaves out the first timestep. It also
+multiplies the vectors by a number, `scale`, as a Transformer does. Since these two steps were
+added, the model has read padding as if it were words. There was no warning.
 
-Write `prepare`: it gets `ids` of shape `(batch, time)`, an `embedding` layer with `mask_zero=True`,
-and the number `scale`. It returns two things. The first is `vectors`: what the layer makes of the
-ids, without the first timestep, multiplied by `scale`, of shape `(batch, time - 1, features)`. The
-second is `mask`: their mask of True and False, as the layer makes it, of shape `(batch, time - 1)`.
-So a later layer can be called as `lstm(vectors, mask=mask)`. Padding may stand on either side.
+Write `prepare`. It gets `ids` of shape `(batch, time)`, an `embedding` layer with `mask_zero=True`,
+and the number `scale`. It returns two things. The first is `vectors`: the output of the layer for
+these ids, without the first timestep, multiplied by `scale`, of shape `(batch, time - 1, features)`.
+The second is `mask`: the mask of these vectors, True and False as the layer makes it, of shape
+`(batch, time - 1)`. A later layer can then be called as `lstm(vectors, mask=mask)`. Padding may be
+on either side.
 """
 
 # %% id="keep-the-mask-data"
@@ -99,15 +100,16 @@ q2.check(prepare)
 """
 ## 3. Choose a value to mask (15 minutes)
 
-You write the padding of a library. Its users bring readings of every kind: temperatures, counts,
-profits and losses. 0, -1 and even -999 have been somebody's reading, and `Masking` left it out.
+You are writing the padding function of a library. Its users bring readings of every kind:
+temperatures, counts, profits and losses. For some of them 0, -1 or even -999 was a reading, and
+`Masking` skipped it.
 
-Write `pad_for_masking`: it gets `series`, a list of series; a series is a list of timesteps, and a
-timestep is a list of floats, its features. No series is empty. It returns two things: `padded`, an
-array of shape `(batch, time, features)`, as long as the longest series, with the readings as they
-are and the padding behind them; and `value`, a finite number.
-`keras.layers.Masking(mask_value=value)` has to mask exactly the padded timesteps of `padded`, and
-no other, whatever numbers the series hold. It compares in 32 bits.
+Write `pad_for_masking`. It gets `series`, a list of series. A series is a list of timesteps, and a
+timestep is a list of floats, its features. No series is empty. The function returns two things.
+`padded` is an array of shape `(batch, time, features)`, as long as the longest series, with the
+readings unchanged and the padding after them. `value` is a finite number.
+`keras.layers.Masking(mask_value=value)` must mask every padded timestep of `padded` and no other,
+whatever numbers the series hold. It compares in 32 bits.
 """
 
 # %% id="choose-mask-value-data"
