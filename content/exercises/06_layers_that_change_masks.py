@@ -1,21 +1,20 @@
 # %% [markdown] id="title"
 """
-# Exercises: change time, and the mask with it
+# Exercises: change the time axis and the mask together
 
 **You will** (35 minutes)
 
-- cut a sequence in two behind its title;
-- join two sequences, of which one has no mask;
-- complete a layer that makes a sequence half as long, so that no frame is lost.
+- split a sequence after its title;
+- join two sequences when only one of them has a mask;
+- complete a layer that halves the length of a sequence without losing a frame.
 
-They belong to the lesson {{lesson}}
+Exercises for lesson {{lesson}}.
 
-Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
-answer does. Below it, folded, are a hint and the solution.
+Replace each `...` with your answer and run the cell. Then run the cell below it, which checks your
+answer. Below that, folded, are a hint and the solution.
 
-All three answers are layers, and they have to work in both ways: called on arrays, and in a
-Functional model whose number of timesteps is open. Without a mask they work, too. A mask holds True
-and False, one per timestep.
+All three answers are layers. They must work on arrays and in a Functional model whose number of
+timesteps is open, with a mask and without one. A mask holds one True or False per timestep.
 """
 
 # %% id="setup"
@@ -30,13 +29,13 @@ ml.set_language("en")
 """
 ## 1. Cut off the title (10 minutes)
 
-Each row of a batch holds the title of an article and then its text. The title is padded to 3
-timesteps, so the text always begins at the timestep 3. Two encoders are to read them.
+Each row of a batch holds the title of an article, followed by its text. The title is padded to 3
+timesteps, so the text always begins at timestep 3. One encoder reads the title, another the text.
 
-Write the layer `SplitAt`. It is made with `steps`, the number of timesteps of the title, as in
-`SplitAt(3)`. It gets vectors of the shape `(batch, time, features)` and returns two tensors: the
-first `steps` timesteps, and all that follow. Each carries its own part of the mask. If no mask comes
-in, neither carries one.
+Write the layer `SplitAt`. Its argument `steps` is the number of timesteps of the title, as in
+`SplitAt(3)`. It gets vectors of shape `(batch, time, features)` and returns two tensors: the first
+`steps` timesteps, and all that follow. Each carries its own part of the mask. If no mask comes in,
+neither carries one.
 """
 
 # %% id="split-at-data"
@@ -74,17 +73,17 @@ q1.check(SplitAt)
 """
 ## 2. Put a prompt before the words (15 minutes)
 
-A model is to read a few learned vectors before the words of a sentence, a *prompt*. The words carry
-a mask from `Embedding`, but the prompt is a weight and carries none. If the mask is lost here, the
+A model reads a *prompt*, a few learned vectors, before the words of a sentence. The words carry a
+mask from `Embedding`, but the prompt is a weight and carries none. If the mask is lost here, the
 model reads padding.
 
-Write the layer `TemporalConcat`, made without arguments. It gets a list of two tensors of the shape
-`(batch, time, features)`, which may differ in `time`. It joins them along time, the first in front,
-and their masks, too. If only one of them carries a mask, each timestep of the other is read. If
-neither does, there is no mask, or one that is all True.
+Write the layer `TemporalConcat`, which takes no arguments. It gets a list of two tensors of shape
+`(batch, time, features)`, which may differ in `time`. It joins them along time in the order of the
+list, and joins their masks in the same way. If only one of them carries a mask, every timestep of
+the other is read. If neither does, the output has no mask, or one that is all True.
 
-A layer that gets a list gets lists in `compute_mask(self, inputs, mask=None)`, too: `inputs` holds
-two tensors, and `mask` their two masks, or None in the place of one that is missing.
+If a layer gets a list, `compute_mask(self, inputs, mask=None)` also gets lists: `inputs` holds the
+two tensors, and `mask` their masks, with None for one that is missing.
 """
 
 # %% id="temporal-concat-data"
@@ -121,15 +120,15 @@ q2.check(TemporalConcat)
 """
 ## 3. Stack pairs of frames (10 minutes)
 
-A recogniser of speech gets 100 frames a second, more than it needs. It is common to put two
-neighbouring frames into one timestep, so that the sequence is half as long. Whether a recording is
-padded in front or behind, no real frame may be lost.
+A speech recogniser gets 100 frames a second, more than it needs. A common remedy is to put two
+neighbouring frames into one timestep, which halves the sequence. No real frame may be lost, whether
+a recording is padded at the start or at the end.
 
-The layer `StackPairs` gets frames of the shape `(batch, time, features)`, `time` an even number. It
-returns `(batch, time / 2, 2 * features)`: the frames 0 and 1 side by side, then 2 and 3, and so on.
-Its `call` is written, but its output carries no mask yet. Write what is missing. The mask has one
-True or False per pair: True if at least one of its two frames is to be read. If no mask comes in,
-none goes out.
+The layer `StackPairs` gets frames of shape `(batch, time, features)`, where `time` is even. It
+returns `(batch, time / 2, 2 * features)`: frames 0 and 1 side by side, then 2 and 3, and so on. Its
+`call` is complete, but its output carries no mask yet. Write what is missing. The mask has one True
+or False per pair: True if at least one of the two frames should be read. If no mask comes in, none
+goes out.
 """
 
 # %% id="stack-pairs-data"
