@@ -17,6 +17,7 @@ import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Shown, Watch
+from bs4 import Tag
 from built_site import (
     HOME,
     LANGUAGES,
@@ -35,9 +36,10 @@ from playwright.sync_api import Browser, expect
 from playwright.sync_api import Page as BrowserPage
 from static_page import saved_states, served, shown_models
 
-from authoring import colab
+from authoring import colab, prediction
 from authoring.layout import AuthoringError
 from authoring.site import build, repository
+from authoring.source import cells_of
 
 pytestmark = pytest.mark.slow
 
@@ -656,6 +658,104 @@ def test_layers_stand_in_plain_tables_without_scripts(
             expect(table.locator("tbody tr").first).to_be_visible()
         page.locator("article summary").click()
         expect(page.locator("article table").last).to_be_visible()
+
+
+# --- Predictions --------------------------------------------------------------------------------
+
+
+def asked_in(path: Path) -> list[int]:
+    """The right answer of each prediction of a lesson: its place, or 0 where it has no answers."""
+    marked = map(prediction.marked, cells_of(path.read_text(encoding="utf-8")))
+    known = [cell.metadata.get("masklens", {}) for cell in marked]
+    return [one["prediction"] for one in known if "prediction" in one]
+
+
+def test_each_prediction_is_a_card_and_covers_up_to_its_reason(pages: dict[str, Page]) -> None:
+    for path in sorted((ROOT / "content" / "lessons").glob("*.py")):
+        wanted = asked_in(path)
+        assert len(wanted) > 3
+        for language, reason in (("en", "Why."), ("ko", "왜 그럴까요?")):
+            soup = pages[f"{language}/lessons/{path.stem}.html"].soup
+            cards = soup.select(".prediction")
+            assert [int(str(card["data-right"])) for card in cards] == wanted
+            assert len(soup.select(".prediction-score")) == 1
+            for card in cards:
+                covered = card.find_next_sibling(class_="prediction-covered")
+                assert isinstance(covered, Tag)
+                strong = [one.get_text() for one in covered.find_all("strong")]
+                assert strong.count(reason) == 1
+                assert not covered.select("h2, .prediction")
+
+
+# What has moved since the page was loaded, but for what a script of the theme moves in its header.
+_WATCH_SHIFTS = """() => {
+    window.shifts = [];
+    new PerformanceObserver((list) => {
+        for (const one of list.getEntries())
+            window.shifts.push(...one.sources.map((source) => source.node?.className ?? "?"));
+    }).observe({ type: "layout-shift" });
+}"""
+_PLACES = """() => [...document.querySelectorAll("article :is(h2, h3, p, .cell)")].map(
+    (one) => Math.round(one.getBoundingClientRect().top + scrollY))"""
+
+
+@phone_and_desktop
+def test_choosing_uncovers_the_answer_counts_it_and_moves_nothing(
+    browser: Browser, address: str, language: str, viewport: dict[str, int]
+) -> None:
+    right = [place for place in asked_in(ROOT / f"content/{LESSON[:-5]}.py") if place]
+    with opened(browser, address, f"{language}/{LESSON}", viewport=viewport) as page:
+        cards = page.locator(".prediction:not([data-right='0'])")
+        expect(cards).to_have_count(len(right))
+        page.wait_for_load_state("networkidle")
+        page.evaluate(_WATCH_SHIFTS)
+        before = page.evaluate(_PLACES)
+        score = page.locator(".prediction-score")
+        for place, correct in enumerate(right[:3]):
+            card = cards.nth(place)
+            covered = card.locator("xpath=following-sibling::*[2]")
+            show = card.locator("xpath=following-sibling::*[1]").locator("summary")
+            buttons, told = card.get_by_role("button"), card.get_by_role("status")
+            assert 2 <= buttons.count() <= 4
+            seen = covered.locator("p:visible, .output:visible, img:visible")
+            expect(seen).to_have_count(0)
+            if place == 0:
+                buttons.nth(correct - 1).click()
+                expect(told).to_contain_text("맞습니다." if language == "ko" else "Right.")
+            elif place == 1:
+                buttons.nth(correct % buttons.count()).press("Enter")
+                expect(buttons.nth(correct % buttons.count())).to_be_focused()
+                said = "정답: " if language == "ko" else "The right answer: "
+                expect(told).to_contain_text(said + buttons.nth(correct - 1).inner_text().strip())
+            else:
+                show.press("Enter")
+            expect(card.locator("li").nth(correct - 1)).to_have_class(
+                "right" if place else "right chosen"
+            )
+            assert seen.count() > 0
+            buttons.first.click(force=True)  # too late
+        words = {"ko": f"맞힌 예측: {len(right)}개 중 1개"}
+        expect(score).to_have_text(
+            words.get(language, f"Predictions that were right: 1 of {len(right)}.")
+        )
+        assert page.evaluate(_PLACES) == before
+        assert page.evaluate("window.shifts") == []
+
+
+@each_language
+def test_without_scripts_each_answer_can_be_opened_and_keeps_its_place(
+    browser: Browser, address: str, language: str
+) -> None:
+    settings = {"viewport": PHONE, "java_script_enabled": False}
+    with opened(browser, address, f"{language}/{LESSON}", **settings) as page:
+        card = page.locator(".prediction").first
+        covered = card.locator("xpath=following-sibling::*[2]")
+        expect(card.locator("li").first).to_be_visible()
+        expect(covered.locator("p").last).to_be_hidden()
+        high = covered.bounding_box()
+        card.locator("xpath=following-sibling::*[1]").locator("summary").click()
+        expect(covered.locator("p").last).to_be_visible()
+        assert covered.bounding_box() == high
 
 
 READ = ("index.html", LESSON, "layers.html", "reference.html", "search.html?q=Embedding")
