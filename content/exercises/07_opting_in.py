@@ -1,17 +1,17 @@
 # %% [markdown] id="title"
 """
-# Exercises: pass the mask on, honestly
+# Exercises: pass the mask on correctly
 
-**You will** (35 minutes)
+**You will** ({{minutes}} minutes)
 
 - write a test that says whether a layer may opt in;
 - shift what a decoder reads, and the mask with it;
 - complete a layer whose mask is still right after the model was saved and loaded.
 
-They belong to the lesson {{lesson}}
+Exercises for lesson {{lesson}}
 
-Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
-answer does. Below it, folded, are a hint and the solution.
+Replace each `...` with your answer and run the cell, then the cell below it, which checks your
+answer. Hints and the solution are folded below that.
 """
 
 # %% id="setup"
@@ -27,23 +27,26 @@ ml.set_language("en")
 ## 1. Test a layer (15 minutes)
 
 A colleague has added `self.supports_masking = True` to every layer of a project, because that made
-a warning go away. You want a test that finds the layers which may not pass their mask on unchanged.
+a warning go away. You want a test that finds the layers that must not pass their mask on unchanged.
 
 Write the function `may_opt_in(layer)`. The layer takes numbers of the shape
-`(batch, time, features)`, and returns numbers of the same shape. The function returns True if no
-timestep of the input changes another timestep of the output, and False if one does. It may call the
-layer as often as you like. Of the layers below, the first two are sound, and the other three are
-faulty. The check calls your function with others, too. This is what they may be like:
+`(batch, time, features)` and returns numbers of the same shape. None of these layers uses the mask
+to leave padding out. So by the rule of the lesson, such a layer may pass the mask on only if each
+timestep is computed alone: the function returns True if no timestep of the input changes another
+timestep of the output, and False if one does. It may call the layer as often as you like.
 
-- A fault may reach only the timestep 8 later, swap only the last two timesteps, or concern only the
-  last feature.
+Of the layers below, the first two are sound, and the other three are faulty. The check calls your
+function with other layers as well. What they may be like:
+
+- A fault may reach only the timestep 8 steps later, swap only the last two timesteps, or concern
+  only the last feature.
 - It may show only with negative numbers, only with numbers other than 0, or only if the features of
   a timestep do not all change by the same amount.
 - It may be small: if a timestep changes by 1, another one may change by no more than a thousandth.
 - A sound layer may treat each timestep in its own way, or mix the features of a timestep. It may
   return another dtype, or numbers a thousand times as large.
-- Computers round. As long as you hand in finite numbers, a change by less than a hundred-thousandth
-  of a number is rounding.
+- Computers round. If your numbers are finite, a change by less than a hundred-thousandth of an
+  output is rounding.
 """
 
 # %% id="test-a-layer-data"
@@ -88,14 +91,15 @@ q1.check(may_opt_in)
 """
 ## 2. Shift what the decoder reads (10 minutes)
 
-A decoder that learns to translate reads the right sentence one timestep late: at each timestep it
-sees the word before the one that it should say. So its input is shifted to the right. In front
-stands a start of zeros, and the last timestep falls off.
+A decoder that learns to translate reads the correct sentence one timestep late: at each timestep it
+sees the word before the one that it should predict. So its input is shifted to the right. A start
+of zeros comes first, and the last timestep is dropped.
 
-Write the layer `ShiftRight`, made without arguments. It gets vectors of the shape
-`(batch, time, features)` and returns as many: zeros at the timestep 0, then those handed in except
-the last. The mask moves with them. The start is to be read in each row. If no mask comes in, none
-goes out. The layer works on arrays, and in a Functional model whose number of timesteps is open.
+Write the layer `ShiftRight`, which is made without arguments. It gets vectors of the shape
+`(batch, time, features)` and returns as many: zeros at timestep 0, then the input without its last
+timestep. The mask moves with them, and the start should be read in every row. If no mask comes in,
+none goes out. The layer works on arrays, and in a Functional model whose number of timesteps is
+open.
 """
 
 # %% id="shift-right-data"
@@ -131,20 +135,20 @@ q2.check(ShiftRight)
 """
 ## 3. Save a model, and its mask with it (10 minutes)
 
-In a batch of ids, 0 is padding, and 1 stands for a word that the vocabulary does not know. Both are
-to be skipped. The model is trained on one machine and answers on another, so it is saved and loaded
-in between. A mask that changes on the way changes the answers, and nobody is told.
+In a batch of ids, 0 is padding, and 1 is a word that the vocabulary does not know. Both should be
+skipped. The model is trained on one machine and used on another, so it is saved and loaded in
+between. If the mask changes on the way, the answers change, and nothing reports it.
 
 The layer `SkipIds` is made with an array of the ids to skip and, like any layer, with a name if you
-wish: `SkipIds(np.array([0, 1]), name="skip")`. What it does with ids of the shape `(batch, time)` is
-written: it returns them as they are, with a mask that is False where one of the ids to skip stands.
-Write what is missing, so that the layer can be made, saved and loaded.
+wish: `SkipIds(np.array([0, 1]), name="skip")`. What it does with ids of the shape `(batch, time)`
+is already written: it returns them unchanged, with a mask that is False at each id to skip. Write
+what is missing, so that the layer can be made, saved and loaded.
 
-The check saves a model with such a layer by `model.save(path)`, and loads it by
+The check saves a model that contains the layer with `model.save(path)`, and loads it with
 `keras.models.load_model(path, custom_objects={"SkipIds": SkipIds})`. In the loaded model the layer
-must give the same mask, and have the same name. Keras saves the dictionary that the layer's method
-`get_config()` returns, and later makes the layer by calling the class with it. The one of
-`keras.layers.Layer` knows `name` and `dtype`, but no array.
+must give the same mask and have the same name. Keras saves the dictionary that the layer's method
+`get_config()` returns, and later makes the layer by calling the class with its entries. The
+`get_config()` of `keras.layers.Layer` returns `name` and `dtype`, but no array.
 """
 
 # %% id="skip-ids-data"

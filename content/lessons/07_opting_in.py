@@ -1,17 +1,17 @@
 # %% [markdown] id="title" slide
 """
-# When may a layer pass the mask on?
+# Opting in: when may a layer pass the mask on?
 
 *{{number}} Opting in · {{minutes}} minutes*
 
 **You will**
 
-- lose a mask in a layer of your own, and see how quietly that happens;
-- let the mask through with one line, and let it move with the words when the words move;
-- check whether a layer may opt in, with a test that you can run on any layer.
+- find out what Keras does with the mask at a layer that you write;
+- pass a mask on with one line, and move it where a layer moves the words;
+- test the two conditions under which a layer may pass the mask on.
 """
 
-# %% id="setup"
+# %% id="setup" skim
 import warnings
 
 import keras
@@ -24,13 +24,13 @@ ml.set_language("en")
 
 # %% [markdown] id="lost" slide
 """
-## 1. Does a ReLU let the mask through?
+## 1. A ReLU of your own: does it pass the mask on?
 
-A mask is a promise about timesteps. `Embedding` makes it, `LSTM` keeps it, and every layer in
-between has to carry it. Here are our three sentences with their mask:
+`Embedding` makes a mask and `LSTM` uses it. Every layer between them has to pass it on. These are
+our three sentences with their mask:
 """
 
-# %% id="lost-batch" fragment
+# %% id="lost-batch" fragment skim
 sentences = [
     "Hello world !".split(),
     "How are you doing today".split(),
@@ -46,8 +46,13 @@ ml.show(batch, tokens=sentences, mask=ml.mask_of(embedded))
 
 # %% [markdown] id="lost-predict" slide
 """
-**Predict.** `PlainActivation` is a ReLU: it sets negative numbers to 0. It moves no word and
-removes none. Is the mask still there after it?
+`PlainActivation` is a ReLU: it sets negative numbers to 0. It moves no word and removes none.
+
+**Predict.** Does its output carry a mask?
+
+- [ ] yes, the mask of the `Embedding`
+- [ ] no, and there is no warning
+- [x] no, and there is a warning
 """
 
 
@@ -60,25 +65,26 @@ class PlainActivation(keras.layers.Layer):
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", UserWarning)
     active = PlainActivation()(embedded)
-print("mask:", ml.mask_of(active))
-print("warning:", str(caught[0].message).split("However, ")[1])
+print(ml.mask_of(active))
+print(str(caught[0].message).split("However, ")[1])
 
 # %% [markdown] id="lost-why" slide
 """
-**Why.** Keras does not look into `call`. It cannot know whether the words are still where they
-were, so it takes the careful way: a layer that says nothing gets no mask attached to its output.
-Keras says so in a warning.
+**Why.** Keras does not look into `call`, so it cannot know whether the words are still in their
+places. It takes the cautious course: if a layer declares nothing about masks, its output gets
+none, and Keras warns.
 """
 
 # %% [markdown] id="lost-thread" slide
 """
-What does that mean for a model? `ml.trace` draws the mask as a **thread** that runs down from layer
-to layer. A knot starts the thread, a red cross cuts it, and below a cut it is dotted. In the small
-pictures of the masks each row is a sentence, and time goes to the right. The trace also measures
-whether padding changes the answer, and a red drop marks where it gets in.
+Now put `PlainActivation` into a model, between an `Embedding` and an `LSTM`. `ml.trace` draws where
+the mask goes and where padding gets in. [Lesson 03](03_propagation.ipynb) explains its signs.
 
-**Predict.** `PlainActivation` now stands between `Embedding` and `LSTM`. What becomes of the mask
-at each of the three layers?
+**Predict.** At which layer does padding first get in?
+
+- [ ] at `embedding`: padding gets vectors as well
+- [ ] at `plain`: it loses the mask
+- [x] at `lstm`: it reads one timestep after another
 """
 
 # %% id="lost-trace" slide
@@ -88,71 +94,55 @@ with warnings.catch_warnings(action="ignore"):
     )
     trace = ml.trace(cut, batch)
 display(trace)
-print("lost at:", [call.name for call in trace.lost])
+print([call.name for call in trace.lost], [call.name for call in trace.leaks])
 
 # %% [markdown] id="lost-cut" fragment
 """
-The thread is cut at `plain`. The `LSTM` runs all the same, but it sees no mask and reads padding:
-that is where the drop is. `trace.lost` holds the calls that cost such a layer its mask.
+**Why.** `plain` loses the mask, but it computes each timestep alone, so no padding gets into the
+words. The `LSTM` carries its state from timestep to timestep, and without a mask it reads padding
+as if it were words. `trace.lost` holds the calls that lose a mask which a later layer would have
+used, and `trace.leaks` those at which padding gets in.
 """
 
 # %% [markdown] id="quiet" slide
 """
-## 2. Would you have noticed?
+## 2. Warnings: how often is a lost mask reported?
 
-**Predict.** Two such layers are called three times each, as in a training loop that you write
-yourself. Python's usual rule for warnings (`"default"`) is in force. How many warnings do you see?
+By Python's usual rule (`"default"`), a warning is shown only once if the same text comes from the
+same line of code. Keras's warning always comes from the same line, and its text contains the name
+of the layer, such as `plain_activation`.
+
+**Predict.** Two layers of the class `PlainActivation` are called three times each, as in a training
+loop of your own. How many warnings do you see?
+
+- [ ] 1, at the first call
+- [x] 2, one for each layer
+- [ ] 6, one for each call
 """
 
 # %% id="quiet-count" fragment
-keras.utils.set_random_seed(0)
 lstm = keras.layers.LSTM(32, name="lstm")
 plain = PlainActivation()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("default")
     for layer in (plain, PlainActivation()):
         for _ in range(3):
-            answer = lstm(layer(embedded))
-print("calls: 6, warnings:", len(caught))
-print("shape:", answer.shape)
-
-# %% [markdown] id="quiet-cost" slide
-"""
-Each layer warned once, and the LSTM answers in the right shape, as if nothing had happened. But
-what does it answer? Pad *Hello world !* to 3, 6, 12 and 24 timesteps, and measure how far the
-answer moves away from the first one, which has no padding:
-"""
-
-
-# %% id="quiet-moved" fragment
-def moved(activation):
-    states = []
-    for maxlen in (3, 6, 12, 24):
-        hello = ml.pad(ids[:1], maxlen=maxlen, padding="post")
-        with warnings.catch_warnings(action="ignore"):
-            state = lstm(activation(embedding(hello.ids)))
-        states.append(keras.ops.convert_to_numpy(state))
-    return [np.linalg.norm(s - states[0]) / np.linalg.norm(states[0]) for s in states]
-
-
-print([f"{share:.0%}" for share in moved(plain)])
+            output = lstm(layer(embedded))
+print(len(caught), output.shape)
 
 # %% [markdown] id="quiet-why" slide
 """
-**Why.** Python shows the same text from the same line of code only once, and this text names the
-layer. After that the log is silent. No error follows, because an LSTM may well be used without a
-mask. Now it reads padding as if it were words: with 3 padded timesteps the answer has moved by
-1.8 times its size.
+**Why.** The two layers have different names, so there are two texts, and each is shown once. No
+error follows, because an LSTM may well be used without a mask, and its output has the usual shape.
+Yet in the trace above, padding moved the output by more than its largest value.
 """
 
 # %% [markdown] id="opt" slide
 """
-## 3. What does one line change?
+## 3. Opting in: one line, `supports_masking`
 
-A layer can **opt in**: it declares that the mask which came in also fits what goes out. That is
-one line, `self.supports_masking = True`.
-
-**Predict.** `MyActivation` computes the same ReLU. Which mask does its output carry?
+A layer can **opt in**: it declares that the mask of its input also fits its output. One line does
+it, `self.supports_masking = True`. `MyActivation` is the same ReLU with that line:
 """
 
 
@@ -171,49 +161,33 @@ print(ml.mask_of(active))
 
 # %% [markdown] id="opt-found"
 """
-It is the mask of `Embedding`, unchanged. In a Functional model the mask goes through as well,
-while the model is being built. There it is **symbolic**: it knows its type and its shape, but it
-holds no values yet.
+This is the mask of the `Embedding`, unchanged. The symbolic mask of a Functional model passes
+through the layer in the same way:
 """
 
 # %% id="mask-found"
 inputs = keras.Input(shape=(None,), dtype="int32")
-x = keras.layers.Embedding(5000, 16, mask_zero=True, name="embedding")(inputs)
-x = MyActivation(name="activation")(x)
+x = keras.layers.Embedding(5000, 16, mask_zero=True)(inputs)
+x = MyActivation()(x)
 mask_found = ml.mask_of(x)
 print(mask_found.dtype, mask_found.shape)
-outputs = keras.layers.LSTM(32, name="lstm")(x)
-model = keras.Model(inputs, outputs)
 
-# %% [markdown] id="opt-name"
+# %% [markdown] id="opt-grow" slide
 """
-If you print the symbolic mask itself, you also see a name. Do not rely on it: Keras numbers the
-names, and the same layers built again give another one.
-"""
+Two models consist of an `Embedding`, an activation and an `LSTM`. They share all weights, and both
+activations compute the same numbers. `ml.plot_growth` pads *Hello world !* from 3 timesteps to 24
+and draws how far the output moves away from the output without padding.
 
-# %% id="opt-name-again"
-again = keras.layers.Embedding(5000, 16, mask_zero=True)(inputs)
-again = MyActivation()(again)
-print("same name:", ml.mask_of(again).name == mask_found.name)
+**Predict.** Which output moves?
 
-# %% [markdown] id="opt-reach" slide
-"""
-Does the mask reach the LSTM? Trace the model. A ring on the thread is a layer that passes the mask
-on. A bar is the end of the thread: a layer takes the mask and gives none out.
+- [ ] neither
+- [x] only the one with `PlainActivation`
+- [ ] only the one with `MyActivation`
+- [ ] both
 """
 
-# %% id="opt-trace" fragment
-ml.trace(model, batch)
-
-# %% [markdown] id="opt-grow"
-"""
-The thread is whole, and padding does not change the answer. `ml.plot_growth` pads *Hello world !*
-further and further, and draws how far the output of a model moves away from the one
-without padding. The numbers below the figure are measured for `MyActivation` as in section 2:
-"""
-
-# %% id="opt-moved"
-activations = {"MyActivation": MyActivation(), "PlainActivation": plain}
+# %% id="opt-moved" fragment
+activations = {"PlainActivation": plain, "MyActivation": MyActivation()}
 with warnings.catch_warnings(action="ignore"):
     models = {
         name: keras.Sequential([embedding, activation, lstm])
@@ -221,37 +195,36 @@ with warnings.catch_warnings(action="ignore"):
     }
     ml.plot_growth(models, ids[:1], lengths=[3, 6, 12, 24])
 plt.show()
-print([f"{share:.0%}" for share in moved(MyActivation())])
 
 # %% [markdown] id="opt-why" slide
 """
-**Why.** After `call`, Keras asks the layer's method `compute_mask` which mask belongs to the
-output. Every layer inherits this method, and what it returns is the mask that came in. Even
-`PlainActivation` would give the right answer:
+**Why.** After `MyActivation` the LSTM gets the mask and skips the padding. If `supports_masking` is
+True, Keras runs the layer's method `compute_mask` after `call` and attaches what it returns to the
+output (we read this in Keras's source). Every layer inherits a `compute_mask` that returns the mask
+that came in. Even `PlainActivation` has it; Keras just does not run it:
 """
 
 # %% id="opt-inherited" fragment
 mask = ml.mask_of(embedded)
 print(np.array_equal(plain.compute_mask(embedded, mask), mask))
 
-# %% [markdown] id="opt-asked"
-"""
-But Keras asks only those layers whose `supports_masking` is True.
-"""
-
 # %% [markdown] id="false" slide
 """
-## 4. What does Keras check before it believes you?
+## 4. `Shift`: does Keras check what you declare?
 
 `Shift` moves every word one timestep to the right. What falls off at the right end comes back at
-the left end. It opts in, too.
+the left end. `Shift` opts in as well.
 
-**Predict.** *Hello world !* moves from timesteps 0, 1, 2 to timesteps 1, 2, 3. Which timesteps
-does the mask after `Shift` say to read?
+**Predict.** *Hello world !* moves from timesteps 0, 1, 2 to timesteps 1, 2, 3. At which timesteps
+is the mask of the output True?
+
+- [x] 0, 1 and 2
+- [ ] 1, 2 and 3
+- [ ] at none: Keras drops the mask
 """
 
 
-# %% id="false-shift" slide
+# %% id="false-shift" fragment
 class Shift(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -261,29 +234,22 @@ class Shift(keras.layers.Layer):
         return keras.ops.roll(inputs, 1, axis=1)
 
 
-shifting = keras.Sequential([embedding, Shift(name="shift"), lstm])
-shift_trace = ml.trace(shifting, batch)
-display(shift_trace)
-
-# %% [markdown] id="false-look" slide
-"""
-The thread is whole: `shift` passes the mask on, and none is lost. All the same padding gets into
-the answer, and the drop is at `shift`. The words have moved, and the mask has not. Here is the
-mask, drawn over the words that really stand at each timestep after `Shift`; `0` is padding.
-"""
-
-# %% id="false-picture" fragment
 words = [row + ["0"] * (6 - len(row)) for row in sentences]
 shifted_words = np.roll(words, 1, axis=1).tolist()
-handed_on = shift_trace["shift"].masks_out[0]
-ml.show(handed_on, tokens=shifted_words)
+ml.show(ml.mask_of(Shift()(embedded)), tokens=shifted_words)
+
+# %% [markdown] id="false-why" slide
+"""
+**Why.** Keras checks nothing. It attaches the mask that came in, because `Shift` has opted in. The
+picture shows this mask over the words that are really at each timestep after `Shift`; `0` is
+padding. In the first two sentences a padded timestep will be read, and the last word will be
+skipped.
+"""
 
 # %% [markdown] id="false-average" slide
 """
-The first two sentences have a padded timestep that will be read, and a last word that will be
-skipped. What that does can be checked with pencil and paper. Let the ids themselves be the
-values, and take their average over time. For *Hello world !* it should be
-(711 + 632 + 71) / 3 = 471.3.
+The effect can be checked with pencil and paper. Use the ids themselves as values, and take their
+average over time. For *Hello world !* it should be (711 + 632 + 71) / 3 = 471.3.
 """
 
 # %% id="false-measure" fragment
@@ -292,27 +258,30 @@ average = keras.layers.GlobalAveragePooling1D()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", UserWarning)
     shifted = Shift()(values)
-print("warnings:", len(caught))
-for name, tensor in (("before", values), ("Shift", shifted)):
+print(len(caught))
+for name, tensor in (("Masking", values), ("Shift", shifted)):
     print(name, [f"{number:.1f}" for number in keras.ops.convert_to_numpy(average(tensor))[:, 0]])
 
-# %% [markdown] id="false-why" slide
+# %% [markdown] id="false-cost" slide
 """
-**Why.** Keras checks nothing. After `Shift` the average of the first sentence is
-(0 + 711 + 632) / 3 = 447.7: padding is read, and `!` is skipped. Only the sentence without
-padding is unharmed. There is no warning either, because the layer has opted in. A lost mask at
-least warns once. A false one never does.
+After `Shift` the first average is (0 + 711 + 632) / 3 = 447.7: padding is read, and `!` is
+skipped. Only the sentence without padding keeps its average. The first line is the number of
+warnings: 0. A lost mask is reported at least once, a wrong mask never.
 """
 
 # %% [markdown] id="follow" slide
 """
-## 5. How does the mask move with the words?
+## 5. `compute_mask`: move the mask with the words
 
-The mask has to go where the words go. So the layer computes it anew, in `compute_mask`, as in
-[lesson 06](06_layers_that_change_masks.ipynb).
+The mask has to move with the words. As in [lesson 06](06_layers_that_change_masks.ipynb), the layer
+does to the mask in `compute_mask` what `call` does to the timesteps.
 
-**Predict.** `ShiftBoth` does so, but nobody writes `supports_masking = True`. Does its output
-carry a mask?
+**Predict.** `ShiftBoth` defines `compute_mask`, but it never says `supports_masking = True`. Which
+mask does its output carry?
+
+- [ ] none
+- [ ] that of its input, unchanged
+- [x] that of its input, moved by one timestep
 """
 
 
@@ -333,29 +302,29 @@ for layer in (PlainActivation(), MyActivation(), shift_both):
     print(type(layer).__name__, layer.supports_masking)
 shifted = keras.ops.convert_to_numpy(average(shift_both(values)))[:, 0]
 print([f"{number:.1f}" for number in shifted])
-moving = keras.Sequential([embedding, shift_both, lstm])
-for trace in (shift_trace, ml.trace(moving, batch)):
-    print([f"{call.name}: {call.effect}" for call in trace])
 
 # %% [markdown] id="follow-why" slide
 """
-**Why.** A layer that overrides `compute_mask` has opted in by doing so: Keras turns
-`supports_masking` on. Every word is read again, every padded timestep is skipped, and the
-three averages are those from before the shift. In a trace `Shift` passes the mask on, and
-`ShiftBoth` changes it. The rule: what `call` does to the timesteps, `compute_mask` does to the
-mask.
+**Why.** A layer that defines its own `compute_mask` has opted in by doing so: Keras sets
+`supports_masking` to True. Every word is read again, every padded timestep is skipped, and the
+three averages are those from before the shift.
 """
 
 # %% [markdown] id="follow-choose" slide
 """
-Four layers of your own now stand in turn between `Embedding` and an average over time.
+Four models differ in one layer, which comes between an `Embedding` and an average over time:
+`PlainActivation`, `MyActivation`, `Shift` or `ShiftBoth`. `ml.compare` traces all four. The line
+below each name says whether padding changes the answer, which is the output of the model.
 
-**Predict.** Whose thread is whole? And whose answer does padding move all the same?
+**Predict.** With which of the layers does padding change the answer?
 
-`ml.compare` traces the four models. Look at the threads, and at the line below each name.
+- [ ] only `PlainActivation`
+- [x] `PlainActivation` and `Shift`
+- [ ] `Shift` and `ShiftBoth`
+- [ ] all but `MyActivation`
 """
 
-# %% id="follow-models"
+# %% id="follow-models" skim
 own = {
     "PlainActivation": PlainActivation(name="plain"),
     "MyActivation": MyActivation(name="activation"),
@@ -372,21 +341,74 @@ ml.compare(models, batch)
 
 # %% [markdown] id="follow-chosen" slide
 """
-**Why.** Three threads are whole, and only that of `PlainActivation` is cut. But padding moves the
-answer with `PlainActivation` and with `Shift`. The average behind `Shift` has a mask and uses it,
-and the mask is false. A whole thread says that a mask arrives. Whether it is true, only an
-experiment can show: the trace runs each model again with other padding, and the line below the name
-says what came of it. The hollow drop at `shift_both` is no fault: padding has moved to where words
-were, but the mask has moved along, and the average leaves that padding out.
+**Why.** The thread is cut only at `PlainActivation`. After `Shift` the average gets a mask and uses
+it, but the mask is wrong. An unbroken thread says that a mask arrives; only an experiment shows
+whether it is right. `ml.compare` runs each model again with other padding. The hollow drop at
+`shift_both` is no fault: padding has moved to where words were, but the mask has moved as well, and
+the average leaves that padding out.
 """
 
 # %% [markdown] id="check" slide
 """
-## 6. When may a layer opt in?
+## 6. The rule: when may a layer pass the mask on?
 
-A mask may stay as it is if each timestep of the output comes from the same timestep of the input
-and from no other. This can be tested. Replace **one** timestep of the input, and see which
-timesteps of the output change. Do so for each timestep in turn:
+**A layer may pass the mask on if (a) timestep t of the output stands for timestep t of the input,
+and (b) no padding gets into it: because each timestep is computed alone, or because the layer uses
+the mask to leave padding out.**
+
+`MyActivation` meets both conditions, and `Shift` breaks (a). What about layers that mix timesteps?
+Here is one that uses the mask, a softmax over time. It turns each feature into weights that sum to
+1 over the timesteps:
+"""
+
+
+# %% id="check-softmax" fragment
+class SoftmaxOverTime(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        if mask is not None:  # a masked timestep gets the weight 0
+            inputs = keras.ops.where(mask[..., None], inputs, -1e9)
+        return keras.ops.softmax(inputs, axis=1)
+
+
+# %% [markdown] id="check-predict" slide
+"""
+Three more come with Keras:
+
+- `LSTM(return_sequences=True)` goes from timestep to timestep. At a masked one it keeps its state
+  ([lesson 04](04_use.ipynb)).
+- `Conv1D(padding="same")` computes each timestep from itself and its two neighbours, whatever the
+  mask says.
+- `GroupNormalization(groups=1)` subtracts a mean and divides by a standard deviation, like
+  `LayerNormalization`. But it takes both from all timesteps of a sentence, padding included.
+
+**Predict.** Which of these four layers meet both conditions?
+
+- [ ] none: all four mix timesteps
+- [x] `SoftmaxOverTime` and `LSTM`
+- [ ] `LSTM` and `GroupNormalization`
+- [ ] all four: none of them moves a word
+"""
+
+# %% id="check-layers" fragment skim
+keras.utils.set_random_seed(0)
+layers = [
+    MyActivation(),
+    SoftmaxOverTime(),
+    keras.layers.LSTM(16, return_sequences=True),
+    Shift(),
+    keras.layers.Conv1D(16, 3, padding="same"),
+    keras.layers.GroupNormalization(groups=1),
+]
+
+# %% [markdown] id="check-same" slide
+"""
+Two experiments test the two conditions. For **(a)**, run the layer without a mask, replace **one**
+timestep of the input, and see which timesteps of the output change. Do so for each timestep in
+turn:
 """
 
 
@@ -403,24 +425,7 @@ def influence(layer, steps=6):
     return np.array(rows)
 
 
-# %% [markdown] id="check-predict" slide
-"""
-**Predict.** Which of these six layers keep each timestep to itself? Two of them have similar
-names.
-"""
-
-# %% id="check-layers" fragment
-keras.utils.set_random_seed(0)
-layers = [
-    MyActivation(),
-    keras.layers.LayerNormalization(),
-    Shift(),
-    keras.layers.MaxPooling1D(2),
-    keras.layers.Conv1D(16, 3, padding="same"),
-    keras.layers.GroupNormalization(groups=1),
-]
-
-# %% id="check-picture" slide
+# %% id="check-picture" slide skim
 figure, axes = plt.subplots(2, 3, figsize=(7, 5), layout="constrained")
 for ax, layer in zip(axes.flat, layers, strict=True):
     replaced, changed = np.nonzero(influence(layer))
@@ -428,61 +433,60 @@ for ax, layer in zip(axes.flat, layers, strict=True):
     ax.scatter(changed, replaced, color="#0072b2", marker="s", s=100)
     ax.set(xlim=(-0.5, 5.5), ylim=(5.5, -0.5), xticks=range(6), yticks=range(6), aspect="equal")
     ax.set_title(type(layer).__name__)
-figure.supxlabel("changed timestep")
-figure.supylabel("replaced timestep")
+figure.supxlabel("changed output timestep")  # words
+figure.supylabel("replaced input timestep")  # words
 plt.show()
 
 # %% [markdown] id="check-read" slide
 """
-Read a picture row by row: this input timestep was replaced, and the squares are the output
-timesteps that changed. A layer may opt in if there is exactly one square in each row and all of
-them lie on the dashed diagonal. Which layers have opted in?
+Each row is an input timestep that was replaced. The squares in it are the output timesteps that
+changed. For (a) there must be a square at every place of the dashed diagonal. More squares mean
+that timesteps are mixed, which is allowed if (b) holds.
+
+For **(b)**, give the layer the mask, and compare the three words of *Hello world !* without padding
+and with 3 padded timesteps:
 """
 
 # %% id="check-all" fragment
 for layer in layers:
-    alone = np.array_equal(influence(layer), np.eye(6))
-    print(f"{type(layer).__name__:18} alone={alone!s:5} opted_in={layer.supports_masking}")
+    a = influence(layer).diagonal().all()
+    with warnings.catch_warnings(action="ignore"):
+        short, long = (
+            layer(embedding(ml.pad(ids[:1], maxlen=steps, padding="post").ids)) for steps in (3, 6)
+        )
+    b = np.allclose(short, long[:, :3], atol=1e-5)
+    name = type(layer).__name__
+    print(f"{name:18} a={a!s:5} b={b!s:5} supports_masking={layer.supports_masking}")
 
 # %% [markdown] id="check-why" slide
 """
-**Why.** `MyActivation` and `LayerNormalization` treat each timestep alone, so the old mask is
-true of the new values. `Shift` moves timesteps. `MaxPooling1D(2)` makes 3 timesteps out of 6, so
-a mask of 6 no longer fits. `Conv1D` reads the neighbours too, and so a word takes in the padding
-next to it.
-
-`GroupNormalization` comes with Keras and has opted in, and yet every timestep changes every
-other. Does padding reach the words even if the mask is there? Compare the three words of *Hello
-world !* without padding and with 3 padded timesteps:
+**Why.** `SoftmaxOverTime` and `LSTM` mix timesteps and may pass the mask on all the same, because
+they use it to leave padding out. `GroupNormalization` has the same picture as `SoftmaxOverTime` and
+has opted in, but padding changes the words. So test layers that others wrote, not only your own. In
+`Conv1D` padding gets into the word next to it; rightly, it has not opted in. `Shift` fails both
+tests: the mask has stayed, and the first timestep now holds padding.
 """
-
-# %% id="check-words" fragment
-for layer in (layers[1], layers[5]):
-    short, long = (layer(embedding(ml.pad(ids[:1], maxlen=n, padding="post").ids)) for n in (3, 6))
-    same = np.allclose(short, long[:, :3], atol=1e-5)
-    print(f"{type(layer).__name__:18} same_words={same!s:5} mask={ml.mask_of(long)[0].tolist()}")
 
 # %% [markdown] id="check-else"
 """
-`GroupNormalization` hands on the right mask, but padding has changed the values of the words. So
-test the layers that you did not write, too. The test draws one input at random. It can find a
-fault, but it cannot prove that there is none.
+Each experiment uses one input. It can find a fault, but it cannot prove that there is none.
 
-What can a layer do that does not pass the test? If it moves or removes timesteps, it computes a
-new mask ([lesson 06](06_layers_that_change_masks.ipynb)). If it mixes them, it has to use the
-mask itself and leave the padding out. That is what lesson 08 is about.
+What if a layer of your own fails? If it fails (a), compute a new mask in `compute_mask`. If it
+fails (b), use the mask in `call` to leave padding out, which is the topic of
+[lesson 08](08_layers_that_use_masks.ipynb).
 """
 
 # %% [markdown] id="remember" slide
 """
 ## Remember
 
-1. A layer that says nothing loses the mask. The warning is shown once per layer, and no error
+1. A layer that declares nothing about masks loses the mask. Each layer warns once, and no error
    follows.
-2. `self.supports_masking = True` hands the mask on unchanged. Keras believes it and checks
-   nothing.
-3. Opt in only if each output timestep comes from the same input timestep alone. If timesteps
-   move, let `compute_mask` move the mask as well.
+2. `self.supports_masking = True` passes the mask on unchanged, and Keras does not check whether it
+   is right. If a layer moves timesteps, its `compute_mask` has to move the mask.
+3. A layer may pass the mask on if (a) timestep t of the output stands for timestep t of the input,
+   and (b) no padding gets into it: because each timestep is computed alone, or because the layer
+   uses the mask to leave padding out.
 """
 
 # %% [markdown] id="look-up"
