@@ -30,8 +30,8 @@ _COURSE_KEYS = {
     "lessons": dict,
 }
 _LANGUAGE_KEYS = {"name": str, "locale": str, "font": str}
-_LESSON_KEYS = {"exercises": str}
-_OPTIONAL = {"font", "exercises"}
+_LESSON_KEYS = {"exercises": str, "formerly": str}
+_OPTIONAL = {"font", "exercises", "formerly"}
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,17 @@ class Language:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson: the name of its source, and its set of exercises, if it has one."""
+    """A lesson of the course.
+
+    Args:
+        name: the name of its source.
+        exercises: its set of exercises, if it has one.
+        formerly: what it and its exercises were called on the site before, if that was otherwise.
+    """
 
     name: str
     exercises: str | None = None
+    formerly: str | None = None
 
     @property
     def number(self) -> str:
@@ -218,7 +225,8 @@ def _wrong_values(course: Course) -> Iterator[Fault]:
             if not form.fullmatch(value):
                 wrong = f"not a code of a language: {value!r}"
                 yield _fault(f"languages.{language.code}", wrong, "write it as ko or ko_KR")
-    for name in [*(lesson.name for lesson in course.lessons), *map(str, course.sets)]:
+    former = [lesson.formerly for lesson in course.lessons if lesson.formerly]
+    for name in [*(lesson.name for lesson in course.lessons), *map(str, course.sets), *former]:
         if not SOURCE_NAME.fullmatch(name):
             yield _fault("", f"malformed name {name!r}", "write it as 01_padding")
     yield from _repeated(course)

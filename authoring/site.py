@@ -99,6 +99,7 @@ def build(
             shutil.rmtree(html / "jupyter_execute", ignore_errors=True)
             shutil.rmtree(html / code / "_sources", ignore_errors=True)
             _offer_downloads(root, carried / code, html / code / "_downloads", code)
+            _lead_on(root, html / code, code)
         _write_bare_pages(root, html)
         (html / ".nojekyll").touch()  # else GitHub leaves out folders that begin with _
         _write_sitemap(root, html)
@@ -249,6 +250,17 @@ def _offer_downloads(root: Path, carried: Path, folder: Path, language: str) -> 
     shutil.copytree(root / layout.SOLUTIONS / language, folder / layout.SOLUTIONS)
 
 
+def _lead_on(root: Path, folder: Path, language: str) -> None:
+    """Writes pages that lead on from what a lesson and its exercises were formerly called."""
+    template = Template((root / _DOCS / "templates" / "moved.html").read_text(encoding="utf-8"))
+    listed = contents.read(root, language)
+    for lesson in listed.course.lessons:
+        for kind in PAGES.values() if lesson.formerly else ():
+            title = listed.heading(f"lessons/{lesson.name}")
+            page = template.render(language=language, title=title, name=lesson.name)
+            layout.write(folder / kind / f"{lesson.formerly}.html", f"{page}\n".encode())
+
+
 def _write_bare_pages(root: Path, pages: Path) -> None:
     """Writes the pages that are in every language; a host may show the second at any depth."""
     templates = root / _DOCS / "templates"
@@ -272,6 +284,7 @@ def _write_sitemap(root: Path, pages: Path) -> None:
     """Lists the pages for search engines, if it is known where the site will stand."""
     if base := _base(root):
         left_out = {"search.html", "genindex.html"}
+        left_out |= {f"{lesson.formerly}.html" for lesson in course.read(root).lessons}
         paths = [path for path in sorted(pages.glob("*/**/*.html")) if path.name not in left_out]
         urls = "".join(f"<url><loc>{base}/{relative(pages, path)}</loc></url>" for path in paths)
         head = '<?xml version="1.0" encoding="UTF-8"?>\n'

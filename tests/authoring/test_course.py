@@ -35,7 +35,7 @@ FAULTS = {
     "no TOML": (manifest(LESSON, f"{LESSON}exercises =\n"), "not TOML: Invalid value"),
     "unknown key": (
         manifest(LESSON, f"{LESSON}minutes = 9\n"),
-        "lessons.01_mask: unknown key 'minutes': use: exercises",
+        "lessons.01_mask: unknown key 'minutes': use: exercises, formerly",
     ),
     "unknown key on top": (
         manifest("repository =", 'adress = ""\nrepository ='),

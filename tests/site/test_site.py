@@ -8,7 +8,7 @@ import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -22,6 +22,7 @@ from built_site import (
     HOME,
     LANGUAGES,
     ROOT,
+    SECTIONS,
     Built,
     Link,
     Page,
@@ -36,7 +37,7 @@ from playwright.sync_api import Browser, expect
 from playwright.sync_api import Page as BrowserPage
 from static_page import saved_states, served, shown_models
 
-from authoring import colab, prediction
+from authoring import colab, course, prediction
 from authoring.layout import AuthoringError
 from authoring.site import build, repository
 from authoring.source import cells_of
@@ -658,6 +659,19 @@ def test_layers_stand_in_plain_tables_without_scripts(
             expect(table.locator("tbody tr").first).to_be_visible()
         page.locator("article summary").click()
         expect(page.locator("article table").last).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_a_lesson_was_formerly_called_leads_to_it(
+    browser: Browser, address: str, scripts: bool
+) -> None:
+    moved = [lesson for lesson in course.read(ROOT).lessons if lesson.formerly]
+    assert moved
+    with opened(browser, address, "404.html", java_script_enabled=scripts) as page:
+        for lesson, kind in product(moved, SECTIONS.values()):
+            page.goto(f"{address}/ko/{kind}/{lesson.formerly}.html#there", wait_until="commit")
+            place = "#there" if scripts else ""
+            expect(page).to_have_url(f"{address}/ko/{kind}/{lesson.name}.html{place}")
 
 
 # --- Predictions --------------------------------------------------------------------------------

@@ -211,10 +211,12 @@ class Page:
 
 
 def read_pages(built: Built) -> dict[str, Page]:
-    """The pages of both languages, by their addresses."""
+    """The pages of both languages, by their addresses, but for those that only lead on."""
+    former = {lesson.formerly for lesson in course.read(ROOT).lessons}
     return {
         name: built.page(name)
         for language in LANGUAGES
         for path in sorted((built.folder / language).rglob("*.html"))
         if "_static" not in (name := path.relative_to(built.folder).as_posix())
+        and path.stem not in former
     }
