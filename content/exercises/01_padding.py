@@ -5,13 +5,13 @@
 **You will** (20 minutes)
 
 - pad three sentences by hand;
-- pad readings of a sensor without losing a decimal;
-- pad texts so that a fast LSTM can read them.
+- pad sensor readings without losing their decimals;
+- pad texts so that an LSTM can use a fast kernel.
 
-They belong to the lesson {{lesson}}
+Exercises for lesson {{lesson}}
 
-Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
-answer does. Below it, folded, are a hint and the solution.
+Replace each `...` with your answer and run the cell, then the cell below it, which checks your
+answer. Hints and the solution are folded below that.
 """
 
 # %% id="setup"
@@ -24,7 +24,7 @@ ml.set_language("en")
 ## 1. Pad by hand (5 minutes)
 
 A colleague calls `ml.pad(sentences, maxlen=3, padding="post", truncating="pre")`. Before you run
-such a call, you should know what comes out. Write down the three rows of the batch as lists of ids.
+such a call, you should know what it returns. Write the three rows of the batch as lists of ids.
 """
 
 # %% id="pad-by-hand-data"
@@ -48,12 +48,12 @@ q1.check(padded)
 
 # %% [markdown] id="pad-readings"
 """
-## 2. Pad readings of a sensor (5 minutes)
+## 2. Pad sensor readings (5 minutes)
 
 A sensor sends series of different lengths. 0.0 and -1.0 are readings like any other, so padding
-needs a value of its own. Write `pad_readings`: it gets the `series`, a list of lists of floats, and
-the `value` for padding. It returns an array of the shape `(batch, time)`, as long as the longest
-series. All readings are kept as they are, and the padding stands behind them.
+needs a value of its own. Write a function `pad_readings`. It takes `series`, a list of lists of
+floats, and `value`, the number to pad with. It returns an array of shape `(batch, time)`, as long
+as the longest series. All readings stay as they are, and the padding comes after them.
 """
 
 # %% id="pad-readings-data"
@@ -78,13 +78,13 @@ q2.check(pad_readings)
 """
 ## 3. Pad for a fast LSTM (10 minutes)
 
-On a graphics card an LSTM runs on a much faster kernel of cuDNN, if the mask is of a certain form:
-in each row the ids come first and then the padding, and no row is empty. Users who clean their
-texts meet the second demand late, when a text has no known word left.
+On a GPU, an LSTM can use a much faster kernel of cuDNN if the mask has a certain form: in each row
+the ids come first and then the padding, and no row is empty. The second condition is easily
+forgotten: when texts are cleaned, one may be left without any known word.
 
-Write `pad_for_cudnn`: it gets `texts`, a list of lists of ids from 1 upwards, some of them empty.
-It returns the ids in the shape `(batch, time)`, padded with 0. Each text keeps its row and its
-ids. An empty text becomes one unknown word; the id 1 stands for it.
+Write a function `pad_for_cudnn`. It takes `texts`, a list of lists of ids from 1 upwards, some of
+them empty. It returns the ids as an array of shape `(batch, time)`, padded with 0. Each text keeps
+its row and its ids. Replace an empty text with a single unknown word, whose id is 1.
 """
 
 # %% id="pad-for-cudnn-data"
@@ -109,7 +109,8 @@ q3.check(pad_for_cudnn)
 """
 ## How far are you?
 
-This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+This shows the exercises of all lessons: what you have solved, what you have tried, and what is
+left.
 """
 
 # %% id="progress-picture"

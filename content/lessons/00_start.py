@@ -1,17 +1,23 @@
 # %% [markdown] id="title" slide
 """
-# Why does the same sentence get two answers?
+# Padding and masks: why does the same sentence get two answers?
 
 *{{number}} Start · {{minutes}} minutes*
 
 **You will**
 
-- train a small model, and see it give two answers to one sentence;
-- find out what a mask changes in the model, and what it does not change;
-- learn how to work with these notebooks, and find your way through the lessons.
+- see a trained model give two answers to the same sentence, because of padding;
+- fix this with a mask, and learn what a mask promises;
+- find your way through the lessons and the notebooks.
 """
 
-# %% id="setup"
+# %% [markdown] id="run"
+"""
+Run the cells from top to bottom with **Shift+Enter**. Where you read **Predict**, choose an answer
+*before* you run the next cell. Section 5 says more about working with notebooks.
+"""
+
+# %% id="setup" skim
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,40 +28,15 @@ import masklens as ml
 
 ml.set_language("en")
 
-# %% [markdown] id="notebook"
-"""
-## 1. How do you use a notebook?
-
-A notebook has cells of prose and cells of code. Click the cell that begins with `import keras`
-and press **Shift+Enter**. The cell runs, and the next cell is selected. This one prints nothing:
-it imports NumPy, TensorFlow, Keras and `masklens`, the small library that draws the pictures of
-this course. Run all cells from top to bottom, because each one uses what the earlier ones made.
-
-Where you read **Predict**, decide on an answer *before* you run the next cell. A wrong prediction
-is no failure: it shows you what there is to learn. Here is a first one.
-
-**Predict.** Keras leaves the computing to another library, its *backend*. Which one is it here?
-"""
-
-# %% id="backend"
-print(keras.backend.backend())
-print(isinstance(keras.ops.zeros(3), tf.Tensor))
-
-# %% [markdown] id="backend-why"
-"""
-**Why.** Keras 3 can compute with TensorFlow, JAX or PyTorch. TensorFlow is the default, so a tensor
-that Keras makes here is a tensor of TensorFlow.
-"""
-
 # %% [markdown] id="question" slide
 """
-## 2. Does padding change the answer?
+## 1. Padding: does it change the answer?
 
-The whole course uses these three sentences. They are cut into **tokens**: words and punctuation
-marks. A model reads numbers, so each token is replaced by its **id**. The id of `!` is 71.
+The whole course uses the same three sentences. They are split into **tokens**: words and
+punctuation marks. A model reads numbers, so each token is replaced by a number, its **id**.
 """
 
-# %% id="tokens" fragment
+# %% id="tokens" fragment skim
 sentences = [
     "Hello world !".split(),
     "How are you doing today".split(),
@@ -65,11 +46,15 @@ ids = [[711, 632, 71], [73, 8, 3215, 55, 927], [83, 91, 1, 645, 1253, 927]]
 
 # %% [markdown] id="material" slide
 """
-Our model is to answer one question: **does the sentence end with `!`?** It learns from 512
-sequences. Each has six ids, drawn at random from those above, and about half of them end with 71.
+The ids are those of the TensorFlow guide that this course follows, so you can compare each result
+with the guide. They are only an example: *today* and *tomorrow* are both 927 there. In a real
+vocabulary, each token has an id of its own.
+
+Our model answers one question: **does the sentence end with `!`?** It learns from 512 sequences of
+six ids, drawn at random from those above. About half of them end with 71, the id of `!`.
 """
 
-# %% id="draw" fragment
+# %% id="draw" fragment skim
 rng = np.random.default_rng(0)
 vocabulary = sorted({token for row in ids for token in row})
 sequences = rng.choice(vocabulary, size=(512, 6))
@@ -80,9 +65,9 @@ for row in (0, 511):
 
 # %% [markdown] id="model" slide
 """
-The model is small. An Embedding turns each id into 16 numbers, an LSTM reads them timestep after
-timestep, and a Dense layer gives one number between 0 (no) and 1 (yes). Training takes a few
-seconds.
+The model is small. An Embedding turns each id into 16 numbers. An LSTM reads them one **timestep**
+after another; a timestep is one position in a sequence. A Dense layer then returns one number
+between 0 (no) and 1 (yes). Training takes a few seconds. This is the accuracy afterwards:
 """
 
 
@@ -100,26 +85,82 @@ def build(mask_zero):
 # %% id="train" fragment
 plain = build(mask_zero=False)
 plain.fit(sequences, ends, epochs=10, verbose=0)
-print(f"accuracy: {plain.evaluate(sequences, ends, verbose=0)[1]:.0%}")
+print(f"{plain.evaluate(sequences, ends, verbose=0)[1]:.0%}")
 
 # %% [markdown] id="padding" slide
 """
-Now we ask about *Hello world !*. It has three tokens. In a batch all rows have the same length,
-so beside a sentence of six tokens it is filled up with zeros. That is **padding**:
+Now we ask the model about *Hello world !* twice: alone, and in a batch with the two longer
+sentences. A batch is a rectangle: all its rows have the same length. Short rows are filled up with
+zeros. This is **padding**:
 """
 
-# %% id="padding-picture" fragment
-batch = ml.pad(ids[:1], maxlen=6, padding="post")
+# %% id="padding-picture" fragment skim
+batch = ml.pad(ids, padding="post")
 print(batch.ids)
-ml.show(batch, tokens=sentences[:1])
+ml.show(batch, tokens=sentences)
 
 # %% [markdown] id="padding-predict" slide
 """
-**Predict.** We pad the sentence to 3 timesteps (no padding at all), 6, 12 and 24. It ends with `!`
-each time. Which four numbers does the model answer?
+**Predict.** *Hello world !* ends with `!` both times. What does the model answer for the sentence
+alone, and what for the first row of this batch?
+
+- [ ] yes alone, yes in the batch
+- [ ] no alone, yes in the batch
+- [x] yes alone, no in the batch
 """
 
-# %% id="without-mask" fragment
+# %% id="alone-and-batched" fragment
+alone = ml.pad(ids[:1], padding="post")
+for padded in (alone, batch):
+    print(padded.ids.shape, f"{float(plain(padded.ids)[0, 0]):.2f}")
+
+# %% [markdown] id="padding-why" slide
+"""
+**Why.** In training, the last id decided the answer. In the batch, the last id of the first row is
+0. We put the zeros there to fill the row, but nothing tells the model so. It reads each zero as a
+token, and that token is not `!`.
+"""
+
+# %% [markdown] id="practice" slide
+"""
+How many zeros a sentence gets depends on the *longest* sentence of its batch. So the answer for one
+sentence depends on its neighbours.
+
+Take a service that scores reviews as an example. A review gets one score when it arrives alone, and
+another when longer reviews happen to be in the same batch. No error is raised, and a test that
+sends one review at a time finds nothing.
+"""
+
+# %% [markdown] id="mask" slide
+"""
+## 2. Mask: what does it change?
+
+**Masking** tells the layers of a model that some timesteps are missing. **Padding** is a special
+case: the missing timesteps are at the beginning or at the end of a sequence, and a filler takes
+their place to make the batch a rectangle. So padding needs masking. But masking can do more: a
+timestep may also be missing in the middle, for instance because a sensor failed.
+
+A **mask** holds one boolean per timestep. True means: there is data here. False means: **this
+timestep must not influence the result.** This is the promise of a mask.
+"""
+
+# %% [markdown] id="mask-predict" slide
+"""
+With `mask_zero=True`, the Embedding makes a mask that is False where the id is 0, and the LSTM
+skips every timestep that is False. We build the model once more with this argument and copy the
+weights of the first model, without any new training. Then we pad *Hello world !* to 3 timesteps (no
+padding), 6, 12 and 24, and ask both models.
+
+**Predict.** The weights are the same in both models. What does the model with the mask answer?
+
+- [ ] the same as the model without a mask
+- [x] yes at each of the four lengths
+- [ ] yes at 3 and 6, no at 12 and 24
+"""
+
+# %% id="with-mask" fragment
+masked = build(mask_zero=True)
+masked.set_weights(plain.get_weights())
 lengths = (3, 6, 12, 24)
 
 
@@ -128,45 +169,16 @@ def answers(model):
     return [float(model(row)[0, 0]) for row in rows]
 
 
-without_mask = answers(plain)
-print([f"{answer:.2f}" for answer in without_mask])
+without_mask, with_mask = answers(plain), answers(masked)
+print("mask_zero=False:", [f"{answer:.2f}" for answer in without_mask])
+print("mask_zero=True: ", [f"{answer:.2f}" for answer in with_mask])
 
-# %% [markdown] id="padding-why" slide
-"""
-The same sentence gets two answers: yes without padding, no with it.
-
-**Why.** The model was trained to look at the last id, and the last id is now 0. We put the zeros
-there to fill a row. The model does not know that. It reads each zero as a token, and that token is
-not `!`.
-
-How many zeros there are depends on the *other* sentences in the batch. So the answer to one
-sentence depends on its neighbours.
-"""
-
-# %% [markdown] id="mask" slide
-"""
-## 3. What does a mask change?
-
-A **mask** says for each timestep whether it is to be read: True for a token, False for
-padding. With `mask_zero=True` the Embedding makes one, and the LSTM skips what is False. We build
-the model once more with this one switch, and copy the weights of the first. There is no new
-training.
-
-**Predict.** Every weight is the same as before. Which four numbers does this model answer?
-"""
-
-# %% id="with-mask" fragment
-masked = build(mask_zero=True)
-masked.set_weights(plain.get_weights())
-with_mask = answers(masked)
-print([f"{answer:.2f}" for answer in with_mask])
-
-# %% id="both-lines" slide
+# %% id="both-lines" slide skim
 figure, ax = plt.subplots(figsize=(7, 3))
 ax.plot(lengths, with_mask, color="#0072b2", marker="o", label="mask_zero=True")
 ax.plot(lengths, without_mask, color="0.4", marker="s", linestyle="--", label="mask_zero=False")
 ax.set_xlabel("maxlen")
-ax.set_ylabel("answer")
+ax.set_ylabel("answer")  # words
 ax.set_xticks(lengths)
 ax.set_ylim(-0.1, 1.1)
 ax.legend()
@@ -174,23 +186,23 @@ plt.show()
 
 # %% [markdown] id="mask-picture" slide
 """
-Without padding the two models agree. As soon as there is padding, only the model with the mask
-stays with its answer. This is the mask that its Embedding made, beside the batch:
+Without padding, the two models agree. With padding, only the model with the mask keeps its answer.
+This is the mask that its Embedding makes for the batch of three sentences:
 """
 
-# %% id="mask-show" fragment
+# %% id="mask-show" fragment skim
 mask = ml.mask_of(masked.layers[0](batch.ids))
-ml.show(batch, tokens=sentences[:1], mask=mask)
+ml.show(batch, tokens=sentences, mask=mask)
 
 # %% [markdown] id="mask-why" slide
 """
-**Why.** The mask changes no weight. It changes what is read. The LSTM skips the masked
+**Why.** A mask changes no weight. It changes what the model reads. The LSTM skips the masked
 timesteps, so the last token that it reads is `!`, however much padding follows.
 """
 
 # %% [markdown] id="own-sentence" slide
 """
-Now with a sentence of your own. Below is a model like ours, already trained to answer the same
+Now try a sentence of your own. Below is a similar model, already trained to answer the same
 question. Type a sentence, add zeros with the slider, and switch the mask on and off.
 """
 
@@ -200,17 +212,18 @@ ml.PropagationExplorer(sentences[:1], layers=[without, "LSTM"], maxlen=9, stack=
 
 # %% [markdown] id="own-why"
 """
-A word that ends with `!` has a vector of its own; all other words share the rest of the table.
-Switch the mask off, and already the first zeros turn the answer. Switch it on, and no zero is read.
+In this model, all words that end with `!` share a vector of their own. While the mask is off, a few
+zeros are enough to flip the answer. While it is on, the model reads no zero.
 """
 
 # %% [markdown] id="train-padded" slide
 """
-## 4. Is it enough to train with padding?
+## 3. Training with padding: is it enough?
 
-You may object: the first model had never seen padding. Let us train with it. The new question is
-**does the sentence have fewer than four tokens?** The sequences have one to six tokens and are
-padded to 6. We train one model without a mask and one with it.
+You may object that the first model had never seen padding. So let us train with padding. The new
+question is **does the sentence have fewer than four tokens?** The sequences have one to six tokens
+and are padded to 6. We train one model without a mask and one with a mask, and print their
+accuracy:
 """
 
 # %% id="train-both" fragment
@@ -221,13 +234,19 @@ for mask_zero in (False, True):
     judges[mask_zero] = build(mask_zero)
     judges[mask_zero].fit(padded, counts < 4, epochs=10, verbose=0)
     accuracy = judges[mask_zero].evaluate(padded, counts < 4, verbose=0)[1]
-    print(f"mask_zero={mask_zero}: accuracy {accuracy:.0%}")
+    print(f"mask_zero={mask_zero}: {accuracy:.0%}")
 
 # %% [markdown] id="train-predict" slide
 """
-**Predict.** Both are right about every training sequence. Our sentences have 3, 5 and 6 tokens, so
-only the first is short. What do the two models answer when there is no padding, and what when each
-sentence is padded to 24?
+Both models are right about every training sequence. Our three sentences have 3, 5 and 6 tokens, so
+only the first is short. We ask about each sentence without padding, and padded to 24.
+
+**Predict.** Which model is right about all three sentences, with and without padding?
+
+- [x] only the one with the mask
+- [ ] only the one without a mask
+- [ ] both of them
+- [ ] neither of them
 """
 
 # %% id="train-answers" fragment
@@ -239,30 +258,54 @@ for mask_zero, judge in judges.items():
 
 # %% [markdown] id="train-why" slide
 """
-**Why.** Without a mask the model found another way to 100%: in training, many zeros meant a short
-sentence. So it calls each of our sentences long when there is no padding, and short when there is
-much. The model with the mask never reads a zero. It can only count tokens, and the padding does not
-matter.
+**Why.** The model without a mask found another way to 100%: in training, many zeros meant a short
+sentence. So it calls all three sentences long when there is no padding, and short when there is a
+lot of it. The model with the mask never reads a zero. It can only count tokens, so padding makes no
+difference to it.
+"""
 
+# %% [markdown] id="test" slide
+"""
 Both models had the same accuracy, and Keras raised no error. The difference appeared only when we
 changed the padding and asked again. You will use this test throughout the course.
 """
 
 # %% [markdown] id="map" slide
 """
-## 5. What will you learn in this course?
+## 4. Course: what will you learn?
 
-**A mask is a promise about timesteps. Who makes it, who carries it, and who keeps it?** This
-question is the thread of the course. Each lesson takes up a part of it, and shows what Keras does
-in cells that you can run.
+**A mask promises that some timesteps will not influence the result. Which layers make the mask,
+which pass it on, and which use it? And does padding get into the answer all the same?** These
+questions run through the course. Some layers pass the mask on; others lose it without an error.
+Each lesson takes up one part and shows what Keras does, in cells that you can run.
 
 {{lessons}}
 
-Take them in this order. You need to know some Python, and to have trained a Keras model once.
+Take the lessons in this order. You need to know some Python, and to have trained a Keras model
+before.
 
-Each lesson has exercises, linked at its end. They check what your code does, and tell you which
-mistake they recognise. `ml.progress()` shows how far you are.
+From lesson 01 on, each lesson has exercises, linked at its end. They run your answer, and explain
+what went wrong if they recognise a common mistake. `ml.progress()` shows how far you are.
 """
+
+# %% [markdown] id="notebook"
+"""
+## 5. Notebooks: how do you work with them?
+
+A notebook consists of cells with text and cells with code. Click a code cell and press
+**Shift+Enter**: the cell runs, and the next cell is selected. Run all cells from top to bottom,
+because each one uses what earlier ones have made. The first code cell of a lesson prints nothing.
+It imports what the lesson needs, for instance `masklens`, the small library that draws the pictures
+of this course.
+
+At each **Predict**, decide on an answer before you run the next cell. A wrong prediction is not a
+failure: it shows you that there is something to learn.
+
+Keras leaves the computation to a *backend*. In this course it is TensorFlow, the default:
+"""
+
+# %% id="backend" skim
+print(keras.backend.backend(), isinstance(keras.ops.zeros(3), tf.Tensor))
 
 # %% [markdown] id="credit"
 """
@@ -276,9 +319,10 @@ the examples come from there. The explanations and the code are our own.
 """
 ## Remember
 
-1. A model without a mask reads padding as data, so one sentence can get two answers.
-2. A mask changes no weight. It says which timesteps are read.
-3. Accuracy does not show the fault. Change the padding, ask again, and compare.
+1. A model without a mask reads padding as data. So the answer for one sentence can depend on the
+   other sentences in its batch.
+2. A mask changes no weight. Where it is False, the timestep must not influence the result.
+3. Accuracy does not reveal the fault. Change the padding, ask again, and compare.
 """
 
 # %% [markdown] id="look-up"
