@@ -2,21 +2,19 @@
 """
 # Exercises: use a mask
 
-**You will** (45 minutes)
+**You will** ({{minutes}} minutes)
 
-- take a mean over valid steps, also where there are none;
-- find three faults in the softmax of an attention, and mend them;
-- write a loss that leaves out what is missing, on the way back as well.
+- take a mean over the valid steps, even where there are none;
+- find and fix three faults in a softmax for attention;
+- write a loss that leaves out missing readings, in its gradient as well.
 
-They belong to the lesson {{lesson}}
+Exercises for lesson {{lesson}}
 
-Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
-answer does. Below it, folded, are a hint and the solution.
+Replace each `...` with your answer and run the cell, then the cell below it, which checks your
+answer. Hints and the solution are folded below that.
 """
 
 # %% id="setup"
-import warnings
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -29,18 +27,18 @@ ml.set_language("en")
 """
 ## 1. A mean that survives an empty row (10 minutes)
 
-A classifier takes the mean of the word vectors of a review. One day a review consists of emojis
-that the vocabulary does not know, so no word is left, and from then on the loss is `nan`.
-`GlobalAveragePooling1D` divides 0 by 0 there, and users have reported it.
+A classifier averages the word vectors of each review. One day, a review consists only of emojis
+that are not in the vocabulary. No word is left, and from then on the loss is `nan`: in such a row,
+`GlobalAveragePooling1D` divides 0 by 0, as users of Keras have reported.
 
-Write `mean_over_time`. It gets two tensors, `x` of the shape `(batch, time, features)` and `mask`
-of the shape `(batch, time)`, and returns the mean of the valid steps in the shape
-`(batch, features)`. Where a row has no valid step, it returns zeros. What stands at masked steps
-must not matter, be it a number or `nan`.
+Write `mean_over_time`. It takes two tensors, `x` of shape `(batch, time, features)` and `mask` of
+shape `(batch, time)`, and returns the mean over the valid steps, of shape `(batch, features)`. For
+a row without a valid step, it returns zeros. The values at masked steps must not matter, not even
+`nan`.
 
-A model is to be trained through this function. So write it with `keras.ops`, and let the
-**gradient** be a number everywhere, in an empty row as well. The function `gradient` below shows
-it: call `gradient(lambda x: mean_over_time(x, valid), x)` in a new cell.
+A model will be trained through this function. So write it with `keras.ops`, and keep the
+**gradient** free of `nan` everywhere, even in an empty row. The function `gradient` below shows it:
+call `gradient(lambda x: mean_over_time(x, valid), x)` in a new cell.
 """
 
 # %% id="mean-over-time-data"
@@ -73,12 +71,12 @@ q1.check(mean_over_time)
 
 # %% [markdown] id="masked-softmax"
 """
-## 2. Mend a softmax for attention (15 minutes)
+## 2. Fix a softmax for attention (15 minutes)
 
-In attention, each word of a sentence looks at all words. `scores[b, i, j]` says how much word `i`
-of the sentence `b` is interested in word `j`, and softmax over `j` turns the scores of each `i`
+In attention, each word of a sentence looks at all its words. `scores[b, i, j]` says how much word
+`i` of sentence `b` is interested in word `j`, and a softmax over `j` turns the scores of each `i`
 into weights. No word should look at padding. A colleague has written this function, which takes a
-`mask` of the shape `(batch, time)`:
+`mask` of shape `(batch, time)`:
 """
 
 
@@ -91,8 +89,8 @@ def faulty_softmax(scores, mask):
 
 # %% [markdown] id="masked-softmax-symptom"
 """
-It raises no error, and the shape is right. But here is a sentence of two words and one timestep of
-padding. The two words give most of their weight to the padding, and the last row is `nan`:
+It raises no error, and the shape is right. But here is a sentence of two words and one padded
+timestep. The two words give most of their weight to the padding, and the last row is `nan`:
 """
 
 # %% id="masked-softmax-data"
@@ -103,14 +101,14 @@ with np.errstate(invalid="ignore"):
 
 # %% [markdown] id="masked-softmax-task"
 """
-The function has three faults, and one of them shows here. Find all three, and write
-`masked_softmax`, which has none. It gets two arrays, `scores` of the shape `(batch, time, time)`
-and `mask` of the shape `(batch, time)`, and returns weights of the shape of `scores`:
+The function has three faults, and only one of them shows here. Find all three, and write
+`masked_softmax` without them. It takes two arrays, `scores` of shape `(batch, time, time)` and
+`mask` of shape `(batch, time)`, and returns weights of the same shape as `scores`:
 
 - In every row `[b, i]`, the weights of the valid words `j` are the softmax of their scores alone,
-  so they sum to 1. Padded words `j` get 0. The rows of padded words `i` are no exception.
+  so they sum to 1. Padded words `j` get 0. This also holds in the rows of padded words `i`.
 - If a sentence has no valid word, all its weights are 0.
-- Scores of 1000 or -1000 do no harm, whether they stand at words or at padding. Nor does `nan` at
+- Scores of 1000 or -1000 do no harm, whether they belong to words or to padding. Nor does `nan` at
   padding.
 
 You may use NumPy or `keras.ops`. Try both functions in a new cell, with scores and masks of your
@@ -139,18 +137,18 @@ q2.check(masked_softmax)
 """
 ## 3. A loss that leaves out what is missing (20 minutes)
 
-A model forecasts the water level of a river. Sensors fail at times, so some readings are missing,
-and the file has `nan` in their place. The series also have different lengths. A mask says which
-readings are there.
+A model forecasts the water level of a river. Sensors sometimes fail, so some readings are missing,
+and the file has `nan` in their place. The series also differ in length. A mask says which readings
+exist.
 
-Write `masked_loss`. It gets three tensors of the shape `(batch, time)`: the readings `y_true`, the
-forecasts `y_pred`, and the `mask`. It returns one number, the mean of the squared errors over
-all valid steps of the batch. Each valid step counts the same, whichever row it stands in. What
-stands in `y_true` at masked steps must not matter, be it 0 or `nan`. If no step of the batch is
+Write `masked_loss`. It takes three tensors of shape `(batch, time)`: the readings `y_true`, the
+forecasts `y_pred` and the `mask`. It returns one number, the mean of the squared errors over all
+valid steps of the batch. Each valid step counts the same, whichever row it is in. The values of
+`y_true` at masked steps must not matter, whether they are 0 or `nan`. If no step of the batch is
 valid, the loss is 0.
 
-The model is trained with this loss. So write it with `keras.ops`, and see that the gradient with
-respect to `y_pred` holds no `nan` either. In a new cell, try
+The model is trained with this loss. So write it with `keras.ops`, and make sure that the gradient
+with respect to `y_pred` contains no `nan` either. In a new cell, try
 `gradient(lambda y: masked_loss(y_true, y, there), y_pred)`.
 """
 

@@ -2,15 +2,15 @@
 """
 # Exercises: all together
 
-**You will** (40 minutes)
+**You will** ({{minutes}} minutes)
 
-- mend a classifier whose answer to a review changes with its padding;
-- build a block of a Transformer that keeps its mask.
+- fix a classifier whose answer to a review changes with the padding;
+- build a Transformer block that keeps its mask.
 
-They need all lessons. The last of them is {{lesson}}
+Exercises for all lessons up to {{lesson}}
 
-Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
-answer does. Below it, folded, are a hint and the solution.
+Replace each `...` with your answer and run the cell, then the cell below it, which checks your
+answer. Hints and the solution are folded below that.
 """
 
 # %% id="setup"
@@ -25,11 +25,11 @@ ml.set_language("en")
 """
 ## 1. One review, one answer (20 minutes)
 
-A shop asks a model whether a review is a good one. A convolution reads each word with its two
-neighbours, a score says how much a word counts, a softmax over time makes weights of the scores,
-and the weighted sum gets the answer. The model was trained with one review at a time, without any
-padding, so nothing in it makes or uses a mask. Now one server of the shop pads behind the words,
-another in front of them, each up to the longest review of its batch.
+A shop asks a model whether a review is good. A convolution reads each word with its two neighbours,
+a score says how much a word counts, a softmax over time turns the scores into weights, and the
+weighted sum gives the answer. The model was trained on one review at a time, without any padding,
+so nothing in it makes or uses a mask. Now one of the shop's servers pads after the words, another
+before them, each up to the longest review of its batch.
 """
 
 
@@ -56,8 +56,8 @@ def make_layers():
 
 # %% [markdown] id="answers-once-two"
 """
-`make_layers` stands in for the trained layers. The first two rows are one review, padded by either
-server, and it gets two answers:
+`make_layers` replaces the trained layers here. The first two rows are one review, padded by each of
+the two servers, and it gets two answers:
 """
 
 # %% id="answers-once-data"
@@ -69,13 +69,13 @@ faulty_classifier(*make_layers())(reviews)
 
 # %% [markdown] id="answers-once-task"
 """
-Write `build_classifier`. It gets the four trained layers, and returns a `keras.Model` that takes
-ids of the shape `(batch, time)`, for any number of timesteps, where 0 is padding. It returns one
-number for each review, of the shape `(batch, 1)`:
+Write `build_classifier`. It takes the four trained layers and returns a `keras.Model` that takes
+ids of shape `(batch, time)`, for any number of timesteps, where 0 is padding. The model returns one
+number for each review, in the shape `(batch, 1)`:
 
 - Each review gets the answer that `faulty_classifier` gives to its words alone, however much
-  padding stands behind them or in front of them.
-- A review without any word has nothing to add up: it gets the answer of `output` to a vector of
+  padding comes after or before them.
+- A review without any words has nothing to add up: it gets the answer of `output` to a vector of
   zeros.
 
 Use these layers, and no others with weights.
@@ -103,7 +103,7 @@ q1.check(build_classifier)
 
 # %% [markdown] id="answers-once-look"
 """
-And what does your model answer? As soon as there is one, its first two answers agree here:
+What does your model answer? Once you have written it, its first two answers agree here:
 """
 
 # %% id="answers-once-trace"
@@ -114,11 +114,11 @@ if model := build_classifier(*make_layers()):
 """
 ## 2. A block that keeps its mask (20 minutes)
 
-The block of the first Transformer adds what attention finds to its input, and normalizes the sum:
-`norm(x + attention(x, x))`. A colleague has built it as it stands in the paper. It runs without a
-warning, and its vectors are right: padding does not change them. But in training, short sentences
-have a strangely small share in the loss: it counts padding. Here is the block, and the way of its
-mask, and `measure=False` shows nothing else.
+The block of the first Transformer adds the output of attention to its input, and normalizes the
+sum: `norm(x + attention(x, x))`. A colleague has built it exactly as in the paper. It runs without
+a warning, and its vectors are right: padding does not change them. But in training, short sentences
+have a strangely small share in the loss, because the loss counts padding. Here is the block, and
+where its mask goes. (`measure=False` shows nothing else.)
 """
 
 
@@ -142,12 +142,12 @@ ml.trace(faulty_block(*make_parts()), ids, measure=False)
 
 # %% [markdown] id="block-with-a-mask-task"
 """
-Write `build_block`. It gets the three layers `embedding`, `attention` and `norm`, and returns a
-`keras.Model` that takes ids of the shape `(batch, time)`, where 0 is padding. With
+Write `build_block`. It takes the three layers `embedding`, `attention` and `norm`, and returns a
+`keras.Model` that takes ids of shape `(batch, time)`, where 0 is padding. With
 `x = embedding(ids)`, the model returns `norm(x + attention(x, x))` at each word, where attention
-looks at words alone. What it returns at padded steps does not matter. And the output carries the
-mask of the ids, so that the loss can leave padding out. The weights of the three layers are trained
-already, so use these layers, and no others with weights. A layer of your own is one way.
+looks only at words. The output at padded steps does not matter. The output carries the mask of the
+ids, so that the loss can leave padding out. The weights of the three layers are already trained, so
+use these layers, and no others with weights. One way is a layer of your own.
 """
 
 
@@ -177,7 +177,7 @@ q2.check(build_block)
 
 # %% [markdown] id="block-with-a-mask-look"
 """
-And the mask on the output of your block, as soon as there is one:
+Here is the mask of your block's output, once you have written the block:
 """
 
 # %% id="block-with-a-mask-repaired"
