@@ -131,12 +131,12 @@ def as_cards(book: NotebookNode, say: Callable[[str], str], wraps: bool) -> None
 
 
 def _score(say: Callable[[str], str]) -> NotebookNode:
-    """Where the page's script says how many predictions were right; a slide of its own."""
+    """Where the page's script says how many predictions were right; the last step of the slides."""
     _ = say
     said = html.escape(_("Predictions that were right: {right} of {all}."))
     text = f'<p class="prediction-score" role="status" data-said="{said}"></p>'
     cell: NotebookNode = _nbformat.v4.new_markdown_cell(text, id="score")
-    cell.metadata["slideshow"] = {"slide_type": "slide"}
+    cell.metadata["slideshow"] = {"slide_type": "fragment"}
     return cell
 
 
