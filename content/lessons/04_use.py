@@ -1,218 +1,159 @@
 # %% [markdown] id="title" slide
 """
-# Which layers use the mask, and does padding get in?
+# Using the mask: which layers use it, and does padding get in?
 
 *{{number}} Use · {{minutes}} minutes*
 
 **You will**
 
 - watch the state of an LSTM at masked timesteps;
-- find out which models a mask helps, and which it does not;
-- test whether a layer that has the mask uses it.
+- test whether a layer that gets the mask uses it;
+- find out why padding changes the answer of some trained models that have a mask.
 """
 
-# %% id="setup"
+# %% id="setup" skim
 import warnings
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import HTML
+from keras import layers
 
 import masklens as ml
 
 ml.set_language("en")
 
-# %% id="batches"
+# %% [markdown] id="material" slide
+"""
+## 1. An LSTM at masked timesteps: the frozen state
+
+Here is the question of lesson 00 again: **does the sentence end with `!`?** A model learns it from
+512 sequences of six ids, without padding. Training takes a few seconds. `train` takes the layers
+between the `Embedding`, which makes a mask, and a `Dense` layer that gives the answer: a number
+between 0 (no) and 1 (yes).
+"""
+
+# %% id="batches" skim
 sentences = [
     "Hello world !".split(),
     "How are you doing today".split(),
     "The weather will be nice tomorrow".split(),
 ]
 ids = [[711, 632, 71], [73, 8, 3215, 55, 927], [83, 91, 1, 645, 1253, 927]]
-short = ml.pad(ids, padding="post")
-long = ml.pad(ids, padding="post", maxlen=12)
-display(ml.show(short, tokens=sentences))
-display(ml.show(long, tokens=sentences))
+rng = np.random.default_rng(0)
+sequences = rng.choice(sorted({token for row in ids for token in row}), size=(512, 6))
+sequences[:256, -1] = 71
+ends = sequences[:, -1] == 71
 
 
-# %% id="difference"
-def difference(one, other):
-    one, other = keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other)
-    return round(float(np.abs(one - other).max()), 3)
+# %% id="train" fragment
+def train(*middle):
+    keras.utils.set_random_seed(0)
+    embedding = layers.Embedding(5000, 16, mask_zero=True, name="embedding")
+    answer = layers.Dense(1, activation="sigmoid", name="answer")
+    model = keras.Sequential([embedding, *middle, answer])
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
+    model.fit(sequences, ends, epochs=6, verbose=0)
+    accuracy = model.evaluate(sequences, ends, verbose=0)[1]
+    print([type(layer).__name__ for layer in middle], f"accuracy: {accuracy:.0%}")
+    return model
 
+
+# %% id="train-reader" fragment
+keras.utils.set_random_seed(0)
+reader = train(layers.LSTM(16, name="lstm"))
 
 # %% [markdown] id="frozen" slide
 """
-## 1. What does the LSTM return at a masked timestep?
+With `return_sequences=True`, an `LSTM` returns its hidden state after every timestep. It has to
+return something at masked timesteps as well, although it skips them.
 
-With `return_sequences=True` an `LSTM` returns its hidden state after every timestep, the masked
-ones included.
+**Predict.** *Hello world !* is padded to 12 timesteps. What does the trained `LSTM` return at the
+masked timesteps 3 to 11?
 
-**Predict.** *Hello world !* is padded to 12 timesteps. What stands in the output at timesteps 3 to
-11: zeros, the same state again and again, or a state that still moves?
+- [ ] zeros
+- [x] the state after `!`, nine times
+- [ ] a state that fades from timestep to timestep
 """
 
 # %% id="frozen-measure" fragment
+long = ml.pad(ids, padding="post", maxlen=12)
 hello = long.ids[:1]
-for mask_zero in (True, False):
-    keras.utils.set_random_seed(0)
-    embedding = keras.layers.Embedding(5000, 16, mask_zero=mask_zero)
-    lstm = keras.layers.LSTM(8, return_sequences=True, name="lstm")
-    state = keras.ops.convert_to_numpy(lstm(embedding(hello)))[0]
-    still = [bool((state[step] == state[2]).all()) for step in range(3, 12)]
-    print(f"mask_zero={mask_zero}: {sum(still)} of {len(still)} == state[2]")
+vectors = reader.get_layer("embedding")(hello)
+lstm = layers.LSTM(16, return_sequences=True)
+lstm.build(vectors.shape)
+lstm.set_weights(reader.get_layer("lstm").get_weights())
+for mask in (hello != 0, hello >= 0):
+    states = keras.ops.convert_to_numpy(lstm(vectors, mask=mask))[0]
+    same = [bool((state == states[2]).all()) for state in states[3:]]
+    print(mask.astype(int), f"states[2]: {sum(same)} / {len(same)}")
 
 # %% [markdown] id="frozen-watch" slide
 """
-With the mask it is the same state, again and again. Watch it happen: here is the model of section 2
-with `mask_zero=True`. Play it, or step through it, and look at the other sentences, too. A column
-is the state of the `LSTM` after one timestep, 6 of its 32 numbers. The upper half of each cell is
-the state with the mask, the lower half the state without it. The line at the bottom says how far
-the state moves: the largest change of any of the 32 numbers.
+With the mask, in the first line, it is the same state nine times. The second mask is True
+everywhere, so every zero is read, and no state equals the one after `!`.
 
-**Predict.** Without the mask the state moves in the padding, too. Where does it go: back to zero,
-to a place of its own for each sentence, or to the same place for all?
+Watch it: play the sentence, or step through it, and look at the other sentences. A column is the
+state after one timestep, 6 of its 16 numbers. The upper half of each cell is the state with the
+mask, the lower half the state without it. At the bottom you read how far the state moves, and what
+the model would answer at this point.
 """
 
 # %% id="frozen-play" slide
-ml.TimestepExplorer(model, long, tokens=sentences)
-
-# %% [markdown] id="frozen-apart"
-"""
-From the last word on the upper halves do not change: the state is frozen. Without the mask every
-zero moves it, but less and less, as if it came close to something. In 12 timesteps it
-does not get there. So here are the first two sentences with 60: how far apart are their answers?
-"""
-
-# %% id="frozen-apart-measure"
-padded = ml.pad(ids, padding="post", maxlen=60).ids
-for mask_zero in (True, False):
-    first, second, _third = connect(mask_zero)(padded)
-    print(f"mask_zero={mask_zero}: {difference(first, second)}")
+ml.TimestepExplorer(reader, long, tokens=sentences)
 
 # %% [markdown] id="frozen-why" slide
 """
-Without the mask nothing is left of the difference. Whatever the sentence was, enough zeros lead the
-state of this LSTM to the same place: the padding has washed the words out. Training could teach it
-to hold on to them longer, but with the mask it need not learn that.
+**Why.** The state is all that an LSTM knows of the sentence. To skip a timestep means to leave the
+state as it is: it is **frozen**. What the layer returns there is not zero, but a copy.
 
-**Why.** At a masked timestep the LSTM keeps the state of the timestep before. So the last state is
-that of the last word, and the answer cannot depend on how much padding follows. The output there is
-not zero, but a copy: an average over all timesteps would count it again and again.
-
-To skip a timestep is not to save time. Keras's source shows that on a CPU it is computed all the
-same, and the result is thrown away.
+So after any amount of padding the last state is the state after the last word, and the answer does
+not change. Without the mask, each zero moves the state away from `!`.
 """
 
-# %% [markdown] id="help" slide
+# %% [markdown] id="gap" slide
 """
-## 2. Does `mask_zero=True` help every model?
+A masked timestep need not be at the end. In a series of measurements, a reading may be missing
+anywhere. So we put a 0 between *Hello* and *world*. For each row below we print the answer, and
+whether it is the same.
 
-Five models begin with an `Embedding`. Each one is run twice, once with `mask_zero=True` and once
-without. All weights are the same.
+**Predict.** To which row does the trained model give exactly the same answer as to
+`[711, 0, 632, 71]`?
 
-**Predict.** In which of the five do the two answers differ?
-"""
-
-# %% id="help-models" fragment
-embeddings = {}
-for mask_zero in (True, False):
-    keras.utils.set_random_seed(0)
-    embeddings[mask_zero] = keras.layers.Embedding(5000, 16, mask_zero=mask_zero)
-tails = {
-    "Dense, LSTM": [keras.layers.Dense(16), keras.layers.LSTM(32)],
-    "Conv1D, LSTM": [keras.layers.Conv1D(16, 3, padding="same"), keras.layers.LSTM(32)],
-    "GlobalAveragePooling1D": [keras.layers.GlobalAveragePooling1D()],
-    "GlobalMaxPooling1D": [keras.layers.GlobalMaxPooling1D()],
-    "Flatten, Dense": [keras.layers.Flatten(), keras.layers.Dense(1)],
-}
-
-
-# %% id="help-measure" slide
-def answer(batch, mask_zero, tail):
-    x = embeddings[mask_zero](batch.ids)
-    with warnings.catch_warnings(action="ignore"):
-        for layer in tail:
-            x = layer(x)
-    return x
-
-
-for name, tail in tails.items():
-    print(f"{name:22} {difference(answer(short, True, tail), answer(short, False, tail))}")
-
-# %% [markdown] id="help-padding"
-"""
-Three models give the same answer with the mask as without it: for them `mask_zero=True` does
-nothing. All five now have the mask. Whose answer moves when padding grows from 6 to 12
-timesteps, as in section 1?
+- [ ] `[711]`, because it ends at the gap
+- [ ] `[632, 71]`, because it starts anew behind the gap
+- [x] `[711, 632, 71]`, because it skips the gap
 """
 
-# %% id="help-growth"
-for name, tail in tails.items():
-    try:
-        print(f"{name:22} {difference(answer(short, True, tail), answer(long, True, tail))}")
-    except ValueError as error:
-        print(f"{name:22} {type(error).__name__}")
+# %% id="gap-measure" fragment
+with_gap = float(reader(np.array([[711, 0, 632, 71]]))[0, 0])
+for row in ([711], [632, 71], [711, 632, 71]):
+    answer = float(reader(np.array([row]))[0, 0])
+    print(f"{row!s:14} {answer:.2f} {abs(answer - with_gap) < 1e-6}")
 
-# %% [markdown] id="help-why" slide
+# %% [markdown] id="gap-why" slide
 """
-**Why.** A mask helps only if it reaches a layer that uses it.
+**Why.** At the 0 the state is frozen, and *world* finds the state after *Hello*, as if there were
+no gap. The mask does not say where a sentence ends. It says of each timestep whether to read it.
 
-- `Dense` carries the mask to the `LSTM`, which uses it. `GlobalAveragePooling1D` uses it itself and
-  averages over the words alone. Neither answer moves.
-- `Conv1D` drops the mask. The `LSTM` behind it could use a mask, but gets none, and reads padding.
-- `GlobalMaxPooling1D` does not use masks, although its name differs by one word. It takes the
-  largest number of all timesteps, and padding can win.
-- `Flatten` puts all timesteps into one row, and `Dense` has a weight for every place in it. Padding
-  is data to this model. It cannot even be called with 12 timesteps, because it has weights for 6.
-"""
-
-# %% [markdown] id="help-choose" slide
-"""
-Now put layers between `Embedding` and `LSTM` yourself: click one under the stack, drag a card by
-its handle, or move it with the arrow keys. Play shows a sentence on its way: tokens and mask go
-from card to card. In the two layers that begin with `x +`, the output of an attention layer is
-added to what went into it, as in a Transformer.
-
-**Predict.** The explorer asks before it shows anything: where does padding get in? Ask yourself,
-too, with which layers in the middle the mask is lost.
-
-The weights are trained: with nearly every layer in between, the model still tells whether a
-sentence ends with `!`. Below the stack stand its answers without padding, with this much and with
-more, and whether padding gets in, measured as `ml.trace` measures it. The code of the stack is one
-click away.
-"""
-
-# %% id="help-explorer" slide
-ml.PropagationExplorer(ids, tokens=sentences, predict=True)
-
-# %% [markdown] id="help-chosen"
-"""
-**Why.** Between `Embedding` and `LSTM` it is lost at three of them: at `Conv1D`, at a
-`MyActivation` that does not say `supports_masking`, and at `x + MultiHeadAttention(x)`. With these
-a red drop marks where padding gets in. A `Flatten` or a `GlobalMaxPooling1D` ends the time axis
-without a look at the mask, and the `LSTM` behind it cannot run; take it out, and padding gets in as
-well. `Masking` makes a new mask: none of the vectors is zero, so it lets the padding through. And
-`Shift` keeps the mask, but moves the tokens from under it.
-
-The attention layer is a trap: it uses the mask and passes it on, but it clears the mask of its own
-input. So `x` comes to the sum without a mask, and the sum has none either. With a
-`LayerNormalization` before it, the attention reads a tensor of its own, and `x` keeps its mask.
-Layers of your own, such as `MyActivation`, are the topic of [lesson 07](07_opting_in.ipynb).
+Skipping a timestep saves no time on a CPU: Keras's source shows that the timestep is computed all
+the same, and the result is thrown away.
 """
 
 # %% [markdown] id="use" slide
 """
-## 3. Does a layer that has the mask use it?
+## 2. The experiment: change the mask, run again, compare
 
-A look at the code of a layer can mislead: an argument `mask` says that the layer *gets* the mask,
-not that it uses it. What shows it is an experiment: **change the mask, run again, compare.** If
-the output stays the same, the mask was not used.
+How do you find out whether a layer uses the mask? An argument `mask` of its `call` says that the
+layer *gets* the mask, not that it uses it. An experiment shows it: **change the mask, run again,
+compare.** If the output stays the same, the mask was not used.
 
 One mask lets all words through, the other only the first two of each sentence:
 """
 
-# %% id="use-masks" fragment
+# %% id="use-masks" fragment skim
+short = ml.pad(ids, padding="post")
 all_words = short.mask
 two_words = short.mask & (np.arange(6) < 2)
 display(ml.show(short, tokens=sentences, mask=all_words))
@@ -220,100 +161,259 @@ display(ml.show(short, tokens=sentences, mask=two_words))
 
 # %% [markdown] id="use-predict" slide
 """
-**Predict.** The `call` of each of these four layers has an argument `mask`. Which of the outputs
-change with the mask?
+Four layers have an argument `mask`. `LSTM` reads the timesteps in order. `GlobalAveragePooling1D`
+averages over them. `BatchNormalization` subtracts a stored mean, and divides by a stored standard
+deviation. `TimeDistributed(Dense)` applies a `Dense` layer to each timestep. We print the largest
+change of each output, in percent of its largest number.
+
+**Predict.** Which outputs change with the mask?
+
+- [x] those of `LSTM` and `GlobalAveragePooling1D`
+- [ ] all four
+- [ ] only that of `LSTM`
+- [ ] all but that of `TimeDistributed`
 """
 
+
 # %% id="use-measure" fragment
+def difference(one, other):
+    one, other = keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other)
+    return np.abs(one - other).max() / np.abs(one).max()
+
+
+# %% id="use-layers" fragment
 keras.utils.set_random_seed(0)
-trials = {
-    "LSTM": keras.layers.LSTM(32),
-    "GlobalAveragePooling1D": keras.layers.GlobalAveragePooling1D(),
-    "BatchNormalization": keras.layers.BatchNormalization(),
-    "TimeDistributed(Dense)": keras.layers.TimeDistributed(keras.layers.Dense(4)),
-}
-vectors = embeddings[False](short.ids)
-for name, layer in trials.items():
+vectors = layers.Embedding(5000, 16)(short.ids)
+normalize = layers.BatchNormalization()
+dense = layers.TimeDistributed(layers.Dense(4))
+for layer in (layers.LSTM(16), layers.GlobalAveragePooling1D(), normalize, dense):
     moved = difference(layer(vectors, mask=all_words), layer(vectors, mask=two_words))
-    print(f"{name:22} {moved}")
+    print(f"{type(layer).__name__:22} {moved:.0%}")
 
 # %% [markdown] id="use-why" slide
 """
-**Why.** The `LSTM` and the average leave out timesteps, so it matters to them which. The `Dense`
-inside `TimeDistributed` computes every timestep by itself, whatever the mask says.
-`BatchNormalization` uses a stored mean and variance here, and needs no mask for that. In training
-it computes them from the batch, and then it leaves the masked timesteps out:
+**Why.** The `LSTM` and the average leave timesteps out, so it matters which. The `Dense` inside
+`TimeDistributed` computes each timestep alone, whatever the mask says. The numbers that
+`BatchNormalization` has stored do not depend on this batch or its mask.
+"""
+
+# %% [markdown] id="use-mode"
+"""
+In training, `BatchNormalization` takes the mean and the standard deviation from the batch. It
+leaves the masked timesteps out, so the mask matters:
 """
 
 # %% id="use-training" fragment
-layer = trials["BatchNormalization"]
-one, other = (layer(vectors, mask=mask, training=True) for mask in (all_words, two_words))
-print(f"training=True: {difference(one, other)}")
+one, other = (normalize(vectors, mask=mask, training=True) for mask in (two_words, all_words))
+print(f"training=True: {difference(one, other):.0%}")
 
-# %% [markdown] id="use-probe"
+# %% [markdown] id="boxes" slide
 """
-You need not write this experiment for every layer. With `probe=True`, `ml.trace` does it at each
-call that meets a mask. Here is the stack of section 4 again, without its `Conv1D`.
+## 3. Passing the mask on, and using it: two questions
 
-**Predict.** Now the thread reaches the last `LSTM`. Which of the five layers on the `Embedding` use
-the mask?
-"""
+Lesson 03 asked whether a layer passes the mask on. This lesson asks whether it uses it. Two
+questions with two answers make four boxes.
 
-# %% id="use-trace"
-mended = keras.Sequential([layer for layer in stack.layers if layer.name != "conv"])
-ml.trace(mended, short, probe=True)
+We run nine layers twice, with a mask and on a copy of the same vectors without one. For each layer
+we print whether the output has a mask, and how far it moves without the mask.
 
-# %% [markdown] id="use-boxes"
-"""
-Two of the five use the mask: the `LSTM` layers. The other three only carry it for them.
+**Predict.** In which box is `LSTM(16, return_sequences=True)`?
 
-So there are two questions about a layer, and they are independent. Does it carry the mask? The
-mask of its output tells. Does it use the mask? Only the experiment tells. Here are the layers of
-section 4 and the average, each run with a mask and without:
+- [ ] it passes the mask on, and does not use it
+- [ ] it uses the mask, and does not pass it on
+- [ ] neither
+- [x] both
 """
 
-# %% id="use-both"
-layers["GlobalAveragePooling1D"] = trials["GlobalAveragePooling1D"]
-boxes = {}
-for name, layer in layers.items():
-    output = answer(short, True, [layer])
-    carries = ml.mask_of(output) is not None
-    uses = difference(output, answer(short, False, [layer])) > 0
-    boxes.setdefault((uses, carries), []).append(name)
-for (uses, carries), names in boxes.items():
-    print(f"uses: {uses!s:5} carries: {carries!s:5}", names)
+# %% id="boxes-layers" fragment skim
+keras.utils.set_random_seed(0)
+candidates = {
+    "Dense": layers.Dense(16),
+    "Dropout": layers.Dropout(0.5),
+    "LayerNormalization": layers.LayerNormalization(),
+    "LSTM(return_sequences=True)": layers.LSTM(16, return_sequences=True),
+    "LSTM": layers.LSTM(16),
+    "GlobalAveragePooling1D": layers.GlobalAveragePooling1D(),
+    "GlobalMaxPooling1D": layers.GlobalMaxPooling1D(),
+    "Conv1D": layers.Conv1D(16, 3, padding="same"),
+    "Flatten": layers.Flatten(),
+}
 
-# %% id="use-picture"
-figure, ax = plt.subplots(figsize=(7, 3))
-for (uses, carries), names in boxes.items():
-    ax.text(uses, carries, "\n".join(names), ha="center", va="center", family="monospace")
-ax.axhline(0.5, color="0.8")
-ax.axvline(0.5, color="0.8")
-ax.set(xlim=(-0.5, 1.5), ylim=(-0.5, 1.5))
-ax.set_xticks([0, 1], ["uses: False", "uses: True"])
-ax.set_yticks([0, 1], ["carries: False", "carries: True"])
+# %% id="boxes-measure" fragment
+keras.utils.set_random_seed(0)
+embedding = layers.Embedding(5000, 16, mask_zero=True)
+masked = embedding(short.ids)
+plain = keras.ops.copy(masked)
+boxes = {(uses, passes): [] for uses in (False, True) for passes in (False, True)}
+for name, layer in candidates.items():
+    with warnings.catch_warnings(action="ignore"):
+        output = layer(masked)
+    passes = ml.mask_of(output) is not None
+    moved = difference(output, layer(plain))
+    boxes[bool(moved > 0), passes].append(name)
+    print(f"{name:28} {passes!s:6} {moved:.0%}")
+
+# %% id="boxes-picture" slide skim
+columns = ["does not use the mask", "uses the mask"]  # words
+rows = ["does not pass it on", "passes it on"]  # words
+lines = [["", *columns]]
+for passes in (True, False):
+    lines.append([rows[passes], *("<br>".join(boxes[uses, passes]) for uses in (False, True))])
+HTML("<table>" + "".join("<tr><th>" + "<td>".join(line) for line in lines) + "</table>")
+
+# %% [markdown] id="boxes-why" slide
+"""
+**Why.** With `return_sequences=True` the `LSTM` freezes its state at masked timesteps, so it uses
+the mask. Its output has the same timesteps and no padding gets in, so by the rule of lesson 03 it
+may pass the mask on.
+
+- Top left: layers that pass the mask on to others.
+- On the right: layers that use the mask. They are the reason for making one.
+- Bottom left: layers that lose it unused.
+"""
+
+# %% [markdown] id="probe" slide
+"""
+You do not have to write this experiment for every layer. With `probe=True`, `ml.trace` makes it at
+each call that gets a mask, and writes the result beside the thread. (The signs are explained in
+[lesson 03](03_propagation.ipynb).)
+"""
+
+# %% id="probe-trace" fragment
+names = "Dense", "LSTM(return_sequences=True)", "LayerNormalization", "GlobalAveragePooling1D"
+stack = keras.Sequential([embedding, *(candidates[name] for name in names)])
+ml.trace(stack, short, probe=True)
+
+# %% [markdown] id="help" slide
+"""
+## 4. Does padding get in? Five trained models
+
+Five models learn to tell whether a sentence ends with `!`. Each begins with an `Embedding` that
+makes a mask. The layers behind it differ:
+"""
+
+# %% id="help-models" fragment
+keras.utils.set_random_seed(0)
+tails = {
+    "Dense, LSTM": [layers.Dense(16), layers.LSTM(16)],
+    "Conv1D, LSTM": [layers.Conv1D(16, 3, padding="same"), layers.LSTM(16)],
+    "GlobalAveragePooling1D": [layers.GlobalAveragePooling1D()],
+    "GlobalMaxPooling1D": [layers.GlobalMaxPooling1D()],
+    "Flatten": [layers.Flatten()],
+}
+with warnings.catch_warnings(action="ignore"):
+    models = {name: train(*tail) for name, tail in tails.items()}
+
+# %% [markdown] id="help-predict" slide
+"""
+The two pooling models do not see the order of the words, so they are right less often. We ask each
+of the five about *Hello world !* three times: without padding, padded to 6 timesteps at the end,
+and padded to 6 at the front. The mask is right each time.
+
+**Predict.** Which models give the same answer all three times?
+
+- [ ] all five, since each of them has a mask
+- [ ] only `Dense, LSTM`
+- [x] `Dense, LSTM` and `GlobalAveragePooling1D`
+- [ ] these two and `GlobalMaxPooling1D`
+"""
+
+
+# %% id="help-measure" fragment
+def answers(model, row):
+    for maxlen, padding in ((len(row), "post"), (6, "post"), (6, "pre")):
+        padded = ml.pad([row], maxlen=maxlen, padding=padding).ids
+        try:
+            yield round(float(model(padded)[0, 0]), 2)
+        except ValueError:
+            yield None
+
+
+# %% id="help-answers" slide
+with warnings.catch_warnings(action="ignore"):
+    table = {name: list(answers(model, ids[0])) for name, model in models.items()}
+for name, given in table.items():
+    print(f"{name:22} {given}")
+
+# %% id="help-picture" slide skim
+figure, ax = plt.subplots(figsize=(7, 4))
+labels = ["maxlen=3", 'maxlen=6, padding="post"', 'maxlen=6, padding="pre"']
+for place, (label, colour) in enumerate(zip(labels, ["#0072b2", "0.75", "0.4"], strict=True)):
+    given = np.array([row[place] for row in table.values()], dtype=float)
+    ax.barh(np.arange(5) + 0.25 * place, given, height=0.22, color=colour, label=label)
+ax.set_yticks(np.arange(5) + 0.25, table)
+ax.invert_yaxis()
+ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=3)
 plt.show()
 
-# %% [markdown] id="use-end"
+# %% [markdown] id="help-why" slide
 """
-Every box has a layer in it. Top left are the layers that carry the mask for others, on the right
-the layers for which you make it. Bottom left are the layers that lose it unused.
+**Why.** A mask helps only where it reaches a layer that uses it, before padding is mixed in.
+
+- `Dense` passes the mask on, and the `LSTM` uses it. `GlobalAveragePooling1D` uses it itself and
+  averages over the words.
+- `Conv1D` loses the mask. The `LSTM` reads the padding last, and its answer is no. With the padding
+  at the front it reads `!` last, and is right by luck.
+- `GlobalMaxPooling1D` takes the largest number of all timesteps, and padding may hold it.
+- `Flatten` puts all timesteps into one row, and `Dense` has a weight for each place in it. To this
+  model padding is data like everything else. It has weights for six timesteps, so it cannot even be
+  called with three: `None`.
+"""
+
+# %% [markdown] id="help-maximum"
+"""
+Does the maximum matter so little? That depends on the sentence. *How are you doing today* does not
+end with `!`, and padding makes the model less sure of it:
+"""
+
+# %% id="help-second" fragment
+with warnings.catch_warnings(action="ignore"):
+    print(list(answers(models["GlobalMaxPooling1D"], ids[1])))
+
+# %% [markdown] id="help-choose" slide
+"""
+## 5. Build a stack: where does padding get in?
+
+Now put layers between the `Embedding` and the answer yourself. The weights are trained: with nearly
+every layer in between, the model tells whether a sentence ends with `!`. Click a layer under the
+stack to add it, drag a card by its handle, or move it with the arrow keys. Play shows a sentence
+and its mask on their way from card to card.
+
+The explorer asks where padding first gets into the answer, before it shows anything. You can work
+it out: ask of each card whether it passes the mask on, whether it uses it, and whether it mixes
+timesteps.
+
+1. The stack below has a `Conv1D`. Answer the question, and then repair the stack.
+2. Find three cards that you can put before the `LSTM` without letting padding in.
+
+Some cards belong to later lessons: `MyActivation`, `Shift`, `TemporalSoftmax`, and those with
+attention, which begin with `x +`.
+"""
+
+# %% id="help-explorer" slide
+start = ["Embedding", "Dense", "Conv1D", "LSTM"]
+ml.PropagationExplorer(ids, tokens=sentences, layers=start, predict=True)
+
+# %% [markdown] id="help-chosen"
+"""
+`Dense`, `Dropout` and `LayerNormalization` pass the mask on, and so do `LSTM`, `GRU` and
+`Bidirectional` with `return_sequences=True`. Each of them may replace the `Conv1D`. `Flatten` and
+the two pools leave no timesteps for the `LSTM`, so it cannot run behind them.
 """
 
 # %% [markdown] id="remember" slide
 """
 ## Remember
 
-1. In a Sequential or Functional model the mask goes from layer to layer by itself. An `LSTM` that
-   gets it freezes its state at masked timesteps, and more padding changes nothing.
-2. `Dense`, `Dropout` and `LayerNormalization` carry the mask. `Conv1D`, `Flatten` and
-   `GlobalMaxPooling1D` drop it with a warning, and the layers behind them read padding.
-3. Having the mask is not using it. Change the mask, run again, compare.
+1. At a masked timestep an `LSTM` keeps its state. So padding does not change its answer, wherever
+   it is.
+2. To have the mask is not to use it. Change the mask, run again, compare.
+3. `Dense` passes the mask on without using it. `Flatten` and `GlobalMaxPooling1D` never notice it,
+   and padding gets into the answer.
 """
 
 # %% [markdown] id="look-up"
 """
-Look it up: [`keras.layers.LSTM`](https://keras.io/api/layers/recurrent_layers/lstm/) · [the
-TensorFlow guide on mask
-propagation](https://www.tensorflow.org/guide/keras/masking_and_padding#mask_propagation_in_the_functional_api_and_sequential_api)
+Look it up: [`keras.layers.LSTM`](https://keras.io/api/layers/recurrent_layers/lstm/) ·
+[`GlobalAveragePooling1D`](https://keras.io/api/layers/pooling_layers/global_average_pooling1d/)
 """
