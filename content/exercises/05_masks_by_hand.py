@@ -1,17 +1,17 @@
 # %% [markdown] id="title"
 """
-# Exercises: make masks by hand
+# Exercises: masks by hand
 
 **You will** (40 minutes)
 
-- make a mask from lengths, for padding behind and in front;
-- clean readings of a weather station, and make their mask;
-- train a model with a mask and one without, and compare how often they are right.
+- make a mask from lengths, for padding at the end and at the start;
+- clean the readings of a weather station, and make their mask;
+- train one model with a mask and one without, and compare how often they are right.
 
-They belong to the lesson {{lesson}}
+Exercises for lesson {{lesson}}
 
-Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
-answer does. Below it, folded, are a hint and the solution.
+Replace each `...` with your answer and run the cell, then the cell below it, which checks your
+answer. Hints and the solution are folded below that.
 """
 
 # %% id="setup"
@@ -27,15 +27,15 @@ ml.set_language("en")
 """
 ## 1. A mask from lengths (10 minutes)
 
-Recordings of speech come as numbers, without any id 0 to look for. The archive stores the length
-of each recording, and some users pad behind, others in front.
+Speech recordings are sequences of numbers, with no id 0 to look for. Their archive stores the
+length of each recording. Some users pad at the end, others at the start.
 
-Write `mask_from_lengths`: it gets `lengths`, a list of whole numbers from 0 to `time`, the number
-of timesteps `time`, and `padding`, which is `"post"` (padding behind) or `"pre"` (padding in
-front). It returns booleans of the shape `(batch, time)`, True for each timestep to read. The length
-0 belongs to a recording that failed: its row is False everywhere.
+Write `mask_from_lengths`. It gets `lengths`, a list of whole numbers from 0 to `time`; `time`, the
+number of timesteps; and `padding`, which is `"post"` (padding at the end) or `"pre"` (padding at
+the start). It returns booleans of shape `(batch, time)`, True for each timestep to read. A length
+of 0 means that the recording failed: its row is False everywhere.
 
-For the lengths below and `time=6`, the first row with `"pre"` has its only True at the end.
+For the lengths below and `time=6`, the first row with `"pre"` has a single True, at the end.
 """
 
 # %% id="mask-from-lengths-data"
@@ -61,17 +61,17 @@ q1.check(mask_from_lengths)
 """
 ## 2. Clean readings and their mask (10 minutes)
 
-A weather station measures the temperature and the wind every hour. When a sensor fails, its reading
-is `nan`, and now and then both fail. An LSTM is to use every hour of which at least one reading is
-there; but a single `nan` would spoil its answer or its training.
+A weather station measures temperature and wind every hour. When a sensor fails, its reading is
+`nan`, and now and then both fail. An LSTM should use every hour that has at least one reading, but
+a single `nan` would spoil its output or its training.
 
-Write `clean_readings`: it gets `readings` of the shape `(batch, time, features)` and returns two
+Write `clean_readings`. It gets `readings` of shape `(batch, time, features)` and returns two
 arrays, `return readings, mask`:
 
-- the readings in the same shape, with a finite number of your choice in place of each `nan`, and
-  everything else as it was;
-- the mask, booleans of the shape `(batch, time)`: True where at least one reading is there. The
-  reading 0.0 is one, too.
+- the readings in the same shape, with a finite number of your choice in place of each `nan` and
+  everything else unchanged;
+- the mask, booleans of shape `(batch, time)`: True where there is at least one reading. A reading
+  of 0.0 counts.
 """
 
 # %% id="clean-readings-data"
@@ -98,33 +98,35 @@ q2.check(clean_readings)
 """
 ## 3. Train with a mask and without (20 minutes)
 
-Once a minute, the sensor of a meeting room sends 1 if somebody moved, and 0 if nobody did. Some
-messages are lost on the way: most of them when a room is in use, since phones disturb the radio. A
-model is to read 8 to 16 minutes and say whether the room is in use or empty.
+Once a minute, the motion sensor of a meeting room sends 1 if somebody moved and 0 if nobody did.
+Some messages are lost on the way, most of them while the room is in use, because phones disturb the
+radio. A model should read 8 to 16 minutes and decide whether the room is in use or empty. What
+counts is how often somebody moved, not when.
 
-`draw` makes up such rooms and returns three arrays: the `series`, in which `nan` stands for a lost
-message and 0 for padding; their `lengths`; and `in_use`, which is 1 or 0. The rooms to train with
-are in `train`. The test has 400 other rooms: `draw(1, 400, time)` returns them padded to `time`
-timesteps, the same rooms for every `time`.
+`draw` makes up such rooms and returns three arrays: `series`, with `nan` for a lost message and 0
+for padding; `lengths`, the length of each series; and `in_use`, which is 1 or 0. The rooms for
+training are in `train`. For testing there are 400 other rooms: `draw(1, 400, time)` returns them
+padded to `time` timesteps, the same rooms for every `time`.
 
-`classifier` builds a model of its inputs and the states of its LSTM. The first one is `plain`,
-which reads every timestep. It takes readings of the shape `(batch, time, 1)`, and is not trained
-yet.
-
-**Predict.** After training, 30 more zeros stand behind each series. Does `plain` take the rooms for
-empty or for in use?
+`classifier` builds a model from its inputs and the last state of its LSTM. The first model is
+`plain`, which reads every timestep. It takes readings of shape `(batch, time, 1)`, and is not
+trained yet.
 
 1. Write 0 in place of each `nan`. Make the mask: True where a reading arrived.
-2. Build `masked`. It is like `plain`, but takes a list of two, `[readings, mask]`, and hands the
-   mask to its LSTM. The mask has holes, so write `LSTM(8, use_cudnn=False)`.
+2. Build `masked`. It is like `plain`, but takes a list of two inputs, `[readings, mask]`, and
+   passes the mask to its LSTM. The mask has False in the middle, so write
+   `LSTM(8, use_cudnn=False)`.
 3. Train both with `fit(..., epochs=5, verbose=0)`, which takes a few seconds each.
 4. Measure the accuracy of both on the test rooms, padded to each of the four `times`.
 
-Hand in `report`, a dict with three entries:
+Put the results in `report`, a dict with three entries:
 
 - `"plain"`: the trained model and a list of its four accuracies, `(plain, [...])`;
 - `"masked"`: the same for `masked`;
-- `"padding"`: `"empty"` or `"in use"`, what `plain` says of most rooms with the longest padding.
+- `"padding"`: `"empty"` or `"in use"`, the answer of `plain` for most rooms with the most padding.
+
+**Predict.** After training, we add 30 more zeros at the end of each series. Does `plain` answer for
+most rooms that they are empty, or that they are in use?
 """
 
 
@@ -189,7 +191,7 @@ q3.check(report)
 
 # %% [markdown] id="train-with-a-mask-look"
 """
-Once there is a `report`, this cell draws your numbers. If you had measured `plain` alone, and only
+Once there is a `report`, this cell draws your numbers. If you had measured only `plain`, and only
 at 16 timesteps, would you have noticed that it needs a mask?
 """
 
@@ -199,7 +201,7 @@ if report is not ...:
     ax.plot(times, report["masked"][1], color="#0072b2", marker="o", label="masked")
     ax.plot(times, report["plain"][1], color="0.4", marker="s", linestyle="--", label="plain")
     ax.set_xlabel("time")
-    ax.set_ylabel("accuracy")
+    ax.set_ylabel("accuracy")  # words
     ax.set_xticks(times)
     ax.set_ylim(0, 1.05)
     ax.legend()
