@@ -36,12 +36,12 @@ COVERED = "prediction-covered"
 
 
 def asks(cell: Cell) -> bool:
-    """Whether a cell of a source ends with a prediction."""
+    """Whether a cell of a lesson ends with a prediction."""
     return cell.kind == "markdown" and _ASKS.search(cell.text) is not None
 
 
 def explains(cell: Cell) -> bool:
-    """Whether a cell of a source says why."""
+    """Whether a cell of a lesson says why."""
     return cell.kind == "markdown" and cell.text.startswith(WHY)
 
 
@@ -62,10 +62,11 @@ def marked(cell: Cell) -> Cell:
 
 
 def covered(cells: Sequence[Cell]) -> set[str]:
-    """The ids of the cells of code between a prediction and what explains it."""
+    """The ids of the cells of code between a prediction and what explains it, once `marked`."""
     found, waiting = set(), False
     for cell in cells:
-        waiting = (waiting or asks(cell)) and not explains(cell)
+        known = cell.metadata.get("masklens", {})
+        waiting = (waiting or "prediction" in known) and "why" not in known
         if waiting and cell.kind == "code":
             found.add(cell.id)
     return found
@@ -77,17 +78,18 @@ def in_notebook(cell: Cell, text: str) -> str:
     A prediction is a quotation, which every viewer sets apart. What explains it is folded.
 
     Args:
-        cell: the cell of the source.
+        cell: the cell of the source, once `marked`.
         text: what it says in the language.
     """
-    if asks(cell):
+    known = cell.metadata.get("masklens", {})
+    if "prediction" in known:
         # A translation has the paragraphs of its source.
         asked = len(cell.text[: _place(cell.text)].split("\n\n")) - 1
         paragraphs = text.split("\n\n")
         lines = "\n\n".join(paragraphs[asked:]).split("\n")
         quoted = "\n".join(f"> {line}".rstrip() for line in lines)
         return "\n\n".join([*paragraphs[:asked], quoted])
-    if explains(cell) and (said := _SPOKEN.fullmatch(text)):
+    if "why" in known and (said := _SPOKEN.fullmatch(text)):
         return f"<details>\n<summary>{said[1]}</summary>\n\n{said[2]}\n\n</details>"
     return text
 

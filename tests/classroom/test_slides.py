@@ -44,7 +44,8 @@ _CUT_OFF = """() => {
             const box = one.getBoundingClientRect();
             if (!box.width || !box.height || one.matches(".unseen, .unseen *, option")) continue;
             const isVisible = one.checkVisibility({ visibilityProperty: true });
-            if (!isVisible && !one.closest("[inert], .ahead, details:not([open])"))
+            const covered = ".celltag_prediction-covered:not(.uncovered)";
+            if (!isVisible && !one.closest(`[inert], .ahead, details:not([open]), ${covered}`))
                 note(one, "is hidden");
             if (box.left < frame.left - 1 || box.right > frame.right + 1) {
                 let around = one.parentElement;
@@ -160,6 +161,38 @@ def test_an_explorer_is_worked_on_its_slide(made_slides: Path, page: Page) -> No
     back.blur()
     page.keyboard.press("Space")
     assert page.evaluate("() => slides.getIndices()") != place
+
+
+def test_a_prediction_is_chosen_on_its_slide_and_counted_on_the_last(
+    made_slides: Path, page: Page
+) -> None:
+    open_slides(page, (made_slides / "ko" / "01_padding.html").as_uri())
+    card = page.locator(".present .prediction:visible")
+    while not card.count():
+        page.keyboard.press("ArrowRight")
+    right = int(card.get_attribute("data-right") or 0)
+    covered = page.locator(".celltag_prediction-covered").first
+    seen = covered.locator(".jp-OutputArea-output")
+    page.evaluate("() => { while (slides.availableFragments().next) slides.next(); }")
+    while not covered.is_visible():
+        page.keyboard.press("ArrowRight")
+    assert not seen.first.is_visible()
+    page.evaluate(
+        "(card) => { const { h, v } = slides.getIndices(card.closest('section')); "
+        "slides.slide(h, v, 99); }",
+        page.locator(".prediction").first.element_handle(),
+    )
+    place = page.evaluate("() => slides.getIndices().v")
+    button = card.get_by_role("button").nth(right - 1)
+    button.focus()
+    page.keyboard.press("Space")
+    assert page.evaluate("() => slides.getIndices().v") == place
+    assert "맞습니다." in card.get_by_role("status").inner_text()
+    page.keyboard.press("ArrowRight")  # the card keeps no other key
+    assert page.locator(".celltag_prediction-covered.uncovered").count() > 0
+    page.keyboard.press("End")
+    page.evaluate("() => { while (slides.availableFragments().next) slides.next(); }")
+    assert page.locator(".present .prediction-score:visible").inner_text().endswith(" 1개")
 
 
 @pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("ko", "dark")])
