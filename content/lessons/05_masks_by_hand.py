@@ -77,7 +77,7 @@ As before, the change is given in percent of the largest number in the output. W
 receive? The picture that you know from [lesson 03](03_propagation.ipynb) shows it:
 """
 
-# %% id="lost-record" slide skim
+# %% id="lost-record" fragment skim
 with ml.record() as trace:
     scaled = embedding(padded) * 4
     lstm(scaled)
@@ -151,7 +151,7 @@ outputs = {
 for name, output in outputs.items():
     print(f"{name:25} {difference(expected, output):4.0%}", np.array_equal(expected, output))
 
-# %% [markdown] id="layer-why" slide
+# %% [markdown] id="layer-why" fragment
 """
 **Why.** Without `mask=`, or with `mask=None`, Keras fills in the mask of the tensor. It is the mask
 that `MyLayer` passes by hand, and the outputs are equal to the last digit. A mask that you pass
@@ -175,7 +175,7 @@ its mask.
 - [ ] no: Keras raises an error
 """
 
-# %% id="state-compare" slide
+# %% id="state-compare" fragment
 zeros = [keras.ops.zeros((32, 32)), keras.ops.zeros((32, 32))]
 started = lstm(vectors, initial_state=zeros)
 print(f"lstm(vectors):     {difference(lstm(vectors), started):4.0%}")
@@ -191,7 +191,7 @@ Here is a model with such a call. It reads each sentence twice, and the second L
 state in which the first one ended. `ml.trace` measures where padding gets in:
 """
 
-# %% id="state-trace" slide skim
+# %% id="state-trace" fragment skim
 keras.utils.set_random_seed(0)
 inputs = keras.Input((None,), dtype="int32")
 x = keras.layers.Embedding(5000, 16, mask_zero=True, name="embedding")(inputs)
@@ -250,7 +250,7 @@ masking = ml.mask_of(keras.layers.Masking()(np.nan_to_num(series)[..., None]))
 print("both:   ", both[2])
 print("Masking:", masking[2])
 
-# %% [markdown] id="holes-why" slide
+# %% [markdown] id="holes-why" fragment
 """
 **Why.** 0.0 is a number, so `seen` lets the padding through. A timestep should be read if it is
 real **and** seen: `real & seen`, the second picture. `&` combines as many conditions as you like,
@@ -295,7 +295,7 @@ and without it on the right. A column is a timestep, and a row is one of the 8 n
 the darker, the larger.
 """
 
-# %% id="values-picture" slide skim
+# %% id="values-picture" fragment skim
 filled = fill(0)
 ml.plot_states(sensor, filled, mask=both, row=1, tokens=filled[1, :, 0])
 plt.show()
@@ -328,7 +328,7 @@ for value in (0, nan):
     isnan = [bool(keras.ops.any(keras.ops.isnan(gradient))) for gradient in gradients]
     print(f"{value:3}  sum: {float(total):.2f}  isnan: {isnan}")
 
-# %% [markdown] id="values-why" slide
+# %% [markdown] id="values-why" fragment
 """
 **Why.** The state that was thrown away gets the gradient 0. But on its way to the weights this 0 is
 multiplied by numbers that were computed from `nan`, and 0 times `nan` is `nan`. So write a finite
@@ -434,7 +434,7 @@ for paused, measured in errors.items():
     fills = [measured["zeros"], measured["forward_fill"]]
     print(f"paused={paused}: mask < fills: {measured['mask'] < min(fills)}")
 
-# %% [markdown] id="forecast-read" slide
+# %% [markdown] id="forecast-read" fragment
 """
 These are mean errors on 512 series that were not used in training. They are relative: an error of 1
 is that of a model that always forecasts 0. The last digit may differ on another processor.
