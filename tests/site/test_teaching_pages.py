@@ -16,7 +16,7 @@ NAMES = ("teaching", "mistakes", "grading", "hub")
 LANGUAGES = course.codes(ROOT)
 NUMBERS = "|".join(lesson.number for lesson in course.read(ROOT).lessons)
 PAGES = [f"{language}/{name}.md" for name in NAMES for language in LANGUAGES]
-PLANS = 5  # one class on its own, and a course of four
+PLANS = 6  # one class on its own, and a course of five
 # What a check says of any answer, beside the mistakes that it recognises.
 EVERYWHERE = {*COMMON_MISTAKES, "blank", "error", "too-slow"}
 
