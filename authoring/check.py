@@ -38,6 +38,7 @@ _MAX_CODE_LINES = 12
 _MAX_SPACING_FAULTS = 0.5  # per 1,000 Hangul syllables
 _KOREAN = "ko"
 _HANGUL = re.compile("[가-힣]")
+_HANGUL_STRING = re.compile(r"""["']([^"'\n]*[가-힣][^"'\n]*)["']""")
 # A name may stay English (`Functional API`); two words with a small letter, or three, are prose.
 _ENGLISH = re.compile(
     r"\b(?:[A-Za-z]{2,} [a-z]{2,}|[a-z]{2,} [A-Za-z]{2,}|[A-Za-z]{2,}(?: [A-Za-z]{2,}){2})\b"
@@ -258,14 +259,17 @@ def english_prose(page: Page) -> Iterator[Fault]:
             yield page.fault(cell_id, f"English prose: {match[0]!r}", "translate it in the PO file")
 
 
-def banned_terms(page: Page) -> Iterator[Fault]:
-    """A word of the glossary's `avoid` column, at the start of a word of Korean prose."""
-    avoided = _avoided_terms(page.root)
-    for cell_id, prose in _prose(page):
-        for term, instead in avoided.items():
-            # The suffix -jeok makes another word: hierarchical (계층적) is not a layer (계층).
-            if re.search(rf"(?<![가-힣\w]){re.escape(term)}(?!적)", prose):
-                yield page.fault(cell_id, f"the glossary avoids {term!r}", f"write {instead!r}")
+def avoided_terms(page: Page) -> Iterator[Fault]:
+    """A word of the glossary's `avoid` column in Korean prose, in the sense that is meant there."""
+    avoided = _avoided(page.root)
+    for cell_id, prose in (*_prose(page), *_words_of_code(page)):
+        for each, sentence in korean.avoided_words(prose.replace("|", "CODE"), avoided):
+            yield page.fault(cell_id, *_avoided_wrong(each, sentence))
+
+
+def _avoided_wrong(avoided: korean.Avoided, sentence: str) -> tuple[str, str]:
+    wrong = f"the glossary avoids {avoided.word!r}, in {sentence[:60]!r}"
+    return wrong, f"write {avoided.instead!r}"
 
 
 def bad_spacing(page: Page) -> Iterator[Fault]:
@@ -367,6 +371,17 @@ def untranslated_words(root: Path) -> Iterator[Fault]:
             yield Fault(relative(root, each.mo), "", f"not compiled from {each.po.name}", _BUILD)
 
 
+def avoided_in_words(root: Path) -> Iterator[Fault]:
+    """A word that the glossary avoids, in what the library, the site or the classroom says."""
+    avoided = _avoided(root)
+    for po in (layout.library_po_path(root, _KOREAN), words.interface_path(root, _KOREAN)):
+        for entry in translations.read(root, po, _KOREAN):
+            strings = [entry.msgstr, *entry.msgstr_plural.values()]
+            for text in map(korean.plain, [] if entry.obsolete else strings):
+                for each, sentence in korean.avoided_words(text, avoided):
+                    yield Fault(relative(root, po), "", *_avoided_wrong(each, sentence))
+
+
 def stale_solutions(root: Path) -> Iterator[Fault]:
     """A file of the library's with other sets of exercises, or solutions, than the course has."""
     for path, content in solutions.files(root).items():
@@ -408,7 +423,7 @@ _PROSE_CHECKS: tuple[Callable[[Page], Iterator[Fault]], ...] = (
     different_prose,
     unread_emphasis,
     english_prose,
-    banned_terms,
+    avoided_terms,
     bad_spacing,
 )
 _NOTEBOOK_CHECKS = (
@@ -422,6 +437,7 @@ _NOTEBOOK_CHECKS = (
 _REPOSITORY_CHECKS: tuple[Callable[[Path], Iterator[Fault]], ...] = (
     stray_files,
     untranslated_words,
+    avoided_in_words,
     stale_solutions,
     other_questions,
     readme.faults,
@@ -442,6 +458,14 @@ def _prose(page: Page) -> Iterator[tuple[str, str]]:
             yield from ((cell.get("id", ""), text) for text in texts)
 
 
+def _words_of_code(page: Page) -> Iterator[tuple[str, str]]:
+    """The Korean strings of a notebook's code, which it prints or draws, with their cells' ids."""
+    if page.language == _KOREAN:
+        for cell in page.cells("code"):
+            for match in _HANGUL_STRING.finditer(cell.source):
+                yield cell.get("id", ""), match[1]
+
+
 def _in_language(page: Page, link: str) -> str:
     """An English link as this page must have it: to a notebook in the page's own language."""
     if not urlsplit(link).scheme:
@@ -455,10 +479,18 @@ def _without_place(link: str) -> str:
     return re.sub(r"\?hl=\w+$", "", link) if urlsplit(link).scheme else link.partition("#")[0]
 
 
-def _avoided_terms(root: Path) -> dict[str, str]:
+def _avoided(root: Path) -> list[korean.Avoided]:
     with (root / "content" / "glossary.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    return {term: row["ko"] for row in rows for term in row["avoid"].split("|") if term}
+    return [
+        korean.Avoided(word, row["ko"], _listed(row["of"]), _listed(row["unless"]))
+        for row in rows
+        for word in _listed(row["avoid"])
+    ]
+
+
+def _listed(words: str) -> tuple[str, ...]:
+    return tuple(word for word in words.split("|") if word)
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -1,8 +1,10 @@
-"""Finds spacing faults in Korean prose, as rules over pairs of Kiwi's morphemes.
+"""Finds spacing faults and avoided words in Korean prose, by rules over Kiwi's morphemes.
 
-A rule looks at what Korean orthography fixes, and translation most often breaks: a particle or
-ending apart from its word, a word glued to the particle before it, a dependent noun glued to its
+A spacing rule looks at what Korean orthography fixes, and translation most often breaks: a particle
+or ending apart from its word, a word glued to the particle before it, a dependent noun glued to its
 modifier, stray punctuation. Where a flag is wrong, add the word that Kiwi does not know to _TERMS.
+
+An avoided word is found in each of its forms, and only as a word of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -30,6 +32,8 @@ class Morpheme(Protocol):
     tag: str
     start: int
     len: int
+    lemma: str
+    sent_position: int
 
 
 class Pair(NamedTuple):
@@ -97,6 +101,12 @@ _RULES: dict[str, Callable[[Pair], bool]] = {
     ),
 }
 
+# A verb that is made of a noun is known by the noun: 훈련하다, 훈련시키다.
+_VERB_OF_NOUN = re.compile("(?<=..)(?:하|되|시키)다$")
+_TAGS = {"를": "JKO", "을": "JKO", "가": "JKS", "이": "JKS"}
+# What a verb may end in, but for the endings 어 and 고 that tie it to an auxiliary (달려 있는).
+_ENDINGS = frozenset({"EF", "ETM", "ETN"})
+
 _STRAY_PUNCTUATION = re.compile(
     r"[가-힣A-Za-z0-9)] [:,.;](?=\s|$)"  # a blank before the sign
     r"|(?<=[가-힣])\.(?=[가-힣])"  # none after the full stop
@@ -129,6 +139,92 @@ def plain(markdown: str) -> str:
 def count_syllables(markdown: str) -> int:
     """How many Hangul syllables the prose of a Markdown text has."""
     return len(re.findall("[가-힣]", plain(markdown)))
+
+
+@dataclass(frozen=True)
+class Avoided:
+    """A word that Korean prose avoids, at least in one of its senses.
+
+    Args:
+        word: the word; a verb or adjective ends in 다.
+        instead: what to write.
+        of: phrases such as 마스크를 or 마스크가. If there are any, a verb is avoided only where a
+            noun of one of them is its object or its subject.
+        unless: words of which none may stand in the sentence; they show another sense.
+    """
+
+    word: str
+    instead: str
+    of: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+
+
+def avoided_words(prose: str, avoided: Iterable[Avoided]) -> Iterator[tuple[Avoided, str]]:
+    """Every avoided word in running text, with the sentence that it is in.
+
+    Args:
+        prose: the text, without Markdown.
+        avoided: the words to find.
+    """
+    morphemes = kiwi().tokenize(prose)
+    for _, group in itertools.groupby(morphemes, key=lambda morpheme: morpheme.sent_position):
+        sentence = list(group)
+        end = sentence[-1].start + sentence[-1].len
+        text = prose[sentence[0].start : end]
+        for each in avoided:
+            if not any(word in text for word in each.unless) and _has(sentence, text, each):
+                yield each, text
+
+
+def _has(sentence: Sequence[Morpheme], text: str, avoided: Avoided) -> bool:
+    noun = _VERB_OF_NOUN.sub("", avoided.word)
+    if noun == avoided.word and noun.endswith("다"):
+        return any(
+            morpheme.tag.startswith("V")
+            and morpheme.lemma == avoided.word
+            and (not avoided.of or any(_is_of(sentence, at, phrase) for phrase in avoided.of))
+            for at, morpheme in enumerate(sentence)
+        )
+    first = sentence[0].start
+    starts = {morpheme.start - first for morpheme in sentence}
+    ends = {morpheme.start + morpheme.len - first for morpheme in sentence}
+    # The suffix 적 makes another word: hierarchical (계층적) is not a layer (계층).
+    suffixed = {m.start - first for m in sentence if (m.form, m.tag) == ("적", "XSN")}
+    pattern = re.escape(noun).replace(r"\ ", r"\s*")
+    return any(
+        found.start() in starts and found.end() in ends - suffixed
+        for found in re.finditer(pattern, text)
+    )
+
+
+def _is_of(sentence: Sequence[Morpheme], verb: int, phrase: str) -> bool:
+    """Whether a noun is what a verb is said of, given with its particle, such as 마스크를.
+
+    That is the nearest noun before the verb with this particle or one in its place (도, 만, 은), or
+    the noun that the verb describes (넘긴 마스크).
+    """
+    noun, tag = phrase[:-1], _TAGS[phrase[-1]]
+    for at in range(verb - 1, 0, -1):
+        in_its_place = sentence[at].tag == "JX" and not sentence[at - 1].tag.startswith("J")
+        if sentence[at].tag == tag or in_its_place:
+            governed = itertools.takewhile(_is_within_phrase, reversed(sentence[:at]))
+            if noun in [morpheme.form for morpheme in governed]:
+                return True
+            break
+    after = sentence[verb + 1 :]
+    ending = next((at for at, morpheme in enumerate(after) if morpheme.tag in _ENDINGS), None)
+    if ending is None or after[ending].tag != "ETM":
+        return False
+    described = itertools.takewhile(_is_within_phrase, after[ending + 1 :])
+    return noun in [morpheme.form for morpheme in described]
+
+
+def _is_within_phrase(morpheme: Morpheme) -> bool:
+    return (
+        morpheme.tag[0] not in "JE"
+        and morpheme.tag not in {"SF", "SP"}
+        and morpheme.form not in _DEPENDENT_NOUNS  # 넘길 때 마스크도: not the mask is handed over
+    )
 
 
 def spacing_faults(markdown: str) -> Iterator[SpacingFault]:

@@ -217,8 +217,8 @@ def _checked_row(place: int, row: Any) -> NDArray[Any]:
     if isinstance(row, str | bytes) or not isinstance(row, Iterable) or scalar:
         raise TypeError(
             _(
-                "Sequence {place} is {row!r}, which is no list of numbers; "
-                "pad takes a list of sequences, such as [[711, 632], [73]]."
+                "Sequence {place} is {row!r}, which is not a list of numbers; pad takes a list "
+                "of sequences, such as [[711, 632], [73]]."
             ).format(place=place, row=row)
         )
     # As a list, an array of objects gets the dtype of its items.
@@ -378,7 +378,7 @@ def _warn_of_collision(batch: PaddedBatch) -> None:
     warnings.warn(
         _(
             "The padding value {value} also occurs as a token (sequence {row}, token {place}: "
-            "{token}): {effect}. Use a padding value that no token has."
+            "{token}): {effect}. Use a value that no token has."
         ).format(
             value=_as_code(batch.value),
             row=rows[0],

@@ -45,8 +45,8 @@ _BROKEN = mark("Your code raised an exception. The last line says which, those a
 _BY_KERAS = mark("Keras raised an exception while it ran what you wrote. The last line says why.")
 _TOO_SLOW = mark("It took longer than {seconds} seconds and was stopped. Does a loop end?")
 _UNUSABLE = mark(
-    "Your code ran, but the check can do nothing with what it gave. Compare its kind and its "
-    "shape with what the task asks for."
+    "Your code ran, but the check cannot use its result. Compare its type and its shape with "
+    "what the task asks for."
 )
 _REPLACED = mark(
     "A function of Python or of a library was replaced: {names}. The check needs the original. "

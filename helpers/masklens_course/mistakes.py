@@ -13,15 +13,16 @@ from masklens_course.conditions import Hint, Mistake
 # Mistakes that can be made with every question.
 COMMON_MISTAKES = {
     "not-a-function": mark(
-        "The check takes a function, but this is none. Hand over the function itself, without "
+        "The check takes a function, but this is not one. Pass the function itself, without "
         "calling it: its name, without parentheses."
     ),
     "not-a-class": mark(
-        "The check takes the class itself and makes its own instances of it. Hand over the name of "
+        "The check takes the class itself and makes its own instances of it. Pass the name of "
         "the class, without parentheses."
     ),
     "not-a-layer": mark(
-        "The class is no layer. It inherits from `keras.layers.Layer` in the stub: keep that line."
+        "The class is not a layer. In the stub it inherits from `keras.layers.Layer`: keep that "
+        "line."
     ),
     "not-a-value": mark(
         "The check takes a value, such as a list or an array, but this is a function or a class."
@@ -31,13 +32,13 @@ COMMON_MISTAKES = {
         "stub name, in their order."
     ),
     "changes-its-input": mark(
-        "It changes the array or list that it was given. Whoever calls it may still need that one: "
-        "make a new one, and return it."
+        "It changes the array or list that it was given, which its caller may still need. Make a "
+        "new one, and return it."
     ),
-    "returns-nothing": mark("It gives None. Is there a `return` missing?"),
+    "returns-nothing": mark("It returns None. Is a `return` missing?"),
     "not-numbers": mark(
-        "It gives something from which no array of numbers or booleans can be made. If it holds "
-        "lists, are they of the same length?"
+        "It returns something that cannot be made into an array of numbers or booleans. If it "
+        "holds lists, are they of the same length?"
     ),
     "asks-the-course": mark(
         "It asks the course for the right result. Compute it from the arguments."
@@ -87,7 +88,7 @@ WRONG_SHAPE = Mistake(
 )
 MASK_LOST = Mistake(
     "loses-the-mask",
-    "No mask comes out. Keras drops it unless the layer says, in `compute_mask`, what becomes of "
+    "No mask comes out. Keras drops it unless `compute_mask` of the layer says what happens to "
     "it. Is the method there, and does it return something?",
     lambda seen: seen.yours is None,
 )
@@ -130,14 +131,14 @@ def _is_nearly_right(seen: Compared) -> bool:
 # These are recognised in an observation whose `gradient` is a `Compared`.
 NO_GRADIENT = Mistake(
     "no-gradient",
-    "The result is right, but no gradient gets back, so nothing before it can be trained. NumPy "
-    "knows no gradients: use `keras.ops`.",
+    "The result is right, but no gradient flows back through it, so nothing before it can be "
+    "trained. NumPy computes no gradients: use `keras.ops`.",
     lambda seen: seen.gradient.yours is None,
 )
 NAN_COMES_BACK = Mistake(
     "nan-comes-back",
-    "The result is right, but its gradient is `nan`. `where` hides the `nan` of a masked step; on "
-    "the way back, it still comes through. Put a number in its place before you compute.",
+    "The result is right, but its gradient is `nan`. `where` hides the `nan` of a masked step, "
+    "but on the way back it still comes through. Put a number in its place before you compute.",
     lambda seen: _gets_nan(seen) and _has_nan(seen.gradient),
 )
 NAN_GRADIENT = Mistake(
@@ -160,8 +161,8 @@ DEFAULT_MISTAKES = (
     INVERTED,
     Mistake(
         "nan-from-padding",
-        "`nan` or `inf` at a masked step gets into the result, since times 0 it is `nan`. Replace "
-        "what stands at masked steps before you compute.",
+        "`nan` or `inf` at a masked step gets into the result, since 0 times either is `nan`. "
+        "Replace the values at masked steps before you compute.",
         lambda seen: _gets_nan(seen) and _has_nan(seen),
     ),
     ONE_MAXIMUM,
@@ -196,13 +197,13 @@ SHARED_HINTS = (
         "not-boolean",
     ),
     Hint(
-        "Take one timestep to read and one of padding. Of which of the two does your condition "
-        "speak?",
+        "Take one timestep to read and one of padding. For which of the two is your condition "
+        "true?",
         "inverted",
     ),
     Hint(
-        "You ask each feature. `any` or `all` along the last axis makes one answer of those of a "
-        "timestep.",
+        "You ask each feature. `any` or `all` along the last axis combines them into one answer "
+        "for each timestep.",
         "third-axis",
     ),
     Hint(
@@ -239,17 +240,17 @@ SHARED_HINTS = (
         "nan-in-empty-row",
     ),
     Hint(
-        "Only a divisor of 0 has to become another one. What changes the others as well?",
+        "Only a divisor of 0 has to be replaced. What changes the others as well?",
         "nearly-right",
     ),
     Hint(
-        "In which line does a tensor become an array of NumPy, or a new number? Behind it nothing "
-        "knows what it was made of.",
+        "Which line turns a tensor into a NumPy array, or into a new number? After it, nothing "
+        "knows how the value was computed.",
         "no-gradient",
     ),
     Hint(
-        "Read your code, and mark each number in it. Which of them would be another one for longer "
-        "rows, or for more of them?",
+        "Read your code, and mark each number in it. Which of them would have to change for "
+        "longer rows, or for more rows?",
         "only-this-example",
     ),
 )

@@ -416,11 +416,11 @@ MASK_MISTAKES = (MASK_LOST.of("mask"), THIRD_AXIS.of("mask"), MASK_NOT_BOOLEAN, 
 
 WITHOUT_A_MASK = Condition(
     "invents-a-mask",
-    "No mask comes in, but one goes out. Without a mask all timesteps are read: hand on None.",
+    "No mask comes in, but one goes out. Without a mask all timesteps are read: pass None on.",
     LayerRun.masks_agree,
     Mistake(
         "fails-without-a-mask",
-        "It fails where its input carries no mask: `compute_mask` gets None then.",
+        "It fails when its input carries no mask: then `compute_mask` gets None.",
         lambda seen: isinstance(seen.outputs, Raised),
     ),
     picture=LayerRun.picture,
@@ -429,14 +429,14 @@ WITHOUT_A_MASK = Condition(
 
 IN_A_MODEL = Condition(
     "lost-in-a-model",
-    "In a Functional model the layer gives something else than on arrays. What do `call` and "
+    "In a Functional model the layer gives another result than on arrays. What do `call` and "
     "`compute_mask` return for symbolic tensors?",
     LayerRun.agrees_in_model,
     Mistake(
         "fails-in-a-model",
-        "No Functional model can be built with it. While one is built there are no data, and the "
-        "numbers of rows and timesteps are open: `x.shape[1]` is None. Use slices, and functions "
-        "of `keras.ops` that need no sizes.",
+        "No Functional model can be built with it. While a model is built there is no data yet, "
+        "and the numbers of rows and timesteps are unknown: `x.shape[1]` is None. Use slices, "
+        "and functions of `keras.ops` that need no sizes.",
         lambda seen: isinstance(seen.in_model, Raised),
     ),
     picture=LayerRun.picture,

@@ -30,9 +30,9 @@ _WIDTH = 5  # columns of a terminal for the name of a lesson
 def progress() -> Picture:
     """Shows which exercises are solved, tried, and not yet begun, lesson by lesson.
 
-    An exercise that was solved after its solution had been shown has a sign of its own. Titles,
-    attempts and the last mistake stand at the exercises of which a question was asked for in this
-    session; titles stand at all of them if none was.
+    An exercise that was solved after its solution had been shown has a sign of its own. The title,
+    the attempts and the last mistake are shown for each exercise of which a question was asked for
+    in this session; if there was none, the title is shown for every exercise.
 
     Returns:
         The picture of what checks, hints and solutions have written to a small file beside the

@@ -75,15 +75,15 @@ def explain_memory(shell: Any) -> None:
 
 def _late_setting_notice(name: str, value: str) -> str:
     return _(
-        "{name} is now {value}, but Keras was imported before, and this has no effect. In the menu "
-        'Kernel, choose Change Kernel and "Python 3 (plain)", and run the notebook again.'
+        "{name} is now {value}, but Keras was imported before, and this has no effect. In the "
+        'menu Kernel, choose Change Kernel and "Python 3 (plain)", and run the notebook again.'
     ).format(name=name, value=value)
 
 
 def _memory_notice(mebibytes: str | None) -> str:
     if not mebibytes:
-        return _("This notebook has run out of memory. Restart its kernel, and take smaller data.")
+        return _("This notebook has run out of memory. Restart its kernel, and use less data.")
     return _(
-        "This notebook may take {size} MB of memory, and needed more. Restart its kernel, and take "
-        "smaller data. Other notebooks go on."
+        "This notebook may take {size} MB of memory, and needed more. Restart its kernel, and use "
+        "less data. Other notebooks keep running."
     ).format(size=mebibytes)

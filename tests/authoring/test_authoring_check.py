@@ -17,6 +17,7 @@ ENGLISH = "notebooks/en/01_mask.ipynb"
 KOREAN = "notebooks/ko/01_mask.ipynb"
 LIBRARY = "helpers/masklens/__init__.py"
 STYLE = "helpers/masklens/label.css"
+INTERFACE = "content/ko/interface.po"
 STRINGS = "helpers/masklens/locale/ko/LC_MESSAGES/masklens"
 
 
@@ -212,7 +213,35 @@ FAULTS = {
     ),
     "banned term": (
         prose("마스크는 유효한 시간 단계를 나타냅니다."),
-        f"{KOREAN}: title: the glossary avoids '시간 단계': write '타임스텝'",
+        f"{KOREAN}: title: the glossary avoids '시간 단계', in .*: write '타임스텝'",
+    ),
+    "banned verb": (
+        prose("마스크를 나르는 레이어는 유효한 타임스텝을 압니다."),
+        f"{KOREAN}: title: the glossary avoids '나르다', in '마스크를 나르는 .*: write '전달하다'",
+    ),
+    "banned verb of a mask": (
+        prose("유효한 타임스텝을 나타내는 마스크가 출력에 달려 있을까요?"),
+        f"{KOREAN}: title: the glossary avoids '달리다', in .*: write '마스크가 붙어 있다'",
+    ),
+    "banned comment": (
+        text(PO, "실제 타임스텝의 수를 셉니다", "실제 시간 단계를 셉니다"),
+        f"{KOREAN}: mask: the glossary avoids '시간 단계'",
+    ),
+    "banned word that is printed": (
+        text(KOREAN, "print(ml.label(), mask)", "print('시간 단계:', mask)"),
+        f"{KOREAN}: mask: the glossary avoids '시간 단계', in '시간 단계:'",
+    ),
+    "banned term on a page": (
+        text(PAGE_PO, '"시작하는 방법"', '"훈련 방법"'),
+        f"{KOREAN_PAGE}: the glossary avoids '훈련하다', in .훈련 방법.: write '학습하다'",
+    ),
+    "banned word of the library": (
+        text(f"{STRINGS}.po", "마스크", "마스크를 넘겨주세요"),
+        f"{STRINGS}.po: the glossary avoids '넘기다', in '마스크를 넘겨주세요': write '전달하다'",
+    ),
+    "banned word of the interface": (
+        text(INTERFACE, "이 정의의 링크", "이 메소드의 링크"),
+        f"{INTERFACE}: the glossary avoids '메소드', in '이 메소드의 링크': write '메서드'",
     ),
     "spacing": (
         prose("마스크는 유효한 타임스텝 을 나타냅니다."),
@@ -294,7 +323,10 @@ def test_a_good_course_has_no_fault(course: Path, capsys: pytest.CaptureFixture[
 
 
 # What a build would make of a changed PO file, so that the fault planted there reaches the page.
-REBUILT = {"link lost", "inline code lost", "structure changed", "English left", "English comment"}
+REBUILT = {
+    *("link lost", "inline code lost", "structure changed"),
+    *("English left", "English comment", "banned comment"),
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -314,6 +346,8 @@ def test_a_planted_fault_is_named_with_its_place(
     "plant",
     [
         prose("마스크는 유효한 타임스텝을 나타냅니다. 계층적인 구조도 그렇습니다."),
+        prose("마스크는 유효한 타임스텝을 나타냅니다. 인수로 마스크를 넘겨도 됩니다."),
+        prose("페이지를 넘기면 직선의 기울기가 나옵니다. 결과는 마스크의 길이에 달려 있습니다."),
         text(PO, 'msgstr "위치"', 'msgstr "Functional API"'),
         output(output_type="stream", name="stdout", text="https://keras.io/tmp/a and x/work/b"),
         text(SOURCE, "print(ml.label(), mask)", "print(ml.label(), mask)\n" + "# 1\n\n" * 9),
@@ -322,6 +356,8 @@ def test_a_planted_fault_is_named_with_its_place(
     ],
     ids=[
         "a word that holds a banned one",
+        "a banned word in another sense",
+        "banned words in other senses",
         "a name",
         "an address",
         "comments do not count",

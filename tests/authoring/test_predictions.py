@@ -141,7 +141,7 @@ def test_a_page_covers_everything_from_the_card_to_the_reason(asking: Path) -> N
     prediction.as_cards(book, words.speaker(ROOT, "ko"), wraps=True)
     text = "\n".join(cell.source for cell in book.cells)
     card, _, rest = text.partition('<div class="prediction-covered">')
-    assert re.search(r'data-right="2" data-yes="맞습니다\." data-no="아닙니다\."', card)
+    assert re.search(r'data-right="2" data-yes="맞습니다\." data-no="정답이 아닙니다\."', card)
     assert "**예측해 보세요.** `mask`에는 값이 몇 개 있을까요?\n\n- 하나\n- 둘\n\n" in card
     assert card.rstrip().endswith("<summary>답 보기</summary></details>")
     covered, _, behind = rest.partition("</div>")

@@ -105,7 +105,7 @@ STUDENTS = {
 }
 SENTENCES = {
     "wrong": [
-        "Your zeros stand in front of the tokens.",
+        "Your zeros come before the tokens.",
         "Your code raised an exception.",
         "to fill in.",
     ],

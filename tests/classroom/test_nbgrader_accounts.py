@@ -123,7 +123,7 @@ def test_each_student_gets_the_points_and_what_the_check_said_of_the_own_answer(
     for student in (lesson.careful, lesson.hasty):
         (page,) = student.home.glob("padding/feedback/*/01_padding.html")
         assert student.may_read(page)
-        said[student.name] = "Your zeros stand in front of the tokens." in page.read_text()
+        said[student.name] = "Your zeros come before the tokens." in page.read_text()
     assert said == {lesson.careful.name: False, lesson.hasty.name: True}
     with Gradebook(f"sqlite:///{lesson.course}/gradebook.db") as gradebook:
         points = {one.student.id: one.score for one in gradebook.assignment_submissions("padding")}

@@ -99,7 +99,7 @@ def test_a_teacher_gets_one_table_of_all_files(
     told = [(row["file"], row["state"], row["attempts"]) for row in table if row["attempts"] != "0"]
     assert told == [("kim.jsonl", "solved", "1"), ("lee.jsonl", "tried", "1")]
     (wrong,) = (row["explanation"] for row in table if row["mistake"])
-    assert wrong.startswith("Your zeros stand in front")
+    assert wrong.startswith("Your zeros come before")
     assert main(["nobody.jsonl"]) == 1
     assert capsys.readouterr() == ("", "nobody.jsonl: No such file or directory\n")
 

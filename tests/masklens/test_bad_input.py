@@ -79,12 +79,12 @@ class Sequence(keras.utils.PyDataset):
         return IDS, TARGETS
 
 
-PAD_FIRST = "lengths. Pad them first", "먼저 패딩하세요"
-X_ALONE = "pass x alone; y goes to targets=", "x만 넘기고, y는 targets="
+PAD_FIRST = "may differ in length. Pad them first", "먼저 패딩하세요"
+X_ALONE = "pass only x; y goes to targets=", "x만 넘기고, y는 targets="
 TEXT = "Look up the id of each token first", "먼저 각 토큰의 id를 찾고"
 PREPROCESS = "x = model.preprocessor(text); trace(model, x)", "model.preprocessor(text)"
 EMPTY = "The batch is empty", "배치가 비어"
-NO_ARRAY = "takes an array, or a list, tuple or dict of arrays; got ", "받은 타입: "
+NO_ARRAY = "takes an array, or a list, tuple or dict of arrays; got ", "받은 값의 형: "
 
 # What is wrong, the model, what it is to be called on, the error, and what it says.
 NO_BATCH: list[tuple[str, Callable[[], Any], Any, type[Exception], tuple[str, str]]] = [

@@ -219,7 +219,7 @@ def test_if_all_models_raise_all_are_shown() -> None:
 
 def test_what_holds_for_all_is_said_once() -> None:
     models = {"sound": sound(), "leaking": leaking(), "broken": broken()}
-    known = "Which timesteps are padding is known from the padded batch."
+    known = "The padded batch says which timesteps are padding."
     found = ml.compare(models, BATCH)
     assert soup(found).text.count(known) == str(found).count(known) == 1
     (legend,) = soup(found).select(".key")
@@ -227,7 +227,7 @@ def test_what_holds_for_all_is_said_once() -> None:
     assert explained == {sign["class"][1] for sign in soup(found).select("table .r > .s")}
     differing = {"sound": sound(), "unmasked": keras.Sequential([layers.Embedding(10, 4)])}
     shown = soup(ml.compare(differing, BATCH.ids))
-    assert [figure.text.count("Which timesteps") for figure in shown.find_all("figure")] == [1, 0]
+    assert [figure.text.count("which timesteps") for figure in shown.find_all("figure")] == [1, 0]
     assert "Zeros at the ends of rows" in shown.find_all("figure")[1].text
 
 

@@ -38,7 +38,7 @@ def test_a_symbolic_tensor_gives_its_symbolic_mask() -> None:
     assert ml.mask_of(inputs) is None
 
 
-@pytest.mark.parametrize(("language", "says"), [("en", "got list"), ("ko", "list에는")])
+@pytest.mark.parametrize(("language", "says"), [("en", "got list"), ("ko", "list 값에는")])
 @pytest.mark.parametrize("wrong", [[[1, 0]], [np.ones(2)]])
 def test_what_is_no_tensor_is_refused(wrong: object, language: str, says: str) -> None:
     ml.set_language(language)

@@ -145,7 +145,7 @@ def test_an_input_of_which_nothing_can_be_asked_leaves_no_verdict() -> None:
     state = layers.LSTM(3)(embedding(mask_zero=True)(masked))
     longer = np.pad(IDS, [(0, 0), (0, 2)])
     both = ml.trace(keras.Model([fixed, masked], [read, state]), [IDS, longer])
-    assert both.moves is None and "No question could be put" in both.why_no_verdict
+    assert both.moves is None and "There is nothing to vary" in both.why_no_verdict
 
 
 def test_integers_that_no_layer_looks_up_are_features() -> None:
@@ -197,7 +197,9 @@ def test_text_is_traced_behind_the_layer_that_makes_ids_of_it() -> None:
     model = keras.Model(words, layers.LSTM(3)(embedding(mask_zero=True)(lookup(words))))
     text = np.array([["a", "b", ""], ["b", "a", "b"]])
     found = ml.trace(model, text)
-    assert found.moves is None and "behind the layer that makes ids" in found.why_no_verdict
+    assert (
+        found.moves is None and "after the layer that turns text into ids" in found.why_no_verdict
+    )
 
 
 def test_a_layer_of_ones_own_is_not_taken_for_keras_s_and_its_name_stays_on_its_line() -> None:

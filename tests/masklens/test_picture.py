@@ -204,7 +204,7 @@ WRONG: list[tuple[str, Any, dict[str, Any], type[Exception], str, str]] = [
     ("numbers", np.ones((3, 6)), {}, TypeError, "ids != 0", "ids != 0"),
     ("ids", [[7, 0]], {}, TypeError, "int64", "int64"),
     ("nothing", None, {}, TypeError, "object", "object"),
-    ("no mask", keras.ops.ones((2, 2)), {}, TypeError, "carries no mask", "실려 있지 않습니다"),
+    ("no mask", keras.ops.ones((2, 2)), {}, TypeError, "carries no mask", "붙어 있지 않습니다"),
     ("one dimension", np.ones(3, bool), {}, ValueError, "mask[None, :]", "배치 축"),
     ("three", np.ones((1, 2, 3), bool), {}, ValueError, "(1, 2, 3)", "(1, 2, 3)"),
     ("few tokens", [[True, False]], {"tokens": [["a"]]}, ValueError, "1 tokens", "토큰은 1개"),

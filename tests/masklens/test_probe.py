@@ -103,7 +103,7 @@ def test_noise_and_counters_do_not_look_like_use(layer: Any) -> None:
 def test_what_cannot_be_told_is_none_and_noted(layer: Any) -> None:
     call = probed(layer())["odd"]
     assert call.uses_mask is None
-    assert "cannot be told" in str(call.note)
+    assert "It is unknown" in str(call.note)
 
 
 def everything() -> keras.Model:

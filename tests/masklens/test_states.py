@@ -268,9 +268,9 @@ class Custom(keras.Model):  # type: ignore[misc]  # Keras has no type hints
 @pytest.mark.parametrize(
     ("layer", "inputs", "options", "error", "words"),
     [
-        (keras.layers.Dense(5), X, {}, TypeError, "Dense is none"),
-        (keras.Sequential([keras.layers.Dense(5)]), X, {}, TypeError, "Sequential is none"),
-        ("lstm", X, {}, TypeError, "str is none"),
+        (keras.layers.Dense(5), X, {}, TypeError, "Dense has none"),
+        (keras.Sequential([keras.layers.Dense(5)]), X, {}, TypeError, "Sequential has none"),
+        ("lstm", X, {}, TypeError, "str has none"),
         (Custom(), X, {}, TypeError, "What reaches lstm.* cannot be seen"),
         (keras.layers.LSTM(5), keras.Input((7, 4)), {}, TypeError, "symbolic"),
         (keras.layers.LSTM(5), BATCH, {}, ValueError, "with its Embedding"),

@@ -397,7 +397,7 @@ def test_the_calls_that_a_loss_hurts_and_the_sources_are_indices_of_the_trace() 
     [
         ("post-norm", "mha", "cleared the mask of its own input, and sum"),
         ("post-norm", "pool", "came as an argument"),
-        ("operators between layers", "lstm", "came out of no layer"),
+        ("operators between layers", "lstm", "did not come from a layer"),
         ("operators in a functional model", "multiply", "operation"),
         ("a mask of a wrong shape", "misfit", r"\(3, 4\) on an output of shape \(3, 5, 4\)"),
         ("time distributed", "each", "runs dense without calling it"),

@@ -242,7 +242,7 @@ ANSWERS = {
     ),
     "hidden": (
         Found(LOST, READ, hidden=True),
-        "will get in once weights that are still 0 or 1 have been trained",
+        "it will get in once the weights that are still 0 or 1 are trained",
     ),
     "NaN": (Found(LOST, not_a_number=True), "The answer is not a number (NaN)"),
     "infinite": (Found(LOST, IGNORED | {"content": math.inf}), "it is NaN or infinite."),
@@ -267,7 +267,7 @@ def test_without_a_measurement_there_is_no_verdict() -> None:
 
 
 def test_the_three_figures_stand_below() -> None:
-    said = "what stands in the padding 43 % · how much of it there is 1.2 % · the other rows"
+    said = "the values in the padding 43 % · the amount of padding 1.2 % · the other rows"
     drawn = picture(LOST, READ)
     assert f"{said} (not asked)" in header(drawn)
     assert f"{said} (not asked)" in drawn.text
@@ -277,10 +277,13 @@ def test_the_three_figures_stand_below() -> None:
     ("known_from", "words"),
     [
         ("argument", "`mask=`"),
-        ("batch", "the padded batch"),
-        ("model", "the mask that the model makes"),
-        ("input", "the mask among the inputs"),
-        ("zeros", "Zeros at the ends of rows were taken for padding; `mask=` says otherwise."),
+        ("batch", "The padded batch"),
+        ("model", "The mask that the model makes"),
+        ("input", "The mask among the inputs"),
+        (
+            "zeros",
+            "Zeros at the ends of rows were taken to be padding; if they are not, pass `mask=`.",
+        ),
         ("added", "The batch had no padding, so some was added."),
     ],
 )
@@ -295,7 +298,7 @@ def test_scores_are_told_apart_from_the_answer() -> None:
     for text in (header(drawn), drawn.text):
         lines = text.splitlines()
         at = next(number for number, line in enumerate(lines) if "loss: " in line)
-        assert "That is about the answer." in lines[at - 1]
+        assert "This was about the answer." in lines[at - 1]
         assert "reads padding: moves by 12 %" in lines[at]
         assert "accuracy: does not read padding" in lines[at]
     assert "loss" not in picture(HARMLESS, IGNORED).text
@@ -352,7 +355,7 @@ SHOWN: dict[str, tuple[Any, list[tuple[str, str, str, str]]]] = {
             (
                 "✕○",
                 "mha MultiHeadAttention",
-                "passes it on\ntakes it off its own input\nuses the mask",
+                "passes it on\nclears it from its own input\nuses the mask",
                 "",
             ),
             (" ✕", "add Add\nfrom embedding, mha", "does not pass it on", ""),
@@ -416,9 +419,9 @@ def test_a_terminal_says_the_same(found: Any) -> None:
 
 TEXT = """\
 ▼ Padding gets into the answer: it moves by 43 % of its largest value.
-The answer moves with: what stands in the padding 43 % · how much of it there is 1.2 % · \
+The answer moves with: the values in the padding 43 % · the amount of padding 1.2 % · \
 the other rows (not asked)
-Which timesteps are padding is known from the padded batch.
+The padded batch says which timesteps are padding.
 
    layer                 what happens             mask    output shape
 ●  embedding  Embedding  makes the mask           ■■■□□□  (3, 6, 16)
@@ -471,7 +474,7 @@ def test_only_the_leak_is_red() -> None:
 def test_padding_that_does_not_reach_the_answer_is_grey() -> None:
     calls = [EMBEDDING, replace(DROPOUT, leak=0.2), replace(DENSE, sources=(1,), leak=0.0)]
     row, kinds = row_of(picture(calls, IGNORED), "dropout")
-    assert "padding gets in (20 %), but not as far as the answer" in row[-3]
+    assert "padding gets in (20 %), but does not reach the answer" in row[-3]
     assert "stray" in kinds
     assert kinds.isdisjoint({"red", "leak"})
 
@@ -492,7 +495,7 @@ def test_a_mask_that_is_taken_off_a_call_s_own_input_is_cut_where_it_passes() ->
     calls[3] = leaking(calls[3])
     rows = cells(picture(calls, READ))
     assert next(row[:2] for row in rows if "mha MultiHeadAttention" in row) == ["✕", "○"]
-    assert any("takes it off its own input" in row[-3] for row in rows if len(row) > 3)
+    assert any("clears it from its own input" in row[-3] for row in rows if len(row) > 3)
 
 
 @pytest.mark.parametrize("effect", ["creates", "changes"])
@@ -513,8 +516,8 @@ def code_rows(drawn: Picture) -> list[tuple[str, ...]]:
 
 BETWEEN = {
     "between": (("embedding", "dense"), "between embedding and dense", 1),
-    "at the start": (("", "embedding"), "between what model takes and embedding", 0),
-    "at the end": (("dense", ""), "between dense and what model gives out", 2),
+    "at the start": (("", "embedding"), "between the input of model and embedding", 0),
+    "at the end": (("dense", ""), "between dense and the output of model", 2),
     "nowhere": (("", ""), "in model", 2),
     "of no call": (None, "in model", 2),
     "behind what is not shown": (("embedding", "mul"), "between embedding and mul", 1),

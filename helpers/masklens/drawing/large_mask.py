@@ -157,8 +157,8 @@ def _summary(mask: NDArray[np.bool_], reduced: _ReducedMask) -> str:
     ).format(least=counts.min(), most=counts.max(), mean=f"{counts.mean():.1f}")
     if reduced.block != (1, 1):
         words += " " + _(
-            "One square stands for {rows} x {steps} timesteps (batch x time) "
-            "and is filled to the share that is True."
+            "Each square is {rows} x {steps} timesteps (batch x time), filled in proportion to "
+            "how many are True."
         ).format(rows=reduced.block[0], steps=reduced.block[1])
     return words
 

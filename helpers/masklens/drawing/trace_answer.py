@@ -44,7 +44,7 @@ def _unmoved_sentence(found: Findings) -> str:
 
 def _moved_sentence(found: Findings, moves: float) -> str:
     if math.isnan(moves):
-        return _("The answer is not a number (NaN), so whether padding gets in cannot be told.")
+        return _("The answer is not a number (NaN), so it is unknown whether padding gets in.")
     if math.isinf(moves):
         return _("Padding gets into the answer: with other padding it is NaN or infinite.")
     template = (
@@ -56,8 +56,9 @@ def _moved_sentence(found: Findings, moves: float) -> str:
     how_far = template.format(times=number, percent=number)
     if found.hidden:
         sentence = _(
-            "Padding does not change the answer yet, but will get in once weights that are still "
-            "0 or 1 have been trained: with other values for them, the answer moves by {how_far}."
+            "Padding does not change the answer yet, but it will get in once the weights that "
+            "are still 0 or 1 are trained: with other values for them, the answer moves by "
+            "{how_far}."
         )
     elif not found.moves_by["content"] and not found.moves_by["amount"]:
         sentence = _("The other rows of the batch get into a row's answer: it moves by {how_far}.")
@@ -107,8 +108,8 @@ def questions(found: Findings) -> list[tuple[str, Words]]:
         The questions by name, each with its figure; empty without a verdict.
     """
     names = {
-        "content": _("what stands in the padding"),
-        "amount": _("how much of it there is"),
+        "content": _("the values in the padding"),
+        "amount": _("the amount of padding"),
         "rows": _("the other rows"),
     }
     if not any(value is not None for value in found.moves_by.values()):
@@ -134,20 +135,21 @@ def remarks(found: Findings) -> list[str]:
     if found.moves is not None and found.known_from is not None:
         sentences.append(
             {
-                "argument": _("Which timesteps are padding is known from `mask=`."),
-                "batch": _("Which timesteps are padding is known from the padded batch."),
-                "model": _(
-                    "Which timesteps are padding is known from the mask that the model makes."
-                ),
-                "input": _("Which timesteps are padding is known from the mask among the inputs."),
+                "argument": _("`mask=` says which timesteps are padding."),
+                "batch": _("The padded batch says which timesteps are padding."),
+                "model": _("The mask that the model makes says which timesteps are padding."),
+                "input": _("The mask among the inputs says which timesteps are padding."),
                 "zeros": _(
-                    "Zeros at the ends of rows were taken for padding; `mask=` says otherwise."
+                    "Zeros at the ends of rows were taken to be padding; if they are not, pass "
+                    "`mask=`."
                 ),
                 "added": _("The batch had no padding, so some was added."),
             }[found.known_from]
         )
     if any(call.symbolic for call in found.calls):
-        sentences.append(_("Symbolic calls, as while a model is built, have masks without values."))
+        sentences.append(
+            _("Symbolic calls, such as those that build a model, have masks without values.")
+        )
     return sentences
 
 

@@ -131,7 +131,7 @@ def details(
         lines.append([_("The answer moves with:") + " ", *_figures(asked)])
     lines += map(with_code, sentences)
     if scores := score_words(found):
-        lines.append([_("That is about the answer. What the loss and the metrics do:")])
+        lines.append([_("This was about the answer. The loss and the metrics:")])
         lines.append(_figures([(f"{name}:", words) for name, words in scores]))
     for line in lines:
         yield from (_LINE, element("small", *line))

@@ -73,7 +73,7 @@ def row_words(row: Row, threads: ThreadRow) -> list[Words]:
     if sign in ("leak", "broken"):
         said.append(Words(_leak_words(row.equal), "red", sign))
     if row.stray:
-        template = _("padding gets in ({figure}), but not as far as the answer")
+        template = _("padding gets in ({figure}), but does not reach the answer")
         text = template.format(figure=figure(row.call.leak or 0.0))
         said.append(Words(text, "grey", "stray"))
     return said
@@ -94,7 +94,7 @@ def _effect_words(row: Row, threads: ThreadRow) -> list[Words]:
     if call.effect == "none" and call.mask_arguments:
         said.append(Words(_("takes a mask as an argument"), "blue"))
     if threads.clears:
-        text = _("takes it off its own input")
+        text = _("clears it from its own input")
         said.append(Words(text, "red" if call.costs_a_mask else "grey"))
     if call.uses_mask is not None and call.effect in ("creates", "passes", "changes"):
         said.append(Words(_("uses the mask") if call.uses_mask else _("does not use it"), "grey"))
@@ -111,7 +111,7 @@ def _effect(call: LayerCall) -> Words:
         return Words(
             {
                 "drops": _("loses it"),
-                "ends": _("takes it, but hands none on"),
+                "ends": _("takes it, but passes none on"),
                 "creates": _("makes a mask that misses padding"),
             }.get(call.effect, _("makes it miss padding")),
             "red",
@@ -159,7 +159,7 @@ def sign_words(sign: Sign) -> str:
         "argument": _("takes a mask as an argument"),
         "none": _("no mask"),
         "leak": _("padding gets in"),
-        "stray": _("padding gets in, but not as far as the answer"),
+        "stray": _("padding gets in, but does not reach the answer"),
         "broken": _("gives NaN"),
     }[sign]
 
@@ -188,9 +188,9 @@ def _between(call: LayerCall) -> str:
     if before and after:
         template = _("between `{before}` and `{after}`")
     elif before:
-        template = _("between `{before}` and what `{model}` gives out")
+        template = _("between `{before}` and the output of `{model}`")
     elif after:
-        template = _("between what `{model}` takes and `{after}`")
+        template = _("between the input of `{model}` and `{after}`")
     else:
         template = _("in `{model}`")
     return template.format(before=before, after=after, model=call.name)

@@ -14,7 +14,7 @@ class PaddingExplorer(Explorer):
     """Shows how padding and truncating change a batch, its mask and its cost.
 
     A learner types sentences and changes the arguments of `keras.utils.pad_sequences`; tokens move
-    to their places, and the mask that an `Embedding` with `mask_zero=True` makes stands beneath
+    to their places, and the mask that an `Embedding` with `mask_zero=True` makes is beneath
     them. The code that does the same is ready to copy.
 
     Attributes:

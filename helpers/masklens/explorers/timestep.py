@@ -30,7 +30,7 @@ _Scene = dict[str, Any]
 class TimestepExplorer(Explorer):
     """Plays the state of a recurrent layer, with the mask and without it.
 
-    Units stand down and time goes to the right; the upper half of a cell is the state with the
+    Units run down and time runs to the right; the upper half of a cell is the state with the
     mask, the lower half without it. Without arguments it shows the LSTM of a trained classifier
     for a sentence that the learner types, and the answer after each timestep. Given a layer, it
     shows that layer's states, which Keras computes once.

@@ -45,11 +45,11 @@ _WORDS = {
     "cost": mark("{padding} of {all} places are padding ({percent} %). Tokens cut: {cut}."),
     "padding read": mark("Timesteps of padding that a model reads as data: {count}."),
     "tokens skipped": mark("Tokens that the mask skips as if they were padding: {count}."),
-    "tokens alone": mark("A model that keeps to the mask reads tokens alone."),
-    "cudnn takes": mark("The fast kernels of a GPU (cuDNN) take this."),
+    "tokens alone": mark("A model that keeps to the mask reads only tokens."),
+    "cudnn takes": mark("The fast GPU kernels (cuDNN) can run this."),
     "cudnn refuses": mark(
-        "The fast kernels of a GPU (cuDNN) refuse this mask: each row must begin with a token "
-        "and have its padding at the end."
+        "The fast GPU kernels (cuDNN) refuse this mask: each row must begin with a token and "
+        "have its padding at the end."
     ),
     "how many skipped": mark("How many timesteps does the mask skip?"),
     "add a layer": mark("Add a layer"),
@@ -71,7 +71,7 @@ _WORDS = {
     "error rank": mark("does not run: it needs a time axis"),
     "error shape": mark("does not run: its weights do not fit"),
     "padded to": mark("padded to {length}"),
-    "does not run": mark("This stack does not run. The card in question says why."),
+    "does not run": mark("This stack does not run. The card that fails says why."),
     "no answer": mark(
         "The answer still has a time axis. Add an LSTM or a pooling layer that ends it."
     ),
@@ -87,7 +87,7 @@ _WORDS = {
     "with the mask": mark("answer with the mask"),
     "without the mask": mark("answer without the mask"),
     "state stays": mark(
-        "{word}: with the mask the state stays as it was, without it it moves by {plain}."
+        "{word}: with the mask the state stays as it was; without the mask it moves by {plain}."
     ),
     "state moves": mark("{word}: the state moves by {masked} with the mask, by {plain} without."),
     "how many still": mark("With the mask, at how many timesteps does the state stay as it was?"),

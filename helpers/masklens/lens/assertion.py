@@ -13,7 +13,7 @@ from masklens.tracing.calls import LayerCall
 def assert_padding_ignored(model: Any, batch: Any, mask: Any = None) -> None:
     """Fails if padding gets into the answer of a model; meant for your own tests.
 
-    Measures as `masklens.trace` does. It fails, too, if padding gets in only once weights that
+    Measures as `masklens.trace` does. It also fails if padding gets in only once weights that
     are all 0 or 1 have other values, and if there is no verdict.
 
     Args:
@@ -68,8 +68,8 @@ def _sentence(found: Trace, model: str) -> str:
         ).format(**names)
     if found.hidden:
         return _(
-            "Padding gets into the answer of {model} as soon as its weights are trained: those "
-            "that hold nothing but 0 and 1 hide it. With others, valid values move by {figure}, "
+            "Padding gets into the answer of {model} as soon as its weights are trained: weights "
+            "that are all 0 or 1 hide it. With other weights, valid values move by {figure}, "
             "relative to the largest."
         ).format(**names)
     if math.isinf(found.moves):
@@ -80,11 +80,11 @@ def _sentence(found: Trace, model: str) -> str:
     largest = max(found.moves_by, key=lambda change: found.moves_by[change] or 0.0)
     return {
         "content": _(
-            "Padding gets into the answer of {model}: when what stands at padded timesteps "
-            "changes, valid values move by {figure}, relative to the largest."
+            "Padding gets into the answer of {model}: when the values at padded timesteps "
+            "change, valid values move by {figure}, relative to the largest."
         ),
         "amount": _(
-            "Padding gets into the answer of {model}: with more of it, valid values move by "
+            "Padding gets into the answer of {model}: with more padding, valid values move by "
             "{figure}, relative to the largest."
         ),
         "rows": _(

@@ -174,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
         help=_(
             "the inputs, from np.savez: arrays by the names of the inputs, or in their order. An "
             "array called mask, or INPUT_mask where the model has several inputs, says which "
-            "timesteps are tokens, as mask= of ml.trace does, unless an input is called so"
+            "timesteps are tokens, as mask= of ml.trace does, unless an input has that name"
         ),
     )
     options.add_argument("-h", "--help", action="help", help=_("show this help"))
@@ -186,7 +186,9 @@ def _parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--probe", action="store_true", help=_("also measure which layers use the mask")
     )
-    options.add_argument("--html", metavar="FILE", type=Path, help=_("write the picture, too"))
+    options.add_argument(
+        "--html", metavar="FILE", type=Path, help=_("also write the picture to a file")
+    )
     options.add_argument(
         "--import",
         metavar="MODULE",

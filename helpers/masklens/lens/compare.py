@@ -65,7 +65,7 @@ def compare(
 ) -> Comparison:
     """Traces several models on one batch, and shows the traces side by side.
 
-    Below the name of each model stands whether padding changes its answer, how far, and where it
+    Below the name of each model is whether padding changes its answer, by how much, and where it
     gets in. A model that raises is shown with its error and the calls before it.
 
     Args:

@@ -53,7 +53,7 @@ def read_arrays(path: Path) -> Arrays:
     except Exception as error:
         # NumPy and zipfile raise many types of error for other kinds of files.
         raise BadInputError(
-            _("{file} holds no arrays as numpy.savez writes them, or it is incomplete.").format(
+            _("{file} holds no arrays saved by numpy.savez, or it is incomplete.").format(
                 file=printable(path)
             )
         ) from error
@@ -101,7 +101,7 @@ def check_model_file(path: Path) -> None:
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise BadInputError(
             _(
-                '{file} is no model as model.save("model.keras") writes it, or it is incomplete.'
+                '{file} is not a model saved by model.save("model.keras"), or it is incomplete.'
             ).format(file=printable(path))
         )
     with zipfile.ZipFile(path) as archive:

@@ -248,7 +248,7 @@ def check_model(model: Any) -> None:
     if isinstance(model, type) and issubclass(model, keras.Layer):
         hint = _("Make one of it first: {name}(...).").format(name=given)
     elif type(model).__module__.startswith("tf_keras"):
-        hint = _("This one belongs to Keras 2 (tf_keras), where masks go other ways.")
+        hint = _("This one belongs to Keras 2 (tf_keras), which passes masks in other ways.")
     else:
         hint = _("For any other code that calls layers, use `with ml.record() as trace:`.")
     message = _("trace takes a Keras model or layer; got {given}.").format(given=given)

@@ -150,9 +150,9 @@ def _recurrent_layer(layer: Any) -> Any:
     if not found:
         raise TypeError(
             _(
-                "Hidden states are those of a recurrent layer, such as LSTM or GRU, or of a model "
-                "with one among its own layers; {type} is none. Of nested models, pass the inner "
-                "one."
+                "Hidden states belong to a recurrent layer, such as LSTM or GRU, or to a model "
+                "with one among its own layers; {type} has none. Of nested models, pass the "
+                "inner one."
             ).format(type=type(layer).__name__)
         )
     return found[-1]
@@ -199,8 +199,8 @@ def _model_before(recurrent: Any, model: Any) -> Any:
     except (AttributeError, TypeError, ValueError) as error:
         raise TypeError(
             _(
-                "What reaches {layer} inside {model} cannot be seen from outside: it is no graph "
-                "of layers that leads to it. Pass {layer} itself, and what it takes as inputs."
+                "What reaches {layer} inside {model} cannot be seen from outside: no graph of "
+                "layers leads to it. Pass {layer} itself, with its own inputs."
             ).format(layer=recurrent.name, model=model.name)
         ) from error
 

@@ -41,9 +41,9 @@ class LayerCall:
         shapes_in: The shape of each tensor that came in; mask arguments are not counted.
         shapes_out: The shape of each tensor that came out.
         masks_in: The mask of each tensor that came in, as it was before the call: None where there
-            was none. A mask that was passed by hand stands at the tensor that it is for.
+            was none. A mask that was passed by hand is listed for the tensor that it is for.
         masks_out: The mask of each tensor that came out.
-        receives_mask: Whether Keras, or the caller, handed the layer a mask argument that is not
+        receives_mask: Whether Keras, or the caller, passed the layer a mask argument that is not
             None.
         mask_arguments: The mask arguments that the layer got, from Keras or from the caller, each
             with its name, such as `("attention_mask", mask)` of shape (batch, query, key).
@@ -57,7 +57,7 @@ class LayerCall:
             `"none"`: no mask on either side.
         note: A remark in the language in force, such as that a mask has a wrong shape; else None.
         symbolic: Whether the tensors were symbolic, as while a model is built or compiled. The
-            masks of a symbolic call have no values: each stands as an array of shape (0, 0).
+            masks of a symbolic call have no values: each is an array of shape (0, 0).
         sources: For each tensor that came in, the index in the trace of the call that it came out
             of, or None if it came from outside.
         lost_to: If the call cost later layers their mask, the indices in the trace of the calls

@@ -195,8 +195,8 @@ class _Effects:
         yield from _wrong_shape_notes(call)
         if call.probe_inconclusive:
             yield _(
-                "Whether it uses the mask cannot be told: its outputs differ from run to run, "
-                "or it does not run with another mask."
+                "It is unknown whether it uses the mask: its outputs differ from run to run, or "
+                "it does not run with another mask."
             )
         if self._guesses:
             yield from self._guessed_notes(call)
@@ -211,17 +211,17 @@ class _Effects:
                     "It cleared the mask of its own input, and {names} read that input afterwards."
                 ).format(names=names)
         if call.is_operation:
-            yield _("An operation, unlike a layer, hands no mask on.")
+            yield _("An operation, unlike a layer, passes no mask on.")
         if call.mask_passed_by_hand:
-            yield _("Its mask came as an argument: the tensor that it is for carries none.")
+            yield _("Its mask came as an argument; the tensor itself carries none.")
         if self._runs_wrapped_layer_unseen(call):
             yield _(
                 "It runs {layer} without calling it as a layer, so the trace cannot look inside."
             ).format(layer=call.layer.layer.name)
         if self._made_between(call):
             yield _(
-                "Its input came out of no layer: operators, slices and functions "
-                "between layers lose the mask."
+                "Its input did not come from a layer: operators, slices and functions between "
+                "layers lose the mask."
             )
 
     def _runs_wrapped_layer_unseen(self, call: RecordedCall) -> bool:

@@ -122,8 +122,8 @@ def _array(values: Any) -> Array:
 def _unpadded() -> TypeError:
     return TypeError(
         _(
-            "These inputs are a list that makes no array: the sequences may be of different "
-            "lengths. Pad them first: trace(model, ml.pad(sequences))."
+            "No array can be made of this list of inputs: the sequences may differ in length. "
+            "Pad them first: trace(model, ml.pad(sequences))."
         )
     )
 
@@ -168,8 +168,8 @@ def _refuse_more_than_inputs(model: Any, structure: Any, leaves: Sequence[Any]) 
         raise _unpadded()
     raise TypeError(
         _(
-            "These are {count} arrays, and {model} takes {expected}. Of a pair (x, y), pass x "
-            "alone; y goes to targets=."
+            "These are {count} arrays, and {model} takes {expected}. Of a pair (x, y), pass only "
+            "x; y goes to targets=."
         ).format(model=model.name, expected=expected, count=len(leaves))
     )
 
@@ -184,7 +184,7 @@ def pair_hint(inputs: Any) -> str:
         A sentence, or an empty string.
     """
     if isinstance(inputs, tuple) and len(inputs) in (2, 3):
-        return _("If this is a pair (x, y), pass x alone; y goes to targets=.")
+        return _("If this is a pair (x, y), pass only x; y goes to targets=.")
     return ""
 
 
@@ -210,7 +210,7 @@ def _checked_masks(mask: Any, count: int) -> Any:
         wrong = one.ravel() if one.dtype.kind not in "biuf" else one[~np.isin(one, (0, 1))]
         if wrong.size:
             raise ValueError(
-                _("mask= takes booleans, True where a token stands; got {value!r}.").format(
+                _("mask= takes booleans, True where there is a token; got {value!r}.").format(
                     value=wrong[0].item()
                 )
             )

@@ -136,11 +136,11 @@ class _Examination:
         if not found.sequences:
             found.why_none = (
                 _(
-                    "The inputs are text: trace the part of the model behind the layer that makes "
-                    "ids of it, on what that layer gives out."
+                    "The inputs are text: trace the part of the model after the layer that turns "
+                    "text into ids, on the output of that layer."
                 )
                 if any(one.array.dtype.kind in "OSU" for one in self._inputs)
-                else _("Nothing in the inputs runs along time, so nothing is padding.")
+                else _("No input has a time axis, so there is no padding.")
             )
             return found
         if all(sequences.valid.all() for sequences in found.sequences):
@@ -166,8 +166,8 @@ class _Examination:
                 found.run, found.sequences, found.added = base, longer, amount
                 return
         found.why_none = _(
-            "The batch has no padding, and the model takes no longer one: "
-            "pass a batch with some padding."
+            "The batch has no padding, and the model does not take a longer one: pass a batch "
+            "with some padding."
         )
 
     def _run_or_none(self, arrays: Sequence[Array], **options: Any) -> Run | None:
@@ -244,8 +244,8 @@ class _Examination:
         if not found.largest and untested and not self._is_ignored(untested, found, comparison):
             found.moves = dict.fromkeys(CHANGES)
             found.why_none = _(
-                "No question could be put to the model: it takes no other length, "
-                "no other rows, and nothing makes vectors of ids whose padding could be changed."
+                "There is nothing to vary: the model takes no other length and no other rows, "
+                "and no layer turns ids into vectors, so that the padding could be changed."
             )
         elif found.largest and self._differs_from_itself(found, comparison):
             found.moves = dict.fromkeys(CHANGES)

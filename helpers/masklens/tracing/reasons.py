@@ -97,7 +97,7 @@ class _Case:
             known = check()
             if known is not None:
                 return known
-        return self._explanation("unknown", _("Padding gets into what {layer} gives out."), "")
+        return self._explanation("unknown", _("Padding gets into the output of {layer}."), "")
 
     def _explanation(
         self, kind: str, why: str, way_out: str, culprit: RecordedCall | None = None, **names: Any
@@ -164,7 +164,7 @@ class _Case:
         if "Position" not in layer and not (adds and self._adds_position_table()):
             return None
         why = _(
-            "Positions shift: padding stands on the left, and {layer} counts timesteps from there."
+            "Positions shift: the padding is on the left, and {layer} counts timesteps from there."
         )
         return self._explanation("positions", why, "positions")
 
@@ -191,7 +191,7 @@ class _Case:
         way_out = next(
             (known for x in numbers[0] for y in numbers[1] if (known := self._reduction(x, y))), ""
         )
-        why = _("Code between layers in {layer} mixes the timesteps, and knows no mask.")
+        why = _("Code between layers in {layer} mixes the timesteps and does not know the mask.")
         return self._explanation("code", why, way_out)
 
     def _mask_arrives(self) -> _Explanation | None:
@@ -226,8 +226,8 @@ class _Case:
             )
             return self._explanation("all_true", why, self._by_hand(), producer)
         why = _(
-            "The mask that {culprit} makes masks other timesteps than the padding: "
-            "what stands there is not what it looks for."
+            "The mask that {culprit} makes masks other timesteps than the padding: the padding "
+            "does not hold the value that it looks for."
         )
         side = self.found.sequences[0].side or "post"
         if producer is not None and hasattr(producer.layer, "mask_zero"):
@@ -240,7 +240,7 @@ class _Case:
     def _mixes(self) -> _Explanation:
         """Explains a layer that mixes timesteps in spite of the mask."""
         if self.recorded is not None and self.recorded.receives_mask:
-            why = _("{layer} takes the mask and does not keep padding out with it.")
+            why = _("{layer} takes the mask but does not keep padding out with it.")
         else:
             why = _("{layer} mixes timesteps and does not use the mask.")
         size, stride = _window(self.node.layer)
@@ -255,7 +255,7 @@ class _Case:
             how, cause = self._how_mask_was_lost(number)
             if cause is not None and how == "cleared":
                 why = _(
-                    "{culprit} takes the mask off its own input, so {layer} reads padding as data."
+                    "{culprit} clears the mask of its own input, so {layer} reads padding as data."
                 )
                 return self._mask_by_hand_after("cleared", why, cause)
             if cause is not None:

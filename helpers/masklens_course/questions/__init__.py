@@ -87,7 +87,7 @@ def question(name: str) -> Question:
     """Finds the question of an exercise, to check an answer, or to ask for a hint or the solution.
 
     Args:
-        name: The name that stands in the exercise, such as `"pad-by-hand"`.
+        name: The name in the exercise, such as `"pad-by-hand"`.
 
     Returns:
         The question, with `check(answer)`, `hint()`, `solution()` and `grade(answer)`. It speaks

@@ -126,13 +126,13 @@ def _answered(answer: Any, call: PartsCall) -> _Answered:
 _READS_AROUND = Mistake(
     "reads-around",
     "`conv` reads padding. The vector of the id 0 is not 0, and the first and the last word have "
-    "it as a neighbour. A review that stands alone has zeros there.",
+    "it as a neighbour. A review on its own has zeros there.",
     gives(_answers, reads_around=True),
 )
 _WEIGHS_PADDING = Mistake(
     "weighs-padding",
-    "Padding gets a part of the weights. Nobody tells the softmax what is padding: take the scores "
-    "at padding out before.",
+    "Padding gets a part of the weights. The softmax does not know what is padding: take the "
+    "scores at padding out first.",
     gives(_answers, weighs_padding=True),
 )
 
@@ -184,8 +184,8 @@ _ANSWERS_ONCE = Question(
         ),
         Condition(
             "empty-review",
-            "A review without any word has nothing to add up, so it should get the answer of "
-            "`output` to zeros. Here it gets another.",
+            "A review without any word has nothing to add up, so it should get what `output` "
+            "answers to zeros. Here it gets something else.",
             lambda seen: seen.are_right(~seen.valid.any(axis=1)),
             Mistake(
                 "nan-for-no-word",
@@ -202,7 +202,7 @@ _ANSWERS_ONCE = Question(
             "padding-moves-it",
         ),
         Hint(
-            "Begin with the lines of `faulty_classifier`, and change one thing after the other.",
+            "Begin with the lines of `faulty_classifier`, and change one thing at a time.",
             "wrong-answers",
             "no-model",
             "one-per-timestep",
@@ -211,8 +211,8 @@ _ANSWERS_ONCE = Question(
         ),
         Hint("`keras.ops.not_equal(ids, 0)` is the mask, wherever in the model you need it."),
         Hint(
-            "What does `conv` read beside the last word of a review that stands alone? Let "
-            "padding be the same.",
+            "What does `conv` read next to the last word of a review on its own? Make padding "
+            "the same.",
             "reads-around",
         ),
         Hint(
@@ -229,9 +229,9 @@ _ANSWERS_ONCE = Question(
         ),
     ),
     why=(
-        "With zeros at padding, `conv` reads what it reads at the edges of a review alone. A very "
-        "small score takes padding out of the softmax. And the second `where` leaves nothing to "
-        "add up where there is no word."
+        "With zeros at padding, `conv` reads what it reads at the edges of a review on its own. "
+        "A very small score takes padding out of the softmax. And the second `where` leaves "
+        "nothing to add up where there is no word."
     ),
 )
 
@@ -337,7 +337,7 @@ _KEEP_THE_MASK = Question(
             _NO_MODEL,
             Mistake(
                 "no-residual",
-                "`x` itself is missing: it is to be added to what attention gives.",
+                "`x` itself is missing: add it to the output of attention.",
                 gives(_vectors, residual=False),
             ),
             Mistake(
@@ -348,14 +348,14 @@ _KEEP_THE_MASK = Question(
             ),
             Mistake(
                 "reads-padding",
-                "Attention sees no mask any more, and looks at padding as well.",
+                "Attention no longer gets a mask, and looks at padding as well.",
                 gives(_vectors, read=True),
                 trace_picture,
             ),
         ),
         Condition(
             "another-mask",
-            "The output carries a mask, but it is not the one of the words.",
+            "The output carries a mask, but it is not that of the words.",
             lambda seen: seen.mask.is_right(),
             Mistake(
                 "mask-lost",
@@ -372,20 +372,20 @@ _KEEP_THE_MASK = Question(
     hints=(
         Hint(
             "Look at the trace of `faulty_block(*make_parts())`: which tensor loses its mask, "
-            "and who takes it afterwards?",
+            "and which layer takes that tensor afterwards?",
             "another-mask",
         ),
         Hint(
-            "Keep the formula of the task: the norm comes last, and it takes the sum of `x` and "
-            "of what attention gives.",
+            "Keep the formula of the task: the norm comes last, and takes the sum of `x` and the "
+            "output of attention.",
             "wrong-vectors",
             "no-model",
             "no-residual",
             "norm-first",
         ),
         Hint(
-            "Keras takes note of the mask of a layer's input before it runs `call`, so before "
-            "attention clears it. What must a layer of your own say for Keras to put that mask "
+            "Keras notes the mask of a layer's input before it runs `call`, and so before "
+            "attention clears it. What must your own layer declare, so that Keras puts that mask "
             "on its output?",
             "mask-lost",
         ),
@@ -395,9 +395,10 @@ _KEEP_THE_MASK = Question(
         ),
     ),
     why=(
-        "`MultiHeadAttention` takes the mask off the tensor that it gets, here within `call`. "
-        "Keras has taken note of the mask before, and puts it on what the layer returns: it has "
-        "opted in, and it may, since the vector of a word depends on words alone."
+        "`MultiHeadAttention` clears the mask of the tensor that it gets, here within `call`. "
+        "Keras has noted the mask before that, and puts it on what the layer returns, because "
+        "the layer has opted in. It may: timestep t of its output stands for timestep t of its "
+        "input, and attention uses the mask to leave padding out."
     ),
 )
 

@@ -75,7 +75,7 @@ _SPLIT_AT = Question(
             ),
             Mistake(
                 "cuts-in-the-middle",
-                "It cuts in the middle of the time axis, wherever the title ends. Cut behind the "
+                "It cuts in the middle of the time axis, wherever the title ends. Cut after the "
                 "first `steps` timesteps.",
                 _cuts_in_the_middle,
             ),
@@ -83,12 +83,12 @@ _SPLIT_AT = Question(
         ),
         Condition(
             "wrong-masks",
-            "A mask is not the part of the mask that belongs to its timesteps.",
+            "One of the masks is not the part that belongs to the timesteps of its tensor.",
             LayerRun.masks_agree,
             Mistake(
                 "loses-the-masks",
-                "Neither tensor carries a mask. Keras drops it unless the layer says, in "
-                "`compute_mask`, what becomes of it. Is the method there, with a `return`?",
+                "Neither tensor carries a mask. Keras drops it unless `compute_mask` of the "
+                "layer says what happens to it. Is the method there, with a `return`?",
                 lambda seen: _masks_lost(seen) == 2,
             ),
             Mistake(
@@ -129,7 +129,7 @@ _SPLIT_AT = Question(
             "one-mask-for-two",
         ),
         Hint(
-            "The first `steps` timesteps are `inputs[:, : self.steps]`. And those behind them?",
+            "The first `steps` timesteps are `inputs[:, : self.steps]`. And those after them?",
             "wrong-values",
             "not-two-tensors",
             "cuts-in-the-middle",
@@ -137,7 +137,7 @@ _SPLIT_AT = Question(
     ),
     why=(
         "What `call` does to the timesteps, `compute_mask` does to the mask, with slices or "
-        "functions that symbolic tensors know. Two outputs carry two masks."
+        "functions that take symbolic tensors. Two outputs carry two masks."
     ),
 )
 
@@ -199,7 +199,7 @@ _TEMPORAL_CONCAT = Question(
     conditions=(
         Condition(
             "wrong-values",
-            "The values are not those of the first sequence and, behind them, the second.",
+            "The values are not those of the first sequence followed by those of the second.",
             LayerRun.values_agree,
             Mistake(
                 "wrong-axis",
@@ -208,26 +208,26 @@ _TEMPORAL_CONCAT = Question(
             ),
             Mistake(
                 "wrong-order",
-                "The second sequence stands in front of the first.",
+                "The second sequence comes before the first.",
                 lambda seen: seen.values.is_like(_in_another_order(seen)),
             ),
             picture=LayerRun.picture,
         ),
         Condition(
             "wrong-mask",
-            "The mask is not that of the first sequence and, behind it, that of the second.",
+            "The mask is not that of the first sequence followed by that of the second.",
             LayerRun.masks_agree,
             *MASK_MISTAKES,
             Mistake(
                 "mask-of-one",
                 "The output carries the mask of one of the sequences. It has to cover the "
-                "timesteps of both. Keras hands `compute_mask` a list of two masks.",
+                "timesteps of both. Keras passes `compute_mask` a list of two masks.",
                 lambda seen: any(seen.mask.is_like(mask) for mask in _masks_of(seen.call)),
             ),
             Mistake(
                 "combines-the-masks",
-                "The masks are combined step by step, as if both sequences stood at the same "
-                "timesteps. They stand one behind the other.",
+                "The masks are combined step by step, as if both sequences were at the same "
+                "timesteps. One follows the other.",
                 lambda seen: any(seen.mask.is_like(both) for both in _combinations(seen)),
             ),
             picture=LayerRun.picture,
@@ -235,8 +235,8 @@ _TEMPORAL_CONCAT = Question(
         ),
         Condition(
             "wrong-where-one-is-missing",
-            "If only one sequence carries a mask, what comes out is wrong. The other one is to be "
-            "read throughout.",
+            "If only one sequence carries a mask, the mask that comes out is wrong. The other "
+            "sequence should be read throughout.",
             LayerRun.masks_agree,
             Mistake(
                 "fails-where-one-is-missing",
@@ -261,8 +261,8 @@ _TEMPORAL_CONCAT = Question(
         ),
         Condition(
             "wrong-without-masks",
-            "If neither sequence carries a mask, it fails or skips something. Keras hands "
-            "`compute_mask` a list of two Nones then.",
+            "If neither sequence carries a mask, it fails or skips something. Then Keras passes "
+            "`compute_mask` a list of two Nones.",
             _nothing_is_skipped,
             picture=LayerRun.picture,
             when=lambda call: not call.masks,
@@ -292,8 +292,8 @@ _TEMPORAL_CONCAT = Question(
             "takes-missing-for-padding",
         ),
         Hint(
-            "`keras.ops.ones_like` takes its shape from a tensor, be it symbolic or not. Which "
-            "part of `inputs` has the shape `(batch, time)`?"
+            "`keras.ops.ones_like` takes its shape from a tensor, symbolic or not. Which part of "
+            "`inputs` has the shape `(batch, time)`?"
         ),
     ),
     why=(
@@ -340,14 +340,14 @@ _STACK_PAIRS = Question(
     conditions=(
         Condition(
             "wrong-values",
-            "The values of each pair do not stand side by side, the first frame's in front. Leave "
+            "The values of each pair are not side by side, those of the first frame first. Leave "
             "`call` as it was.",
             LayerRun.values_agree,
             picture=LayerRun.picture,
         ),
         Condition(
             "wrong-mask",
-            "The mask does not say True just where a pair holds a frame to read.",
+            "The mask should be True exactly where a pair holds a frame to read.",
             LayerRun.masks_agree,
             *MASK_MISTAKES,
             Mistake(
@@ -357,8 +357,8 @@ _STACK_PAIRS = Question(
             ),
             Mistake(
                 "asks-one-frame",
-                "Your mask asks only one frame of each pair. That fits as long as all padding "
-                "stands on one side; this time it does not.",
+                "Your mask asks only one frame of each pair. That works as long as all padding "
+                "is on one side; this time it is not.",
                 _asks_one_frame,
             ),
             Mistake(
@@ -392,7 +392,7 @@ _STACK_PAIRS = Question(
     ),
     why=(
         "Half as many timesteps need half as many masks: a pair is read as soon as one of its "
-        "frames is, on whichever side the padding stands."
+        "frames is, on whichever side the padding is."
     ),
 )
 

@@ -128,7 +128,7 @@ _MEAN_OVER_TIME = Question(
             Compared.is_right,
             Mistake(
                 "reads-padding",
-                "The mask is not used: the vectors at masked steps count, too.",
+                "The mask is not used: the vectors at masked steps also count.",
                 gives(_mean, read=True),
             ),
         ),
@@ -168,14 +168,14 @@ _MEAN_OVER_TIME = Question(
         ),
         Hint(
             "Change only a count of 0. And let `where` put 0 at masked steps before the sum, "
-            "whatever stands there.",
+            "whatever they hold.",
             "wrong-gradient",
         ),
     ),
     why=(
-        "Masked steps add 0 to the sum and 0 to the count: `where` makes 0 of `nan`, too, which "
-        "multiplying does not. Dividing by 1 or more changes only the empty row: 0 / 1 is 0, with "
-        "a gradient that is a number."
+        "Masked steps add 0 to the sum and 0 to the count: `where` turns even `nan` into 0, "
+        "which multiplying does not. Dividing by 1 or more changes only the empty row: 0 / 1 is "
+        "0, with a gradient that is a number."
     ),
 )
 
@@ -270,8 +270,8 @@ _MASKED_SOFTMAX = Question(
     conditions=(
         Condition(
             "wrong-weights",
-            "These are not the weights that the valid scores have alone. Write each sentence "
-            "without its padding, and compute one row by hand.",
+            "These are not the weights of the valid scores alone. Write each sentence without "
+            "its padding, and compute one row by hand.",
             Compared.is_right,
             Mistake(
                 "masks-queries",
@@ -295,8 +295,8 @@ _MASKED_SOFTMAX = Question(
             ),
             Mistake(
                 "empties-padded-rows",
-                "The rows of the words `i` are right, those of padded words `i` are not. The task "
-                "makes no exception for them: they look at the valid words, too.",
+                "The rows of the words `i` are right, those of padded words `i` are not. The "
+                "task makes no exception for them: they also look at the valid words.",
                 _right_for_words,
             ),
             Mistake(
@@ -318,7 +318,7 @@ _MASKED_SOFTMAX = Question(
         ),
         Condition(
             "large-scores",
-            "With scores of 1000 or -1000 these are not the weights. `exp(1000)` is infinite, and "
+            "With scores of 1000 or -1000 the weights are wrong. `exp(1000)` is infinite, and "
             "`exp(-1000)` is 0.",
             lambda seen: seen.is_right(),
             ONE_MAXIMUM,
@@ -475,7 +475,7 @@ _MASKED_LOSS = Question(
             ),
             Mistake(
                 "reads-padding",
-                "The mask is not used: errors at steps without a reading count, too.",
+                "The mask is not used: errors at steps without a reading also count.",
                 gives(_mean_square, read=True),
             ),
             Mistake(
@@ -526,8 +526,9 @@ _MASKED_LOSS = Question(
         Hint("Where no step is valid, the sum is 0. Which divisor leaves it so?", "nothing-valid"),
     ),
     why=(
-        "Where a reading is missing, the forecast stands for it, so the error is 0, and so is its "
-        "gradient: `nan` never enters. The sum is divided by the number of valid steps, or by 1."
+        "Where a reading is missing, the forecast takes its place, so the error is 0, and so is "
+        "its gradient: `nan` never enters. The sum is divided by the number of valid steps, or "
+        "by 1."
     ),
 )
 

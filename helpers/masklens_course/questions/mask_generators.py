@@ -33,8 +33,8 @@ _PREDICT_MASK = Question(
             INVERTED,
             Mistake(
                 "counts-the-ids",
-                "You have counted the ids of each row and put as many True in front. A mask is no "
-                "number of tokens: it says of each place whether it is read.",
+                "You have counted the ids of each row and put as many True in front. A mask is "
+                "not a count of tokens: it says of each place whether it is read.",
                 lambda seen: seen.is_like(-np.sort(-(_IDS != 0).astype(int)) == 1),
             ),
             Mistake(
@@ -70,8 +70,8 @@ _PREDICT_MASK = Question(
         ),
     ),
     why=(
-        "The mask is `ids != 0`, place by place, wherever the zeros stand. So a word with the id "
-        "0 is skipped like padding, and an empty row has no True at all."
+        "The mask is `ids != 0`, place by place, wherever the zeros are. So a word with the id 0 "
+        "is skipped like padding, and an empty row has no True at all."
     ),
 )
 
@@ -161,7 +161,7 @@ _KEEP_THE_MASK = Question(
             lambda seen: seen.pair and seen.vectors.is_right(),
             Mistake(
                 "not-a-pair",
-                "It does not give two things. End it with `return vectors, mask`.",
+                "It does not return two things. End it with `return vectors, mask`.",
                 lambda seen: not seen.pair,
             ),
             Mistake(
@@ -182,14 +182,14 @@ _KEEP_THE_MASK = Question(
             lambda seen: seen.mask.is_right(),
             Mistake(
                 "mask-left-behind",
-                "The mask is None. Slicing and `*` made new tensors, and nobody tied a mask to "
-                "them. Where was there still one?",
+                "The mask is None. Slicing and `*` made new tensors, and nothing attached a mask "
+                "to them. Where was there still one?",
                 lambda seen: seen.mask.yours is None,
             ),
             Mistake(
                 "mask-not-sliced",
-                "The mask is right for all timesteps, but the vectors have one less. What you do "
-                "to the time axis of a tensor, do to its mask.",
+                "The mask is right for all timesteps, but the vectors have one less. Whatever "
+                "you do to the time axis of a tensor, do to its mask.",
                 lambda seen: seen.mask_like(seen.ids != 0),
             ),
             Mistake(
@@ -226,8 +226,8 @@ _KEEP_THE_MASK = Question(
             "sliced-at-the-end",
         ),
         Hint(
-            "`embedding.compute_mask(ids)` gives the mask of the ids that you hand over. Which "
-            "ids belong to your vectors?",
+            "`embedding.compute_mask(ids)` gives the mask of the ids that you pass. Which ids "
+            "belong to your vectors?",
             "wrong-mask",
             "mask-not-sliced",
         ),
@@ -377,11 +377,11 @@ _CHOOSE_MASK_VALUE = Question(
     conditions=(
         Condition(
             "changes-readings",
-            "The readings are not all where they were, with the padding behind them.",
+            "The readings are not all where they were, followed by the padding.",
             lambda seen: seen.pair and seen.keeps(),
             Mistake(
                 "not-a-pair",
-                "It does not give the array and one number. End it with `return padded, value`.",
+                "It does not return the array and one number. End it with `return padded, value`.",
                 lambda seen: not seen.pair,
             ),
             Mistake(
@@ -392,13 +392,13 @@ _CHOOSE_MASK_VALUE = Question(
         ),
         Condition(
             "reads-padding",
-            "`Masking` does not find your padding. It compares with `value`: is that what stands "
-            "in the padded timesteps?",
+            "`Masking` does not find your padding. It compares with `value`: is that what the "
+            "padded timesteps hold?",
             _Padded.masks_padding,
             Mistake(
                 "pads-with-nan",
-                "NaN is equal to nothing, not even to itself. So `Masking` finds no timestep of "
-                "it, and the next layer computes with NaN.",
+                "NaN is equal to nothing, not even to itself. So `Masking` does not find a "
+                "timestep of NaN, and the next layer computes with it.",
                 lambda seen: bool(np.isnan(seen.value)),
             ),
             Mistake(
@@ -409,9 +409,9 @@ _CHOOSE_MASK_VALUE = Question(
             ),
             Mistake(
                 "number-of-64-bits",
-                "Your padding and your value look the same, but the value is a number of NumPy "
-                "with 64 bits, and `Masking` reads arrays with 32 bits. Rounded to 32 bits it is "
-                "another number. Return it as `float(value)`.",
+                "Your padding and your value look the same, but the value is a 64-bit number of "
+                "NumPy, and `Masking` reads 32-bit arrays. Rounded to 32 bits it is another "
+                "number. Return it as `float(value)`.",
                 _Padded.holds_value_only,
             ),
             Mistake(
@@ -450,7 +450,7 @@ _CHOOSE_MASK_VALUE = Question(
             "takes-a-reading",
         ),
         Hint(
-            "`ml.pad` makes whole numbers and pads in front, unless it is told otherwise.",
+            "By default, `ml.pad` makes whole numbers and pads in front.",
             "changes-readings",
             "loses-decimals",
             "not-a-pair",
@@ -466,8 +466,8 @@ _CHOOSE_MASK_VALUE = Question(
             "marks-one-feature",
         ),
         Hint(
-            "A number above the highest reading is no reading. But is `highest + 1` above it in "
-            "32 bits?",
+            "A number above the highest reading is not a reading. But is `highest + 1` above it "
+            "in 32 bits?",
             "skips-a-reading",
         ),
         Hint(
@@ -476,9 +476,9 @@ _CHOOSE_MASK_VALUE = Question(
         ),
     ),
     why=(
-        "What is larger than every reading is no reading, so `Masking` finds it in the padding "
-        "only, and there in all features. Adding 1 is not enough in 32 bits where readings are "
-        "large, nor is doubling where they are 0."
+        "A number larger than every reading is not a reading, so `Masking` finds it in the "
+        "padding only, and there in all features. Adding 1 is not enough in 32 bits where "
+        "readings are large, nor is doubling where they are 0."
     ),
 )
 

@@ -61,7 +61,7 @@ _ONE_TOO_MANY = Mistake(
 )
 _LENGTH_ZERO = Mistake(
     "length-zero",
-    "A row of length 0 goes wrong: it has nothing to read.",
+    "A row of length 0 is wrong: it has nothing to read.",
     _is_wrong_at_zero_only,
 )
 
@@ -80,7 +80,7 @@ _MASK_FROM_LENGTHS = Question(
             _ONE_TOO_MANY,
             Mistake(
                 "sides-swapped",
-                'The sides are swapped: `padding="post"` means padding behind.',
+                'The sides are swapped: `padding="post"` puts the padding after the tokens.',
                 gives(_mask, swap=True),
             ),
             _LENGTH_ZERO,
@@ -99,7 +99,7 @@ _MASK_FROM_LENGTHS = Question(
             ),
             Mistake(
                 "zero-from-the-end",
-                "In a row of length 0 all is True. Do you count from the end? `[-0:]` is the same "
+                "A row of length 0 is all True. Do you count from the end? `[-0:]` is the same "
                 "as `[0:]`.",
                 _counts_from_the_end,
             ),
@@ -121,14 +121,14 @@ _MASK_FROM_LENGTHS = Question(
             "zero-from-the-end",
         ),
         Hint(
-            "`np.array(lengths)[:, None]` is a column. Compared with a row of timesteps, it needs "
-            "no care for a length of 0.",
+            "`np.array(lengths)[:, None]` is a column. Compared with a row of timesteps, it also "
+            "works for a length of 0.",
             "length-zero",
         ),
     ),
     why=(
-        "Padded behind, the timesteps below the length are real. Padded in front, those from "
-        "`time - length` on are. Both are true of the length 0, too."
+        "With padding at the end, the timesteps below the length are real. With padding in "
+        "front, those from `time - length` on are. Both also hold for a length of 0."
     ),
 )
 
@@ -209,7 +209,7 @@ _CLEAN_READINGS = Question(
     conditions=(
         Condition(
             "wrong-mask",
-            "The mask is not True exactly where at least one reading of a timestep is there.",
+            "The mask should be True exactly where a timestep has at least one reading.",
             lambda seen: seen.two and seen.mask.is_right(),
             Mistake(
                 "not-two",
@@ -231,12 +231,12 @@ _CLEAN_READINGS = Question(
             INVERTED.of("mask"),
             Mistake(
                 "wants-all-readings",
-                "You leave out timesteps of which one reading is there. Keep them.",
+                "You leave out timesteps that have one reading and lack another. Keep them.",
                 lambda seen: seen.mask.is_like(~seen.missing.any(axis=-1)),
             ),
             Mistake(
                 "zero-is-missing",
-                "A timestep whose readings are all 0.0 was measured: it is to be read.",
+                "A timestep whose readings are all 0.0 was measured, so it should be read.",
                 lambda seen: seen.mask.is_like(np.nan_to_num(seen.given).any(axis=-1)),
             ),
             picture=lambda seen: seen.mask.picture(),
@@ -247,15 +247,15 @@ _CLEAN_READINGS = Question(
             lambda seen: not seen.left.any(),
             Mistake(
                 "nan-beside-a-reading",
-                "There is still `nan`: at timesteps of which one reading is there and another is "
-                "missing. The mask does not hide these.",
+                "There is still `nan`: at timesteps that have one reading and lack another. The "
+                "mask does not hide these.",
                 lambda seen: same(seen.left, seen.missing & seen.mask.right[..., None]),
             ),
             picture=_Cleaned.picture,
         ),
         Condition(
             "loses-readings",
-            "Readings have changed that were there. Replace only what is missing.",
+            "Some readings that were there have changed. Replace only what is missing.",
             _Cleaned.keeps_readings,
             WRONG_SHAPE.of("readings"),
             picture=_Cleaned.picture,
@@ -290,8 +290,9 @@ _CLEAN_READINGS = Question(
         ),
     ),
     why=(
-        "The mask speaks of timesteps, `nan` of single readings. So a timestep to read may hold "
-        "`nan`, and behind the mask `nan` would spoil the gradients: no `nan` may stay."
+        "A mask is about timesteps, `nan` about single readings. So a timestep to read may hold "
+        "`nan`, and even where the mask is False `nan` would spoil the gradients: no `nan` may "
+        "stay."
     ),
 )
 
@@ -538,20 +539,20 @@ def _measured_with(mask: str) -> Callable[[_Report], bool]:
 _OTHER_MASKS = (
     Mistake(
         "lost-is-read",
-        "The numbers of `masked` come from a mask that is True within the length of a room, also "
+        "The numbers of `masked` come from a mask that is True within the length of a room, even "
         "where a message was lost. There the model reads your 0 as a minute without movement.",
         _measured_with("lost-is-read"),
     ),
     Mistake(
         "padding-is-read",
-        "The numbers of `masked` come from a mask that is False only where `nan` stood. The "
-        "padding is no `nan`, so it is read.",
+        "The numbers of `masked` come from a mask that is False only where there was `nan`. The "
+        "padding is not `nan`, so it is read.",
         _measured_with("padding-is-read"),
     ),
     Mistake(
         "zero-is-lost",
-        "The numbers of `masked` come from a mask that is True only where somebody moved. A 0 that "
-        "arrived is a reading, too: nobody moved.",
+        "The numbers of `masked` come from a mask that is True only where somebody moved. A 0 "
+        "that arrived is also a reading: nobody moved.",
         _measured_with("zero-is-lost"),
     ),
     Mistake(
@@ -576,8 +577,8 @@ _TRAIN_WITH_A_MASK = Question(
             _Report.is_two_models,
             Mistake(
                 "history-for-model",
-                "Where a model belongs stands what `fit` returned. `fit` changes the model itself, "
-                "and returns the history of its training.",
+                "Where a model belongs there is what `fit` returned. `fit` changes the model "
+                "itself, and returns the history of its training.",
                 _holds_history,
             ),
             Mistake(
@@ -588,8 +589,8 @@ _TRAIN_WITH_A_MASK = Question(
         ),
         Condition(
             "cannot-be-asked",
-            "`plain` is to take readings, `masked` the list `[readings, mask]`, with any number of "
-            "timesteps. Both are to give one number between 0 and 1 for each room.",
+            "`plain` should take readings, `masked` the list `[readings, mask]`, with any number "
+            "of timesteps. Both should give one number between 0 and 1 for each room.",
             _Report.answers_are_shares,
             Mistake(
                 "plain-takes-mask",
@@ -605,8 +606,9 @@ _TRAIN_WITH_A_MASK = Question(
         ),
         Condition(
             "reads-masked-steps",
-            "The answers of `masked` change with what stands where the mask is False, so it reads "
-            "these timesteps. That the mask is an input of the model does not make a layer skip.",
+            "The answers of `masked` change with the values where the mask is False, so it reads "
+            "these timesteps. A layer does not skip timesteps just because the mask is an input "
+            "of the model.",
             lambda seen: seen.masked.keeps_to_mask(),
             Mistake(
                 "inputs-swapped",
@@ -627,8 +629,8 @@ _TRAIN_WITH_A_MASK = Question(
         ),
         Condition(
             "plain-untrained",
-            "On rooms that it was not trained with, `plain` is right hardly more often than a "
-            "guess. Train it on `train`, with what is right of these rooms.",
+            "On rooms that it was not trained with, `plain` is hardly better than a guess. Train "
+            "it on `train`, with the right answers for these rooms.",
             lambda seen: seen.plain.accuracies("hidden")[0] >= _LEAST_PLAIN,
         ),
         Condition(
@@ -640,13 +642,13 @@ _TRAIN_WITH_A_MASK = Question(
         ),
         Condition(
             "plain-skips-padding",
-            "The answers of `plain` stay the same with more padding. It is to read everything, so "
-            "that the two can be compared: without a mask.",
+            "The answers of `plain` stay the same with more padding. It should read everything, "
+            "without a mask, so that the two can be compared.",
             lambda seen: seen.plain.moves("hidden", _TIMES[-1]) >= _LEAST_MOVE,
         ),
         Condition(
             "wrong-numbers",
-            "The models are good, but on the test rooms they have other accuracies than you "
+            "The models are good, but on the test rooms their accuracies are not those that you "
             "report. Have they been trained since you measured? Then measure again.",
             _Report.is_measured,
             Mistake(
@@ -661,14 +663,14 @@ _TRAIN_WITH_A_MASK = Question(
             ),
             Mistake(
                 "training-rooms",
-                "You report accuracies on the rooms of the training. Measure with rooms that the "
-                "models have not seen: those of the test.",
+                "You report accuracies on the training rooms. Measure with rooms that the models "
+                "have not seen: the test rooms.",
                 lambda seen: seen.says(lambda one: one.accuracies("train")),
             ),
             Mistake(
                 "never-padded",
                 "You report the same number four times: that of the shortest padding. Is `time` "
-                "handed to `draw`?",
+                "passed to `draw`?",
                 lambda seen: seen.says(lambda one: one.accuracies()[[0] * len(_TIMES)]),
             ),
             *_OTHER_MASKS,
@@ -688,8 +690,8 @@ _TRAIN_WITH_A_MASK = Question(
     ),
     hints=(
         Hint(
-            "A timestep is to be read if two things hold: it lies within the length of its room, "
-            "and it is not `nan`. Section 4 of the lesson combines two masks.",
+            "A timestep should be read if two things hold: it lies within the length of its "
+            "room, and it is not `nan`. The lesson combines two masks where readings are missing.",
             "masked-untrained",
             "lost-is-read",
             "padding-is-read",
@@ -699,7 +701,7 @@ _TRAIN_WITH_A_MASK = Question(
         ),
         Hint(
             'A model gets a mask as it gets readings: by a `keras.Input((None,), dtype="bool")`. '
-            "Section 1 of the lesson shows how an LSTM takes it.",
+            "The lesson shows how an LSTM takes it by hand.",
             "cannot-be-asked",
             "reads-masked-steps",
             "inputs-swapped",
@@ -733,7 +735,7 @@ _TRAIN_WITH_A_MASK = Question(
         ),
     ),
     why=(
-        "In place of what is lost and behind a series stands 0, as if nobody moved. `plain` cannot "
+        "Lost readings and the padding after a series are 0, as if nobody moved. `plain` cannot "
         "tell, so a room in use that loses messages looks empty, and with enough padding every "
         "room does. `masked` reads only what arrived, and padding does not reach it."
     ),

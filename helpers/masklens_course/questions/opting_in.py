@@ -164,7 +164,7 @@ _TEST_A_LAYER = Question(
             Mistake(
                 "nothing-to-move",
                 "Its numbers hide the fault of this layer: many are 0, or all features change by "
-                "the same amount. Draw each number at random, also those that you put in.",
+                "the same amount. Draw each number at random, including those that you put in.",
                 falls_for("still"),
             ),
             Mistake(
@@ -180,8 +180,8 @@ _TEST_A_LAYER = Question(
             ),
             Mistake(
                 "passes-everything",
-                "It returns True for every layer, also for one like this. The shape and the dtype "
-                "say nothing: compare the numbers of two outputs.",
+                "It returns True for every layer, even for one like this. The shape and the "
+                "dtype say nothing: compare the numbers of two outputs.",
                 lambda seen: seen.lets_all_faults_through() and not seen.doubted,
             ),
             picture=Judgements.picture,
@@ -212,8 +212,8 @@ _TEST_A_LAYER = Question(
             Mistake(
                 "minds-rounding",
                 "It takes rounding for a change. What this layer takes from other timesteps "
-                "cancels out, but not to the last digit. Hand in finite numbers, and compare with "
-                "a tolerance that grows with what comes out.",
+                "cancels out, but not to the last digit. Use finite numbers, and compare with a "
+                "tolerance that grows with what comes out.",
                 falls_for("rounding"),
             ),
             Mistake(
@@ -236,15 +236,15 @@ _TEST_A_LAYER = Question(
             "not-one-value",
         ),
         Hint(
-            "Section 6 of the lesson has such a test. Which of the faults that the task lists "
-            "would it miss?",
+            "The lesson has such a test where it gives the rule. Which of the faults that the "
+            "task lists would it miss?",
             "too-few-timesteps",
             "leaves-out-timesteps",
             "looks-one-way",
         ),
         Hint(
-            "The numbers that you hand in decide what you see. Are they all different, and are "
-            "some of them negative?",
+            "The numbers that you use decide what you see. Are they all different, and are some "
+            "of them negative?",
             "only-positive",
             "nothing-to-move",
         ),
@@ -265,9 +265,9 @@ _TEST_A_LAYER = Question(
         ),
     ),
     why=(
-        "A mask stays true if each timestep of the output comes from the same timestep of the "
-        "input alone. To find out, replace each timestep in turn, with numbers that hide nothing, "
-        "and compare all the others."
+        "A layer that does not use the mask may pass it on if each timestep of the output is "
+        "computed from the same timestep of the input alone. To find out, replace each timestep "
+        "in turn, with numbers that hide nothing, and compare all the others."
     ),
 )
 
@@ -300,7 +300,7 @@ _SHIFT_RIGHT = Question(
     conditions=(
         Condition(
             "wrong-values",
-            "The values are not the zeros of the start and, behind them, those handed in.",
+            "The values are not the zeros of the start followed by those of the input.",
             LayerRun.values_agree,
             Mistake(
                 "keeps-the-last",
@@ -309,7 +309,7 @@ _SHIFT_RIGHT = Question(
             ),
             Mistake(
                 "rolls-around",
-                "The last timestep comes back in front. Zeros should stand there.",
+                "The last timestep comes back in front. Zeros should be there.",
                 lambda seen: seen.values.is_like(np.roll(seen.given.values, 1, axis=1)),
             ),
             picture=LayerRun.picture,
@@ -326,14 +326,14 @@ _SHIFT_RIGHT = Question(
             ),
             Mistake(
                 "mask-stands-still",
-                "The values have moved, and the mask stands where it stood. Whoever hands it on "
-                "unchanged promises that no timestep moves.",
+                "The values have moved, but the mask has not. Passing it on unchanged promises "
+                "that no timestep moves.",
                 lambda seen: seen.mask.is_like(seen.given.mask),
             ),
             Mistake(
                 "mask-rolls-around",
                 "The mask of the last timestep comes back in front, but the values of that "
-                "timestep are gone. What stands in front now?",
+                "timestep are gone. What is in front now?",
                 lambda seen: seen.mask.is_like(np.roll(seen.given.sure_mask, 1, axis=1)),
             ),
             picture=LayerRun.picture,
@@ -357,7 +357,7 @@ _SHIFT_RIGHT = Question(
             "rolls-around",
         ),
         Hint(
-            "`keras.ops.zeros_like(inputs[:, :1])` has the right shape, on symbolic tensors, too."
+            "`keras.ops.zeros_like(inputs[:, :1])` has the right shape, even on symbolic tensors."
         ),
     ),
     why=(
@@ -471,18 +471,19 @@ _SKIP_IDS = Question(
     conditions=(
         Condition(
             "changes-the-ids",
-            "The ids that come out are not those that were handed in. Only mask them.",
+            "The ids that come out are not those that were passed in. Mask them, and change "
+            "nothing else.",
             LayerRun.values_agree,
             picture=LayerRun.picture,
         ),
         Condition(
             "wrong-mask",
-            "The mask is not False just where one of the ids to skip stands. Does `self.skip` hold "
-            "what the layer was made with?",
+            "The mask should be False exactly where there is one of the ids to skip. Does "
+            "`self.skip` hold what the layer was made with?",
             LayerRun.masks_agree,
             Mistake(
                 "skips-padding-only",
-                "Only the id 0 is skipped. Others were handed over as well.",
+                "Only the id 0 is skipped. There are more ids to skip.",
                 lambda seen: seen.mask.is_like(seen.given.values != 0),
             ),
             picture=LayerRun.picture,
@@ -490,7 +491,7 @@ _SKIP_IDS = Question(
         IN_A_MODEL,
         Condition(
             "forgets-its-ids",
-            "The model is saved and loaded without an error, and then its mask is another one. "
+            "The model is saved and loaded without an error, and then its mask is different. "
             "What does the layer not remember? `get_config` says what is saved.",
             _Reloaded.remembers,
             Mistake(
@@ -517,12 +518,12 @@ _SKIP_IDS = Question(
         Condition(
             "forgets-its-name",
             "In the loaded model the layer has another name, and `model.get_layer` does not find "
-            "it. Does `__init__` hand `name` on to Keras, and does `get_config` return it?",
+            "it. Does `__init__` pass `name` on to Keras, and does `get_config` return it?",
             _Reloaded.keeps_its_name,
             Mistake(
                 "takes-no-name",
                 "It cannot be made with a `name`, as other layers can. Let `__init__` take what "
-                "every layer takes, and hand it on to Keras.",
+                "every layer takes, and pass it on to Keras.",
                 lambda seen: isinstance(seen.named, Raised),
             ),
             picture=lambda seen: error_picture(seen.named),
@@ -558,7 +559,7 @@ _SKIP_IDS = Question(
     ),
     why=(
         "A saved layer is made anew from what `get_config` returned. What is not in there is "
-        "lost, and an array has to become a list. Nothing would tell you that the mask has "
+        "lost, and an array has to become a list. No error would tell you that the mask has "
         "changed."
     ),
 )

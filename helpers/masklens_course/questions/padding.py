@@ -50,12 +50,12 @@ _PAD_BY_HAND = Question(
             Compared.is_right,
             Mistake(
                 "pads-in-front",
-                'Your zeros stand in front of the tokens. `padding="post"` is behind.',
+                'Your zeros come before the tokens. `padding="post"` puts them after the tokens.',
                 gives(_sentences, padding="pre"),
             ),
             Mistake(
                 "cuts-the-end",
-                'The end of a long sentence is cut. `truncating="pre"` cuts its front.',
+                'The end of a long sentence is cut. `truncating="pre"` cuts its beginning.',
                 gives(_sentences, truncating="post"),
             ),
         ),
@@ -66,7 +66,7 @@ _PAD_BY_HAND = Question(
             "wrong-ids",
         ),
         Hint(
-            "Write the short sentences first, and fill their rows up behind them.", "pads-in-front"
+            "Write the short sentences first, and fill up the ends of their rows.", "pads-in-front"
         ),
         Hint(
             '`truncating="pre"` takes ids away from the front. Which one does the long sentence '
@@ -75,8 +75,8 @@ _PAD_BY_HAND = Question(
         ),
     ),
     why=(
-        "A row of 3 places has room for 3 ids. The long sentence loses its first id, the short "
-        "ones get zeros behind."
+        "A row of 3 places has room for 3 ids. The long sentence loses its first id, and the "
+        "short ones get zeros at the end."
     ),
 )
 
@@ -106,7 +106,7 @@ _PAD_READINGS = Question(
     conditions=(
         Condition(
             "wrong-readings",
-            "These are not the readings, padded behind with the value that was handed over.",
+            "These are not the readings, padded at the end with the value that was passed.",
             Compared.is_right,
             Mistake(
                 "loses-decimals",
@@ -115,12 +115,12 @@ _PAD_READINGS = Question(
             ),
             Mistake(
                 "pads-with-zero",
-                "You pad with 0, but 0.0 is a reading. Use the value handed over.",
+                "You pad with 0, but 0.0 is a reading. Use the value that was passed.",
                 lambda seen: seen.is_like(_padded(seen.case[0], 0)),
             ),
             Mistake(
                 "pads-in-front",
-                "The padding stands in front of the readings. Put it behind them.",
+                "The padding comes before the readings. Put it after them.",
                 gives(_padded, padding="pre"),
             ),
         ),
@@ -130,17 +130,17 @@ _PAD_READINGS = Question(
             "Try the function on the example, and compare each number with the series.",
             "wrong-readings",
         ),
-        Hint("Look at `ml.pad(series).ids.dtype`. What becomes of 0.6 there?", "loses-decimals"),
+        Hint("Look at `ml.pad(series).ids.dtype`. What happens to 0.6 there?", "loses-decimals"),
         Hint(
-            "Three arguments of `ml.pad` have the wrong default here. Of which ones does the "
-            "task speak?",
+            "Three arguments of `ml.pad` have the wrong default here. Which ones does the task "
+            "mention?",
             "pads-with-zero",
             "pads-in-front",
         ),
     ),
     why=(
-        "`pad` makes whole numbers unless it is told a dtype, and pads with 0 unless it is told a "
-        "value. A sensor measures 0.6, and 0 as well."
+        "Without a dtype, `pad` makes whole numbers, and without a value it pads with 0. A "
+        "sensor measures 0.6, and 0 as well."
     ),
 )
 
@@ -199,7 +199,7 @@ _PAD_FOR_CUDNN = Question(
         ),
         Condition(
             "padding-first",
-            "A row has padding before an id. A cuDNN kernel wants all padding behind.",
+            "A row has padding before an id. A cuDNN kernel needs all padding at the end.",
             lambda seen: bool((np.diff((seen.yours != 0).astype(int), axis=1) <= 0).all()),
             picture=_mask_picture,
         ),
@@ -216,7 +216,7 @@ _PAD_FOR_CUDNN = Question(
     ),
     hints=(
         Hint(
-            "There are two demands: padding only behind, and at least one id in every row.",
+            "There are two conditions: padding only at the end, and at least one id in every row.",
             "padding-first",
         ),
         Hint(
@@ -232,7 +232,7 @@ _PAD_FOR_CUDNN = Question(
         ),
     ),
     why=(
-        "The kernels of cuDNN know a row by its length alone. So all its ids stand in front, and "
+        "The kernels of cuDNN know a row by its length alone. So all its ids come first, and "
         "there is at least one."
     ),
 )

@@ -114,12 +114,12 @@ _FIND_LOST_MASK = Question(
             ),
             Mistake(
                 "no-such-layer",
-                "No layer of the model has this name. Take what stands after `name=`.",
+                "No layer of the model has this name. Use the name after `name=`.",
                 lambda seen: bool(seen.names) and seen.first not in seen.way.names,
             ),
             Mistake(
                 "makes-the-mask",
-                "The first layer that you name makes the mask, and hands it on.",
+                "The first layer that you name makes the mask, and passes it on.",
                 lambda seen: seen.first in seen.way.creating,
             ),
             Mistake(
@@ -129,7 +129,7 @@ _FIND_LOST_MASK = Question(
             ),
             Mistake(
                 "lost-before",
-                "No mask reaches the first layer that you name. It is lost before it.",
+                "No mask reaches the first layer that you name. The mask is lost earlier.",
                 lambda seen: seen.first in seen.way.behind,
             ),
         ),
@@ -151,7 +151,8 @@ _FIND_LOST_MASK = Question(
             ),
             Mistake(
                 "stands-before",
-                "The first name is right. The second layer stands before the loss.",
+                "The first name is right. The second layer comes before the place where the mask "
+                "is lost.",
                 lambda seen: (
                     seen.names[1] in seen.way.names and seen.names[1] not in seen.way.behind
                 ),
@@ -160,7 +161,7 @@ _FIND_LOST_MASK = Question(
     ),
     hints=(
         Hint(
-            "Which layers of lesson 03 carry the mask? One kind in this model was not there.",
+            "Which layers of lesson 03 pass the mask on? One kind in this model was not there.",
             "lost-elsewhere",
             "makes-the-mask",
             "passes-it-on",
@@ -172,7 +173,7 @@ _FIND_LOST_MASK = Question(
             "lost-before",
         ),
         Hint(
-            "Behind the cross: which layer puts all timesteps together into one vector?",
+            "After the cross: which layer puts all timesteps together into one vector?",
             "missed-elsewhere",
             "not-two-names",
             "would-not-use-it",
@@ -181,7 +182,7 @@ _FIND_LOST_MASK = Question(
     ),
     why=(
         "`Reshape` may move timesteps, so it does not pass masks on, not even where it changes "
-        "nothing, as here. So the average behind it counts the padding as well."
+        "nothing, as here. So the average after it counts the padding as well."
     ),
 )
 
@@ -400,9 +401,9 @@ _REPAIR_TAGGER = Question(
             _FIXED_TIME,
             Mistake(
                 "runs-backwards",
-                "More padding changes the tags of words. A layer with `go_backwards=True` hands "
-                "its outputs on in reverse, the last timestep first, and the mask stays as it was. "
-                "`Bidirectional` turns them back.",
+                "More padding changes the tags of words. A layer with `go_backwards=True` "
+                "returns its outputs in reverse, the last timestep first, and the mask stays as "
+                "it was. `Bidirectional` turns them back.",
                 lambda seen: runs_backwards(seen.model),
             ),
             Mistake(
@@ -412,8 +413,8 @@ _REPAIR_TAGGER = Question(
             ),
             Mistake(
                 "loses-the-mask",
-                "More padding changes the tags of words. The mask is lost before all have used "
-                "it: the drop shows where padding gets in.",
+                "More padding changes the tags of words. The mask is lost before every layer has "
+                "used it: the drop shows where padding gets in.",
                 _Tags.loses_mask,
             ),
             picture=_Tags.drawn,
@@ -433,8 +434,8 @@ _REPAIR_TAGGER = Question(
         ),
         Condition(
             "not-finite",
-            "`nan` comes out where there should be a number, and the loss of the whole batch would "
-            "be `nan`, too. Is something divided by the number of words, which may be 0?",
+            "`nan` comes out where there should be a number, and the loss of the whole batch "
+            "would also be `nan`. Is something divided by the number of words, which may be 0?",
             _Tags.are_finite,
             picture=_Tags.numbers,
         ),
@@ -444,14 +445,14 @@ _REPAIR_TAGGER = Question(
             _Tags.looks_back,
             Mistake(
                 "each-word-alone",
-                "Nothing is lost now. But the tag of a word depends on this word alone. Let it "
-                "depend on the words before it and behind it, too.",
+                "The mask is no longer lost. But the tag of a word depends on this word alone. "
+                "Let it also depend on the words before it and after it.",
                 lambda seen: not seen.looks_ahead(),
             ),
         ),
         Condition(
             "ignores-words-behind",
-            "The tag of a word depends on the words before it, but not on those behind it.",
+            "The tag of a word depends on the words before it, but not on those after it.",
             _Tags.looks_ahead,
         ),
     ),

@@ -81,7 +81,7 @@ _READS_ZEROS = Mistake(
 )
 _STARTS_ANEW = Mistake(
     "starts-anew",
-    "Behind a masked timestep you begin with a state of 0. What was read before it is not lost: "
+    "After a masked timestep you begin with a state of 0. What was read before it is not lost: "
     "which state does the next digit find?",
     lambda seen: seen.forward_is(_forward(forget=True)) or seen.backward_is(_backward(forget=True)),
 )
@@ -104,14 +104,14 @@ _PREDICT_STATES = Question(
             _STARTS_ANEW,
             Mistake(
                 "zeros-at-masked",
-                "You write 0 at the masked timesteps of the first three rows. What did section 1 "
-                "of the lesson find there?",
+                "You write 0 at the masked timesteps of the first three rows. What did the "
+                "lesson find there?",
                 lambda seen: seen.forward_is(_forward(output_zero=True)),
             ),
             Mistake(
                 "stops-at-the-gap",
                 "Your row stops at the 0 between two digits. Only this timestep is masked, and "
-                "those behind it are read.",
+                "those after it are read.",
                 lambda seen: seen.forward_is(_forward(stop=True)),
             ),
             Mistake(
@@ -142,7 +142,7 @@ _PREDICT_STATES = Question(
             ),
             Mistake(
                 "reads-forward",
-                "The first three rows are right. The last three are read forward, too, but the "
+                "The first three rows are right. You also read the last three forward, but the "
                 "second layer begins at the last timestep.",
                 lambda seen: seen.backward_is(_forward(), _forward(output_zero=True)),
             ),
@@ -154,8 +154,8 @@ _PREDICT_STATES = Question(
             ),
             Mistake(
                 "keeps-the-order",
-                "Your numbers have their digits in the order of the row. Whoever reads backward "
-                "meets the last digit first, and appends the others to it.",
+                "Your numbers have their digits in the order of the row. Reading backward meets "
+                "the last digit first, and appends the others to it.",
                 lambda seen: seen.backward_is(_backward(prepend=True)),
             ),
         ),
@@ -169,7 +169,7 @@ _PREDICT_STATES = Question(
             "knows-it-ahead",
         ),
         Hint(
-            "What becomes of the state at a masked timestep, and which state does the next digit "
+            "What happens to the state at a masked timestep, and which state does the next digit "
             "find?",
             "reads-zeros",
             "starts-anew",
@@ -190,9 +190,9 @@ _PREDICT_STATES = Question(
         ),
     ),
     why=(
-        "At a masked timestep the state stands still, wherever the timestep is: it is 0 before the "
-        "first digit, and the next digit is appended to what was read before the gap. `forward` "
-        "returns that state, `Bidirectional` returns 0 in its place."
+        "At a masked timestep the state stays as it is, wherever the timestep is: it is 0 before "
+        "the first digit, and the next digit is appended to what was read before the gap. "
+        "`forward` returns that state, `Bidirectional` returns 0 in its place."
     ),
 )
 
@@ -251,7 +251,7 @@ _PREDICT_POOLS = Question(
             WRONG_SHAPE,
             Mistake(
                 "counts-padding",
-                "Your averages count masked readings, too. `GlobalAveragePooling1D` uses the mask.",
+                "Your averages also count masked readings. `GlobalAveragePooling1D` uses the mask.",
                 lambda seen: seen.row_is(0, _averages(all_steps=True)),
             ),
             Mistake(
@@ -293,8 +293,8 @@ _PREDICT_POOLS = Question(
             WRONG_SHAPE,
             Mistake(
                 "masks-the-mean",
-                "Your means leave out masked readings. But `keras.ops.mean` is a function and no "
-                "layer: who would hand it the mask?",
+                "Your means leave out masked readings. But `keras.ops.mean` is a function, not a "
+                "layer: what would pass it the mask?",
                 lambda seen: seen.row_holds(2, _averages()),
             ),
             Mistake(
@@ -314,7 +314,7 @@ _PREDICT_POOLS = Question(
             "masks-the-maximum",
         ),
         Hint(
-            "`keras.ops.mean` is no layer, so nobody asks it whether it supports masks.",
+            "`keras.ops.mean` is not a layer, so Keras does not ask whether it supports masks.",
             "wrong-mean",
             "masks-the-mean",
         ),

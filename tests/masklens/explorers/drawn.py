@@ -297,7 +297,7 @@ def check_refused(shown: Shown, stops: list[dict[str, Any]], types: list[str]) -
     reason = "its weights do not fit" if normalizes else "it needs a time axis"
     told = [f"does not run: {reason}"] + [""] * (len(stops) - wrong - 1)
     assert [stop["effect"] for stop in stops[wrong:]] == told, types
-    assert shown.said() == "This stack does not run. The card in question says why."
+    assert shown.said() == "This stack does not run. The card that fails says why."
     assert shown.gauges()[1] == "–"
 
 

@@ -145,8 +145,8 @@ MASK, LONG = {"mask": MASKS["post"]}, np.zeros((1, 61, 2), "float32")
 @pytest.mark.parametrize(
     ("layer", "inputs", "options", "error", "named"),
     [
-        (keras.layers.Dense(5), X, {}, TypeError, "Dense is none"),
-        ("lstm", X, {}, TypeError, "str is none"),
+        (keras.layers.Dense(5), X, {}, TypeError, "Dense has none"),
+        ("lstm", X, {}, TypeError, "str has none"),
         (keras.layers.LSTM(5), keras.Input((7, 4)), {}, TypeError, "symbolic"),
         (keras.layers.LSTM(5), BATCH, {}, ValueError, "with its Embedding"),
         (keras.layers.LSTM(5), X, {}, ValueError, "No mask reaches"),
