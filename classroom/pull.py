@@ -60,7 +60,7 @@ def pull(url: str, branch: str, folder: Path) -> list[str]:
     before = (folder / ".git").exists() and _git(folder, "rev-parse", "--remotes")
     if not before:
         wrong = _(
-            "`{name}` is no copy of the course. Rename it, and the course will be there when your "
+            "`{name}` is not a copy of the course. Rename it, and the course will be there when your "
             "server starts again."
         )
         raise PullError(wrong.format(name=folder.name))

@@ -89,7 +89,7 @@ two tensors, and `mask` their masks, with None for one that is missing.
 # %% id="temporal-concat-data"
 words = embedding(np.array([[12, 5, 0], [7, 31, 44]]))
 prompt = keras.ops.ones((2, 3, 4))
-print("words:", words.shape, "prompt:", prompt.shape)
+print(f"{words.shape=} {prompt.shape=}")
 print(ml.mask_of(words), ml.mask_of(prompt))
 
 

@@ -316,7 +316,7 @@ print("tokens cut:", sum(len(shorter.cut(row)) for row in range(64)))  # words
 by_length = sorted(many, key=len)
 buckets = [ml.pad(by_length[i : i + 8], padding="post") for i in range(0, 64, 8)]
 places = sum(bucket.mask.size for bucket in buckets)
-print(f"sorted: {1 - lengths.sum() / places:.0%}")
+print("in buckets:", f"{1 - lengths.sum() / places:.0%}")  # words
 
 # %% [markdown] id="drift" slide
 """

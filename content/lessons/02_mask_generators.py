@@ -230,9 +230,9 @@ Without a mask its output moves:
 # %% id="slice-by-hand" fragment
 by_hand = lstm(x[:, 1:], mask=computed[:, 1:])
 ids_first = lstm(embedding(padded[:, 1:]))
-without = lstm(x[:, 1:])
-print("ids_first:", moved(ids_first, by_hand))
-print("without:", moved(without, by_hand))
+no_mask = lstm(x[:, 1:])
+print("padded[:, 1:]:", moved(ids_first, by_hand))
+print("x[:, 1:]:", moved(no_mask, by_hand))
 
 # %% [markdown] id="vector" slide
 """

@@ -31,7 +31,7 @@ ml.set_language("en")
 Here is the question of lesson 00 again: **does the sentence end with `!`?** A model learns it from
 512 sequences of six ids, without padding. Training takes a few seconds. `train` takes the layers
 between the `Embedding`, which makes a mask, and a `Dense` layer that gives the answer: a number
-between 0 (no) and 1 (yes).
+between 0 (no) and 1 (yes). It prints the accuracy after training.
 """
 
 # %% id="batches" skim
@@ -56,7 +56,7 @@ def train(*middle):
     model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
     model.fit(sequences, ends, epochs=6, verbose=0)
     accuracy = model.evaluate(sequences, ends, verbose=0)[1]
-    print([type(layer).__name__ for layer in middle], f"accuracy: {accuracy:.0%}")
+    print([type(layer).__name__ for layer in middle], f"{accuracy:.0%}")
     return model
 
 

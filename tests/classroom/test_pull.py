@@ -416,9 +416,9 @@ def test_a_folder_of_the_students_own_is_left_alone(tmp_path: Path, course: Cour
     student.path("mine.txt").write_text("mine")
     git(student.home, "init", "--quiet")
     before = student.files()
-    assert "`masklens` is no copy of the course. Rename it" in student.pull()
+    assert "`masklens` is not a copy of the course. Rename it" in student.pull()
     git(student.copy, "init", "--quiet")
-    assert "`masklens` is no copy of the course. Rename it" in student.pull()
+    assert "`masklens` is not a copy of the course. Rename it" in student.pull()
     assert student.files() == before
 
 
