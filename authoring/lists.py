@@ -36,7 +36,7 @@ def notebook_values(contents: Contents, path: Path) -> dict[str, str]:
         lesson = contents.course.lesson_of(path.stem)
         address = f"../../notebooks/{contents.language}/{lesson.name}.ipynb"
         return {
-            "lesson": f"[{contents.heading(f'lessons/{lesson.name}')}]({address})",
+            "lesson": f"[{contents.entry(f'lessons/{lesson.name}')}]({address})",
             "minutes": str(contents.minutes(full_name(path))),
         }
     lesson = next(one for one in contents.course.lessons if one.name == path.stem)
