@@ -1,19 +1,22 @@
 # %% [markdown] id="title"
 """
-# Exercises: use the mask, or read padding
+# Exercises: layers that use the mask, and layers that do not
 
-**You will** (15 minutes)
+**You will** ({{minutes}} minutes)
 
-- predict what an RNN returns at padding and behind a gap, forward and backward;
-- predict what pools return where there is padding, and where there is nothing else.
+- predict what an RNN returns at padding and after a gap, forward and backward;
+- predict what pooling returns where there is padding, and where there is nothing else;
+- choose the models that ignore padding, and say how far the outputs of the others move.
 
-They belong to the lesson {{lesson}}
+Exercises for the lesson “{{lesson}}”
 
-Replace each `...` by your answer and run the cell, then the cell below it: it checks what your
-answer does. Below it, folded, are a hint and the solution.
+Replace each `...` with your answer and run the cell, then the cell below it, which checks your
+answer. Hints and the solution are folded below that.
 """
 
 # %% id="setup"
+import warnings
+
 import keras
 import numpy as np
 
@@ -28,9 +31,9 @@ np.set_printoptions(precision=3, suppress=True)
 
 Here is an RNN that you can compute in your head. It reads digits, and its state is the number that
 it has read so far: at each timestep it multiplies the state by 10 and adds the digit, so 3, 1 and 4
-make 314. The state begins with 0, and the layer returns it after every timestep. At masked
-timesteps it does what the `LSTM` of the lesson does. The vector of each digit is the digit itself,
-and 0 is masked:
+make 314. The state begins at 0, and the layer returns it after every timestep. At masked timesteps
+it does what the `LSTM` of the lesson does. The vector of each digit is the digit itself, and 0 is
+masked:
 """
 
 # %% id="predict-states-data"
@@ -49,11 +52,11 @@ ml.show(ids != 0, tokens=ids)
 # %% [markdown] id="predict-states-task"
 """
 `both` is a `Bidirectional`: two such layers side by side. The first one reads forward. The second
-one reads each row from the last timestep to the first, and what it returns stands at the timestep
-that it has just read. One thing is different from `forward`: at masked timesteps, both halves of
-the output are 0, whatever the state is.
+one reads each row from the last timestep to the first, and writes its output at the timestep that
+it has just read. One thing differs from `forward`: at masked timesteps both outputs are 0, whatever
+the state is.
 
-Write down six rows of five numbers: first what `forward` returns for the three rows of `ids`, then
+Write down six rows of five numbers: what `forward` returns for the three rows of `ids`, and then
 what the second layer of `both` returns for them.
 """
 
@@ -71,7 +74,7 @@ states = [
     ### END SOLUTION
 ]
 
-# %% id="predict-states-check" points=3
+# %% id="predict-states-check" points=2
 q1 = ml.question("predict-states")
 ### BEGIN HIDDEN TESTS
 q1.grade(states)
@@ -80,7 +83,7 @@ q1.check(states)
 
 # %% [markdown] id="predict-states-look"
 """
-Does Keras return the same? With the right rows this is True:
+Does Keras return the same? If all your rows are right, this prints True:
 """
 
 # %% id="predict-states-keras"
@@ -92,8 +95,8 @@ print(np.array_equal(states, keras.ops.convert_to_numpy(returned)))
 """
 ## 2. Predict what pools return (5 minutes)
 
-A weather station sends a few temperatures every night. 0 stands for padding and for readings that
-are missing, and `Masking` masks it. Here are four nights:
+A weather station sends a few temperatures every night. 0 is padding or a missing reading, and
+`Masking` masks it. Here are four nights:
 """
 
 # %% id="predict-pools-data"
@@ -113,9 +116,10 @@ def pools(nights):
 
 # %% [markdown] id="predict-pools-task"
 """
-Each line of the list makes one number of a night. Predict them, and write down three rows of four
-numbers: what `GlobalAveragePooling1D` returns for the four nights, then what `GlobalMaxPooling1D`
-returns, then what `keras.ops.mean` returns. If something is not a number, write `np.nan`.
+Each line of the list computes one number for each night. Predict these numbers, and write them
+down in three rows of four: what `GlobalAveragePooling1D` returns for the four nights, then what
+`GlobalMaxPooling1D` returns, then what `keras.ops.mean` returns. If a result is not a number, write
+`np.nan`.
 """
 
 # %% id="predict-pools-answer"
@@ -136,13 +140,94 @@ q2.check(predicted)
 
 # %% [markdown] id="predict-pools-look"
 """
-Does Keras return the same? With the right rows this is True:
+Does Keras return the same? If all your rows are right, this prints True:
 """
 
 # %% id="predict-pools-keras"
 with warnings.catch_warnings(action="ignore"):
     returned = keras.ops.convert_to_numpy(pools(nights))[..., 0]
 print(np.array_equal(predicted, returned, equal_nan=True))
+
+# %% [markdown] id="sound-models"
+"""
+## 3. Which models ignore padding? (10 minutes)
+
+Six models read the row `[1, 4, 1]`, first as it is, then with three zeros at the end. You can
+compute their outputs in your head. Each vector is a single number: the vector of a word is its id,
+and the vector of 0 is 8. (The `Embedding` masks 0, but it still looks up a vector for it.) In the
+other layers, all weights are 1 and all biases are 0.
+"""
+
+# %% id="sound-models-data"
+row, padded = np.array([[1, 4, 1]]), np.array([[1, 4, 1, 0, 0, 0]])
+vectors = np.array([[8.0], [1.0], [2.0], [3.0], [4.0]])
+
+
+def total(**options):
+    return keras.layers.SimpleRNN(
+        1, activation=None, kernel_initializer="ones", recurrent_initializer="ones", **options
+    )
+
+
+def conv():
+    return keras.layers.Conv1D(1, 1, kernel_initializer="ones")
+
+
+# %% [markdown] id="sound-models-parts"
+"""
+`total` is an RNN that adds up what it reads: its state is the sum so far. `conv` is a `Conv1D` of
+width 1. It multiplies each number by 1, so it returns the numbers that it gets, and the `Dense`
+layer does the same. These layers follow the `Embedding` in the six models:
+"""
+
+# %% id="sound-models-stacks"
+stacks = [
+    [keras.layers.GlobalAveragePooling1D()],
+    [conv(), keras.layers.GlobalAveragePooling1D()],
+    [keras.layers.Dense(1, kernel_initializer="ones"), total()],
+    [keras.layers.GlobalMaxPooling1D()],
+    [total(return_sequences=True), keras.layers.GlobalMaxPooling1D()],
+    [total(return_sequences=True), conv(), keras.layers.GlobalAveragePooling1D()],
+]
+
+# %% [markdown] id="sound-models-task"
+"""
+By how much does the output of each model change from `row` to `padded`? Write down six numbers in
+the order above. Write 0 for a model that ignores the padding.
+"""
+
+# %% id="sound-models-answer"
+changes = [
+    ### BEGIN SOLUTION
+    0,  # the average uses the mask: 2 and 2
+    3,  # the average gets no mask: 2 and 5
+    0,  # Dense passes the mask on, the RNN uses it: 6 and 6
+    4,  # the maximum finds padding: 4 and 8
+    0,  # the maximum finds copies of the last state: 6 and 6
+    1,  # the average counts copies of the last state: 4 and 5
+    ### END SOLUTION
+]
+
+# %% id="sound-models-check" points=2
+q3 = ml.question("sound-models")
+### BEGIN HIDDEN TESTS
+q3.grade(changes)
+### END HIDDEN TESTS
+q3.check(changes)
+
+# %% [markdown] id="sound-models-look"
+"""
+Does Keras compute the same? If all six numbers are right, this prints True:
+"""
+
+# %% id="sound-models-keras"
+computed = []
+for stack in stacks:
+    embedding = keras.layers.Embedding(5, 1, mask_zero=True, weights=[vectors])
+    model = keras.Sequential([embedding, *stack])
+    with warnings.catch_warnings(action="ignore"):
+        computed.append(float((model(padded) - model(row))[0, 0]))
+print(np.array_equal(changes, computed))
 
 # %% [markdown] id="progress"
 """

@@ -1,5 +1,6 @@
 """Questions on propagation: who loses a mask, and what then moves."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,6 +16,7 @@ from masklens_course.answer import DiagnosedError, Raised, answering, numbers, s
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
 from masklens_course.conditions import Case, Condition, Hint, Mistake
+from masklens_course.mistakes import INVERTED, NOT_BOOLEAN
 from masklens_course.own_layers import error_picture
 from masklens_course.own_models import (
     ModelCall,
@@ -36,8 +38,8 @@ def _classifier(loses_mask: bool) -> Any:
     return Sequential(
         [
             layers.Embedding(100, 8, mask_zero=True, name="words"),
-            layers.SpatialDropout1D(0.2, name="dropout"),
-            layers.GRU(8, return_sequences=True, name="reader"),
+            layers.Dropout(0.2, name="dropout"),
+            layers.LSTM(8, return_sequences=True, name="reader"),
             suspect if loses_mask else layers.Identity(name="reshape"),
             layers.Dense(8, activation="relu", name="features"),
             layers.GlobalAveragePooling1D(name="average"),
@@ -497,4 +499,220 @@ _REPAIR_TAGGER = Question(
     ),
 )
 
-QUESTIONS = (_FIND_LOST_MASK, _REPAIR_TAGGER)
+_WORDS = np.array([[6, 2, 9, 0, 0], [4, 8, 3, 7, 5]])
+_READINGS = np.array(
+    [[[0, 3], [0, 0], [2, 5], [1, 0], [0, 0]], [[4, 1], [3, 0], [2, 2], [5, 1], [1, 6]]]
+)
+
+
+@cache
+def _first_masks() -> dict[str, Any]:
+    """The mask of the first row that Keras attaches to each output of the model, or None."""
+    from keras import Input, Model, layers
+
+    def reader() -> Any:
+        return layers.LSTM(4, return_sequences=True)
+
+    def neighbours() -> Any:
+        return layers.Conv1D(4, 3, padding="same")
+
+    words, sensors = Input((None,), dtype="int32"), Input((None, 2))
+    x = layers.Embedding(10, 4, mask_zero=True)(words)
+    y = layers.Masking()(sensors)
+    with warnings.catch_warnings(action="ignore"):
+        outputs = {
+            "tokens": layers.Dropout(0.2)(layers.Dense(4)(x)),
+            "scaled": reader()(4 * x),
+            "report": layers.LSTM(4)(x),
+            "moments": reader()(y),
+            "smooth": layers.Dense(4)(neighbours()(y)),
+            "shortcut": layers.Add()([x, neighbours()(x)]),
+            "sum": layers.Add()([layers.Dense(4)(y), reader()(y)]),
+        }
+        came = Model([words, sensors], outputs)([_WORDS, _READINGS])
+    masks = {name: mask_on(came[name]) for name in outputs}
+    return {name: None if mask is None else mask[0] for name, mask in masks.items()}
+
+
+@dataclass(frozen=True)
+class _PredictedMasks:
+    """The masks that the learner predicts, in the order of the outputs, and the right ones."""
+
+    yours: list[Any]
+    right: dict[str, Any]
+
+    def mask(self, name: str) -> Any:
+        return dict(zip(self.right, self.yours, strict=False)).get(name)
+
+    @property
+    def of_words(self) -> Compared:
+        return Compared(self.mask("tokens"), self.right["tokens"])
+
+    @property
+    def of_readings(self) -> Compared:
+        return Compared(self.mask("moments"), self.right["moments"])
+
+    def are_where_they_should_be(self) -> bool:
+        return [one is None for one in self.yours] == [one is None for one in self.right.values()]
+
+    def pairs(self) -> Iterator[tuple[Any, Any]]:
+        """Each mask that the learner writes, and the right one."""
+        pairs = zip(self.yours, self.right.values(), strict=False)
+        return ((yours, right) for yours, right in pairs if yours is not None)
+
+    def are_right(self) -> bool:
+        return all(Compared(*pair).is_right() for pair in self.pairs() if pair[1] is not None)
+
+    def reads_all(self) -> bool:
+        """Whether there is one that is True everywhere, where there should be none."""
+        return any(np.all(yours) for yours, right in self.pairs() if right is None)
+
+
+def _predicted_masks(answer: Any) -> _PredictedMasks:
+    if answer is None:
+        raise DiagnosedError("returns-nothing")
+    given = list(answer) if isinstance(answer, list | tuple | np.ndarray) else [answer]
+    masks = [None if one is None else numbers(one) for one in given]
+    return _PredictedMasks(masks, _first_masks())
+
+
+def _has_mask(name: str) -> Callable[[_PredictedMasks], bool]:
+    return lambda seen: seen.mask(name) is not None
+
+
+_PREDICT_MASKS = Question(
+    name="predict-masks",
+    title="Which outputs have a mask?",
+    minutes=10,
+    kind="value",
+    right=lambda: [*_first_masks().values()],
+    observe=_predicted_masks,
+    conditions=(
+        Condition(
+            "wrong-outputs",
+            "You write a mask where there is none, or None where there is one. Go from the layer "
+            "that makes the mask to the output: does each layer on the way pass it on?",
+            _PredictedMasks.are_where_they_should_be,
+            Mistake(
+                "not-seven",
+                "There are seven outputs, so there should be seven entries: a list of five values "
+                "or `None` for each.",
+                lambda seen: len(seen.yours) != len(seen.right),
+            ),
+            Mistake(
+                "all-true",
+                "You write True at all five timesteps of an output that has no mask. The next "
+                "layer would indeed read all of them, but no mask is there: write `None`.",
+                _PredictedMasks.reads_all,
+            ),
+            Mistake(
+                "mask-of-a-vector",
+                "`report` is one vector for each row. Without timesteps, what would a mask "
+                "describe?",
+                _has_mask("report"),
+            ),
+            Mistake(
+                "operator-keeps-it",
+                "`4 * x` is a new tensor without the mask of `x`, so the `LSTM` of `scaled` gets "
+                "no mask to pass on.",
+                _has_mask("scaled"),
+            ),
+            Mistake(
+                "brought-back",
+                "The `Conv1D` of `smooth` loses the mask. `Dense` can only pass on a mask that it "
+                "gets.",
+                _has_mask("smooth"),
+            ),
+            Mistake(
+                "one-is-enough",
+                "One of the two inputs of `shortcut` has no mask. What does the task say about "
+                "`Add`?",
+                _has_mask("shortcut"),
+            ),
+            Mistake(
+                "lost-on-the-way",
+                "`Dense` and `Dropout` compute each timestep alone, so they pass the mask on. "
+                "`tokens` has one.",
+                lambda seen: seen.of_words.yours is None,
+            ),
+            Mistake(
+                "ends-with-the-states",
+                "The `LSTM` of `moments` returns a vector for each timestep. It uses the "
+                "mask, and also passes it on.",
+                lambda seen: seen.of_readings.yours is None,
+            ),
+        ),
+        Condition(
+            "wrong-masks",
+            "The right outputs have a mask, but not all of the masks are right. Which timesteps "
+            "of the first row does the `Embedding` mask, and which does `Masking`?",
+            _PredictedMasks.are_right,
+            NOT_BOOLEAN.of("of_words"),
+            INVERTED.of("of_words"),
+            Mistake(
+                "both-rows",
+                "Write only the mask of the first row: five values for each output.",
+                lambda seen: np.ndim(seen.of_words.yours) == 2,
+            ),
+            Mistake(
+                "any-feature",
+                "`Masking` masks a timestep only if all of its numbers are 0. At `[0, 3]` there "
+                "is a reading.",
+                lambda seen: seen.of_readings.is_like(_READINGS[0].all(axis=-1)),
+            ),
+            Mistake(
+                "only-at-the-end",
+                "You mask only the zeros at the end. A missing reading in the middle is `[0, 0]` "
+                "as well, and `Masking` masks it.",
+                lambda seen: seen.of_readings.is_like([True, True, True, True, False]),
+            ),
+            Mistake(
+                "the-other-mask",
+                "The two inputs have different masks. Which of them reaches `tokens`, and "
+                "which reaches `moments`?",
+                lambda seen: (
+                    seen.of_readings.is_like(seen.of_words.right)
+                    or seen.of_words.is_like(seen.of_readings.right)
+                ),
+            ),
+        ),
+    ),
+    hints=(
+        Hint(
+            "Take one output, and list the layers from the input to it. The mask begins at the "
+            "`Embedding` or at `Masking`. Where does it end?",
+            "wrong-outputs",
+            "not-seven",
+            "all-true",
+            "the-other-mask",
+        ),
+        Hint(
+            "The lesson gives a rule with two conditions: timestep t stays timestep t, and no "
+            "padding gets in. Which layer of the model does not meet it?",
+            "brought-back",
+            "one-is-enough",
+            "lost-on-the-way",
+        ),
+        Hint(
+            "An `LSTM` passes the mask on if it gets one, and if its output has timesteps.",
+            "mask-of-a-vector",
+            "operator-keeps-it",
+            "ends-with-the-states",
+        ),
+        Hint(
+            "Which ids of the first row are 0, and at which timesteps are both readings 0? There "
+            "the mask is False.",
+            "wrong-masks",
+            "both-rows",
+            "any-feature",
+            "only-at-the-end",
+        ),
+    ),
+    why=(
+        "`Dense`, `Dropout` and an `LSTM` with `return_sequences=True` pass the mask on. `Conv1D` "
+        "and `4 * x` lose it, and no later layer brings it back. One input without a mask is "
+        "enough for `Add` to lose it. The last state of an `LSTM` has no timesteps to mask."
+    ),
+)
+
+QUESTIONS = (_PREDICT_MASKS, _FIND_LOST_MASK, _REPAIR_TAGGER)

@@ -1,12 +1,14 @@
-"""Questions on the use of masks: the states of an RNN, and what pools return."""
+"""Questions on the use of masks: states of an RNN, what pools return, and what padding moves."""
 
+import warnings
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from masklens_course.answer import numbers, same
+from masklens_course.answer import same
 from masklens_course.checks import Question
 from masklens_course.comparison import Compared
 from masklens_course.conditions import Condition, Hint, Mistake
@@ -57,14 +59,12 @@ def _filled() -> list[list[int]]:
     return [[state or max(digits, key=bool) for state in _read(digits)] for digits in _DIGITS]
 
 
-class _PredictedStates(Compared):
-    """The six rows that the learner predicts: three of the layer, three of `Bidirectional`."""
+def _forward_is(seen: Compared, *rows: Any) -> bool:
+    return any(same(seen.yours[:3], one) for one in rows)
 
-    def forward_is(self, *rows: Any) -> bool:
-        return any(same(self.yours[:3], one) for one in rows)
 
-    def backward_is(self, *rows: Any) -> bool:
-        return any(same(self.yours[3:], one) for one in rows)
+def _backward_is(seen: Compared, *rows: Any) -> bool:
+    return any(same(seen.yours[3:], one) for one in rows)
 
 
 def _six_rows() -> NDArray[Any]:
@@ -76,14 +76,17 @@ _READS_ZEROS = Mistake(
     "reads-zeros",
     "You append the 0 of a masked timestep as a digit. A masked timestep is not read.",
     lambda seen: (
-        seen.forward_is(_forward(append_zero=True)) or seen.backward_is(_backward(append_zero=True))
+        _forward_is(seen, _forward(append_zero=True))
+        or _backward_is(seen, _backward(append_zero=True))
     ),
 )
 _STARTS_ANEW = Mistake(
     "starts-anew",
     "After a masked timestep you begin with a state of 0. What was read before it is not lost: "
     "which state does the next digit find?",
-    lambda seen: seen.forward_is(_forward(forget=True)) or seen.backward_is(_backward(forget=True)),
+    lambda seen: (
+        _forward_is(seen, _forward(forget=True)) or _backward_is(seen, _backward(forget=True))
+    ),
 )
 
 _PREDICT_STATES = Question(
@@ -92,13 +95,12 @@ _PREDICT_STATES = Question(
     minutes=10,
     kind="value",
     right=_six_rows,
-    observe=lambda answer: _PredictedStates(numbers(answer), _six_rows()),
     conditions=(
         Condition(
             "wrong-forward",
             "The first three rows are not what `forward` returns. Go through the timesteps one by "
             "one, and write down the state after each.",
-            lambda seen: seen.forward_is(seen.right[:3]),
+            lambda seen: _forward_is(seen, seen.right[:3]),
             WRONG_SHAPE,
             _READS_ZEROS,
             _STARTS_ANEW,
@@ -106,57 +108,57 @@ _PREDICT_STATES = Question(
                 "zeros-at-masked",
                 "You write 0 at the masked timesteps of the first three rows. What did the "
                 "lesson find there?",
-                lambda seen: seen.forward_is(_forward(output_zero=True)),
+                lambda seen: _forward_is(seen, _forward(output_zero=True)),
             ),
             Mistake(
                 "stops-at-the-gap",
                 "Your row stops at the 0 between two digits. Only this timestep is masked, and "
                 "those after it are read.",
-                lambda seen: seen.forward_is(_forward(stop=True)),
+                lambda seen: _forward_is(seen, _forward(stop=True)),
             ),
             Mistake(
                 "closes-the-gaps",
                 "You have moved the digits to the front of their rows. A mask moves nothing: a "
                 "digit is read at its own timestep.",
-                lambda seen: seen.forward_is(_packed()),
+                lambda seen: _forward_is(seen, _packed()),
             ),
             Mistake(
                 "knows-it-ahead",
                 "In front of the first digit you write this digit. There the layer has not read it "
                 "yet.",
-                lambda seen: seen.forward_is(_filled()),
+                lambda seen: _forward_is(seen, _filled()),
             ),
         ),
         Condition(
             "wrong-backward",
             "The first three rows are right, the last three are not. Begin at the last timestep, "
             "and go from there to the first.",
-            lambda seen: seen.backward_is(seen.right[3:]),
+            lambda seen: _backward_is(seen, seen.right[3:]),
             WRONG_SHAPE,
             _READS_ZEROS,
             _STARTS_ANEW,
             Mistake(
                 "keeps-the-state",
                 "The states are right. But what does a `Bidirectional` return at masked timesteps?",
-                lambda seen: seen.backward_is(_backward(output_zero=False)),
+                lambda seen: _backward_is(seen, _backward(output_zero=False)),
             ),
             Mistake(
                 "reads-forward",
                 "The first three rows are right. You also read the last three forward, but the "
                 "second layer begins at the last timestep.",
-                lambda seen: seen.backward_is(_forward(), _forward(output_zero=True)),
+                lambda seen: _backward_is(seen, _forward(), _forward(output_zero=True)),
             ),
             Mistake(
                 "order-of-reading",
                 "The states are right, but you write them down in the order of reading. The first "
                 "of them belongs to the last timestep.",
-                lambda seen: seen.backward_is(np.fliplr(seen.right[3:])),
+                lambda seen: _backward_is(seen, np.fliplr(seen.right[3:])),
             ),
             Mistake(
                 "keeps-the-order",
                 "Your numbers have their digits in the order of the row. Reading backward meets "
                 "the last digit first, and appends the others to it.",
-                lambda seen: seen.backward_is(_backward(prepend=True)),
+                lambda seen: _backward_is(seen, _backward(prepend=True)),
             ),
         ),
     ),
@@ -214,15 +216,13 @@ def _averages(**mistakes: bool) -> list[float]:
     return [_average(night, **mistakes) for night in _NIGHTS]
 
 
-class _PredictedPools(Compared):
-    """The three rows that the learner predicts: an average, a maximum and a mean of each night."""
+def _row_is(seen: Compared, number: int, right: Any) -> bool:
+    return same(seen.yours[number : number + 1], [right])
 
-    def row_is(self, number: int, right: Any) -> bool:
-        return same(self.yours[number : number + 1], [right])
 
-    def row_holds(self, number: int, right: Any) -> bool:
-        """Whether the row is right where there is a reading, whatever it says of the empty one."""
-        return same(self.yours[number : number + 1, :3], [right[:3]])
+def _row_holds(seen: Compared, number: int, right: Any) -> bool:
+    """Whether a row is right where there is a reading, whatever it says of the empty one."""
+    return same(seen.yours[number : number + 1, :3], [right[:3]])
 
 
 def _three_rows() -> NDArray[Any]:
@@ -231,7 +231,7 @@ def _three_rows() -> NDArray[Any]:
 
 def _nan_where_padding_is_read(number: int) -> Callable[[Any], bool]:
     return lambda seen: (
-        seen.row_holds(number, seen.right[number]) and bool(np.isnan(seen.yours[number, 3]))
+        _row_holds(seen, number, seen.right[number]) and bool(np.isnan(seen.yours[number, 3]))
     )
 
 
@@ -241,41 +241,40 @@ _PREDICT_POOLS = Question(
     minutes=5,
     kind="value",
     right=_three_rows,
-    observe=lambda answer: _PredictedPools(numbers(answer), _three_rows()),
     conditions=(
         Condition(
             "wrong-average",
             "The first row is not what `GlobalAveragePooling1D` returns. Compute each of its four "
             "numbers as a sum, divided by a count.",
-            lambda seen: seen.row_is(0, seen.right[0]),
+            lambda seen: _row_is(seen, 0, seen.right[0]),
             WRONG_SHAPE,
             Mistake(
                 "counts-padding",
                 "Your averages also count masked readings. `GlobalAveragePooling1D` uses the mask.",
-                lambda seen: seen.row_is(0, _averages(all_steps=True)),
+                lambda seen: _row_is(seen, 0, _averages(all_steps=True)),
             ),
             Mistake(
                 "counts-the-gap",
                 "You count the 0 between two readings. It is masked as well.",
-                lambda seen: seen.row_is(0, _averages(ends_only=True)),
+                lambda seen: _row_is(seen, 0, _averages(ends_only=True)),
             ),
             Mistake(
                 "number-for-nothing",
                 "The averages are right, but for the last night. It has no reading: what is "
                 "divided by what?",
-                lambda seen: seen.row_holds(0, seen.right[0]),
+                lambda seen: _row_holds(seen, 0, seen.right[0]),
             ),
         ),
         Condition(
             "wrong-maximum",
             "The second row is not what `GlobalMaxPooling1D` returns. Which numbers does it read, "
             "and which of them is the largest?",
-            lambda seen: seen.row_is(1, seen.right[1]),
+            lambda seen: _row_is(seen, 1, seen.right[1]),
             Mistake(
                 "masks-the-maximum",
                 "You look for the largest reading. But does `GlobalMaxPooling1D` use the mask?",
-                lambda seen: seen.row_holds(
-                    1, [max(filter(None, one), default=0) for one in _NIGHTS]
+                lambda seen: _row_holds(
+                    seen, 1, [max(filter(None, one), default=0) for one in _NIGHTS]
                 ),
             ),
             Mistake(
@@ -289,13 +288,13 @@ _PREDICT_POOLS = Question(
             "wrong-mean",
             "The third row is not what `keras.ops.mean` returns. Compute each of its four numbers "
             "as a sum, divided by a count.",
-            lambda seen: seen.row_is(2, seen.right[2]) and len(seen.yours) == len(seen.right),
+            lambda seen: _row_is(seen, 2, seen.right[2]) and len(seen.yours) == len(seen.right),
             WRONG_SHAPE,
             Mistake(
                 "masks-the-mean",
                 "Your means leave out masked readings. But `keras.ops.mean` is a function, not a "
                 "layer: what would pass it the mask?",
-                lambda seen: seen.row_holds(2, _averages()),
+                lambda seen: _row_holds(seen, 2, _averages()),
             ),
             Mistake(
                 "nan-mean",
@@ -334,4 +333,203 @@ _PREDICT_POOLS = Question(
 )
 
 
-QUESTIONS = (_PREDICT_STATES, _PREDICT_POOLS)
+_ROW, _MORE = (1, 4, 1), 3
+_VECTOR_OF_PADDING = 8
+
+
+@cache
+def _changes() -> NDArray[Any]:
+    """By how much more padding changes the output of each model, as Keras computes it."""
+    from keras import Sequential, layers
+
+    ones = {"kernel_initializer": "ones"}
+    vectors = np.array([_VECTOR_OF_PADDING, 1, 2, 3, 4])[:, None]
+
+    def total(**options: Any) -> Any:
+        return layers.SimpleRNN(1, activation=None, recurrent_initializer="ones", **ones, **options)
+
+    stacks = (
+        [layers.GlobalAveragePooling1D()],
+        [layers.Conv1D(1, 1, **ones), layers.GlobalAveragePooling1D()],
+        [layers.Dense(1, **ones), total()],
+        [layers.GlobalMaxPooling1D()],
+        [total(return_sequences=True), layers.GlobalMaxPooling1D()],
+        [
+            total(return_sequences=True),
+            layers.Conv1D(1, 1, **ones),
+            layers.GlobalAveragePooling1D(),
+        ],
+    )
+    row = np.array([_ROW])
+    changes = []
+    for stack in stacks:
+        model = Sequential([layers.Embedding(5, 1, mask_zero=True, weights=[vectors]), *stack])
+        with warnings.catch_warnings(action="ignore"):
+            change = model(np.pad(row, ((0, 0), (0, _MORE)))) - model(row)
+        changes.append(float(change[0, 0]))
+    return np.array(changes)
+
+
+def _change_of_average(values: Sequence[int], at_padding: float, count: int) -> float:
+    """By how much an average changes if values at padding come in, and it divides by a count."""
+    return (sum(values) + _MORE * at_padding) / count - sum(values) / len(values)
+
+
+_OF_THE_VECTORS = partial(_change_of_average, _ROW)
+_OF_THE_STATES = partial(_change_of_average, np.cumsum(_ROW).tolist())
+
+
+def _moves(seen: Compared, number: int) -> bool:
+    """Whether the learner writes that the output of a model changes."""
+    return not same(seen.yours[number], 0)
+
+
+def _moving_are_right(seen: Compared) -> bool:
+    return np.shape(seen.yours) == np.shape(seen.right) and all(
+        _moves(seen, number) == bool(change) for number, change in enumerate(seen.right)
+    )
+
+
+def _changes_are_right(seen: Compared) -> bool:
+    """Whether the changes of those models are right that move."""
+    moving = seen.right != 0
+    return same(seen.yours[moving], seen.right[moving])
+
+
+_PADDING_IS_ZERO = Mistake(
+    "padding-is-zero",
+    "You compute as if the vector of padding were 0. Look at `vectors`: which number does the "
+    "`Embedding` look up for the id 0?",
+    lambda seen: same(abs(seen.yours[1]), abs(_OF_THE_VECTORS(0, 6))),
+)
+
+_SOUND_MODELS = Question(
+    name="sound-models",
+    title="Which models ignore padding?",
+    minutes=10,
+    kind="value",
+    right=_changes,
+    conditions=(
+        Condition(
+            "wrong-models",
+            "At least one model is in the wrong group: 0 means that its output stays the same, "
+            "any other number means that it changes. Compute the six outputs for both rows.",
+            _moving_are_right,
+            WRONG_SHAPE,
+            _PADDING_IS_ZERO,
+            Mistake(
+                "trusts-every-mask",
+                "You write 0 for every model. Each has a mask, but a mask helps only where it "
+                "reaches a layer that uses it.",
+                lambda seen: not seen.yours.any(),
+            ),
+            Mistake(
+                "writes-outputs",
+                "You write what the models return. By how much does each output change from "
+                "`row` to `padded`?",
+                lambda seen: _moves(seen, 0) and _moves(seen, 2) and _moves(seen, 4),
+            ),
+            Mistake(
+                "trusts-the-conv",
+                "You write 0 for the second model. The average would use the mask, but does "
+                "`Conv1D` pass it on?",
+                lambda seen: not _moves(seen, 1),
+            ),
+            Mistake(
+                "trusts-the-maximum",
+                "You write 0 for the fourth model. `GlobalMaxPooling1D` does not use the mask. "
+                "Which number does it find at padding?",
+                lambda seen: not _moves(seen, 3),
+            ),
+            Mistake(
+                "trusts-the-states",
+                "You write 0 for the last model. No padding gets into the states, but `Conv1D` "
+                "loses the mask. How many timesteps does the average count?",
+                lambda seen: not _moves(seen, 5),
+            ),
+            Mistake(
+                "doubts-the-dense",
+                "The third model ignores padding: `Dense` passes the mask on, and the RNN skips "
+                "the masked timesteps.",
+                lambda seen: _moves(seen, 2),
+            ),
+            Mistake(
+                "doubts-the-copies",
+                "In the fifth model, `GlobalMaxPooling1D` does not use the mask. But what does "
+                "the RNN return at the masked timesteps?",
+                lambda seen: _moves(seen, 4),
+            ),
+        ),
+        Condition(
+            "wrong-changes",
+            "You know which models ignore padding, but at least one of the other three numbers is "
+            "not right. Write down what each layer returns at the six timesteps.",
+            _changes_are_right,
+            _PADDING_IS_ZERO,
+            Mistake(
+                "divides-by-three",
+                "You add up six timesteps, and divide by three. Without the mask, the average "
+                "counts all six.",
+                lambda seen: (
+                    same(seen.yours[1], _OF_THE_VECTORS(_VECTOR_OF_PADDING, 3))
+                    or same(seen.yours[5], _OF_THE_STATES(sum(_ROW), 3))
+                ),
+            ),
+            Mistake(
+                "states-at-zero",
+                "In the last model, you write 0 for the states at masked timesteps. What did the "
+                "lesson find there?",
+                lambda seen: same(abs(seen.yours[5]), abs(_OF_THE_STATES(0, 6))),
+            ),
+            Mistake(
+                "adds-padding",
+                "In the last model, you add padding to the states. The RNN gets the mask and "
+                "skips padding: `Conv1D` loses the mask only afterwards.",
+                lambda seen: same(
+                    seen.yours[5],
+                    _OF_THE_STATES(sum(_ROW) + 2 * _VECTOR_OF_PADDING, 6),
+                ),
+            ),
+        ),
+    ),
+    hints=(
+        Hint(
+            "Take one model. Under each of the six ids, write its vector, and under that what the "
+            "next layer returns there. Cross out a timestep only where a layer gets the mask and "
+            "uses it.",
+            "wrong-models",
+            "trusts-every-mask",
+            "writes-outputs",
+            "wrong-changes",
+            "divides-by-three",
+        ),
+        Hint(
+            "The `Embedding` makes a mask, and still looks up a vector for the id 0. A layer that "
+            "does not use the mask reads this vector.",
+            "padding-is-zero",
+            "trusts-the-maximum",
+        ),
+        Hint(
+            "Which layer loses the mask, and which passes it on? Where the mask is lost, an "
+            "average counts every timestep.",
+            "trusts-the-conv",
+            "trusts-the-states",
+            "doubts-the-dense",
+        ),
+        Hint(
+            "At a masked timestep, an RNN with `return_sequences=True` returns the state of the "
+            "timestep before.",
+            "doubts-the-copies",
+            "states-at-zero",
+            "adds-padding",
+        ),
+    ),
+    why=(
+        "The average and the RNN use the mask if they get it. `GlobalMaxPooling1D` never does: "
+        "after the `Embedding` it finds the 8 of padding, after the RNN only copies of the last "
+        "state. These copies change an average that does not get the mask."
+    ),
+)
+
+
+QUESTIONS = (_PREDICT_STATES, _PREDICT_POOLS, _SOUND_MODELS)

@@ -1,10 +1,13 @@
 """Right and wrong answers to the questions on propagation."""
 
+import warnings
+
 import keras
 import numpy as np
 from keras import layers, ops
 
 from answers import Answers, changes
+from masklens._keras import attached_mask
 
 
 def embedding(words, kinds, mask_zero=True):
@@ -147,7 +150,89 @@ def sequential_tagger(words, kinds):
     )
 
 
+READINGS = np.array(
+    [[[0, 3], [0, 0], [2, 5], [1, 0], [0, 0]], [[4, 1], [3, 0], [2, 2], [5, 1], [1, 6]]], "float32"
+)
+OF_WORDS = [True, True, True, False, False]
+OF_READINGS = [True, False, True, True, False]
+OUTPUTS = {
+    "tokens": OF_WORDS,
+    "scaled": None,
+    "report": None,
+    "moments": OF_READINGS,
+    "smooth": None,
+    "shortcut": None,
+    "sum": OF_READINGS,
+}
+
+
+def masks(**wrong):
+    """The masks of the seven outputs, some of them as the names say."""
+    return [*(OUTPUTS | wrong).values()]
+
+
+def masks_without_a_model():
+    """What the layers of each output attach when they are called one by one."""
+    x = layers.Embedding(10, 4, mask_zero=True)(np.array([[6, 2, 9, 0, 0]]))
+    y = layers.Masking()(READINGS[:1])
+    reader = layers.Bidirectional(layers.GRU(4, return_sequences=True))
+    with warnings.catch_warnings(action="ignore"):
+        outputs = [
+            layers.Dense(4)(x),
+            4 * x,
+            layers.GRU(4)(x),
+            reader(y),
+            layers.Conv1D(4, 3, padding="same")(y),
+            layers.Add()([x, 4 * x]),
+            layers.Add()([y, layers.Dense(2)(y)]),
+        ]
+    found = map(attached_mask, outputs)
+    return [None if mask is None else mask[0] for mask in found]
+
+
 ANSWERS = {
+    "predict-masks": Answers(
+        right=(
+            masks_without_a_model(),
+            masks(),
+            tuple(masks(tokens=tuple(OF_WORDS))),
+            np.array(masks(), dtype=object),
+            masks(tokens=np.array(OF_WORDS), moments=(READINGS[0] != 0).any(axis=-1)),
+        ),
+        wrong=(
+            ("wrong-outputs", masks(sum=None)),
+            ("not-seven", masks()[:6]),
+            ("not-seven", OF_WORDS),
+            ("not-seven", []),
+            ("all-true", masks(scaled=[True] * 5)),
+            ("all-true", masks(report=[True] * 5, shortcut=[True] * 5)),
+            ("mask-of-a-vector", masks(report=OF_WORDS)),
+            ("operator-keeps-it", masks(scaled=OF_WORDS)),
+            ("brought-back", masks(smooth=OF_READINGS)),
+            ("one-is-enough", masks(shortcut=OF_WORDS)),
+            ("lost-on-the-way", masks(tokens=None)),
+            ("ends-with-the-states", masks(moments=None)),
+            ("wrong-masks", masks(sum=[True] * 5)),
+            ("wrong-masks", masks(tokens=OF_WORDS[:4])),
+            ("not-boolean", masks(tokens=[1, 1, 1, 0, 0])),
+            (
+                "inverted",
+                masks(
+                    tokens=np.invert(OF_WORDS),
+                    moments=np.invert(OF_READINGS),
+                    sum=np.invert(OF_READINGS),
+                ),
+            ),
+            ("both-rows", masks(tokens=[OF_WORDS, [True] * 5])),
+            ("any-feature", masks(moments=[False, False, True, False, False])),
+            ("only-at-the-end", masks(moments=[True] * 4 + [False])),
+            ("the-other-mask", masks(moments=OF_WORDS, sum=OF_WORDS)),
+            ("the-other-mask", masks(tokens=OF_READINGS)),
+            ("not-numbers", masks(report="None")),
+            ("returns-nothing", None),
+            ("not-a-value", masks),
+        ),
+    ),
     "find-lost-mask": Answers(
         right=(
             ("reshape", "average"),

@@ -45,6 +45,28 @@ def pools(average=AVERAGES, highest=HIGHEST, mean=MEANS):
     return [average, highest, mean]
 
 
+def changes_by_hand():
+    """What more padding changes, computed without a model."""
+    values, padding = np.array([1, 4, 1]), np.array([8, 8, 8])
+    read = np.concatenate([values, padding])
+    states = np.cumsum(values)
+    frozen = np.concatenate([states, states[[-1] * 3]])
+    return [
+        0,
+        read.mean() - values.mean(),
+        0,
+        read.max() - values.max(),
+        frozen.max() - states.max(),
+        frozen.mean() - states.mean(),
+    ]
+
+
+def changes(**wrong):
+    """The changes of the six outputs, some of them as the names say."""
+    right = {"average": 0, "conv": 3, "dense": 0, "maximum": 4, "states": 0, "copies": 1}
+    return [*(right | wrong).values()]
+
+
 ANSWERS = {
     "predict-states": Answers(
         right=(
@@ -119,6 +141,39 @@ ANSWERS = {
             ("wrong-shape", pools()[:2]),
             ("wrong-shape", [*pools(), MEANS]),
             ("not-a-value", pools),
+        ),
+    ),
+    "sound-models": Answers(
+        right=(
+            changes_by_hand(),
+            changes(),
+            tuple(map(float, changes())),
+            np.array(changes(), "float32"),
+        ),
+        wrong=(
+            ("wrong-models", changes(average=3)),
+            ("wrong-shape", changes()[:5]),
+            ("wrong-shape", [changes(), changes()]),
+            ("wrong-shape", 4),
+            ("padding-is-zero", changes(conv=-1, maximum=0, copies=-2)),
+            ("padding-is-zero", changes(conv=1)),
+            ("trusts-every-mask", [0] * 6),
+            ("writes-outputs", [2, 5, 6, 8, 6, 5]),
+            ("trusts-the-conv", changes(conv=0)),
+            ("trusts-the-maximum", changes(maximum=0)),
+            ("trusts-the-states", changes(copies=0)),
+            ("doubts-the-dense", changes(dense=24)),
+            ("doubts-the-copies", changes(states=2)),
+            ("doubts-the-copies", changes(states=24)),
+            ("wrong-changes", changes(maximum=8)),
+            ("wrong-changes", changes(conv=-3)),
+            ("divides-by-three", changes(conv=8)),
+            ("divides-by-three", changes(copies=6)),
+            ("states-at-zero", changes(copies=2)),
+            ("states-at-zero", changes(copies=-2)),
+            ("adds-padding", changes(copies=9)),
+            ("not-numbers", [0, 3, 0, 4, 0, "1"]),
+            ("not-a-value", changes),
         ),
     ),
 }
