@@ -8,7 +8,7 @@
 - pad sensor readings without losing their decimals;
 - pad texts so that an LSTM can use a fast kernel.
 
-Exercises for lesson {{lesson}}
+Exercises for lesson {{lesson}}.
 
 Replace each `...` with your answer and run the cell, then the cell below it, which checks your
 answer. Hints and the solution are folded below that.

@@ -8,7 +8,7 @@
 - keep the mask through a slice and a multiplication;
 - choose a value for `Masking` that is not among the readings.
 
-Exercises for lesson {{lesson}}
+Exercises for lesson {{lesson}}.
 
 Replace each `...` with your answer and run the cell, then the cell below it, which checks your
 answer. Hints and the solution are folded below that.
@@ -140,7 +140,7 @@ q3.check(pad_for_masking)
 """
 ## How far are you?
 
-This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+This shows the exercises of all lessons: what you have solved, what you have tried, and what is left.
 """
 
 # %% id="progress-picture"

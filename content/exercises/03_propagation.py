@@ -8,7 +8,7 @@
 - find the layer that loses a mask, and the layer that lets padding in because of it;
 - repair a model so that more padding does not change its tags.
 
-Exercises for the lesson “{{lesson}}”
+Exercises for lesson {{lesson}}.
 
 Replace each `...` with your answer and run the cell, then the cell below it, which checks your
 answer. Hints and the solution are folded below that.
@@ -207,7 +207,7 @@ q3.check(build_tagger)
 """
 ## How far are you?
 
-This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+This shows the exercises of all lessons: what you have solved, what you have tried, and what is left.
 """
 
 # %% id="progress-picture"

@@ -8,7 +8,7 @@
 - predict what pooling returns where there is padding, and where there is nothing else;
 - choose the models that ignore padding, and say how far the outputs of the others move.
 
-Exercises for the lesson “{{lesson}}”
+Exercises for lesson {{lesson}}.
 
 Replace each `...` with your answer and run the cell, then the cell below it, which checks your
 answer. Hints and the solution are folded below that.
@@ -233,7 +233,7 @@ print(np.array_equal(changes, computed))
 """
 ## How far are you?
 
-This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+This shows the exercises of all lessons: what you have solved, what you have tried, and what is left.
 """
 
 # %% id="progress-picture"

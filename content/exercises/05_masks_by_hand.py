@@ -8,7 +8,7 @@
 - clean the readings of a weather station, and make their mask;
 - train one model with a mask and one without, and compare how often they are right.
 
-Exercises for lesson {{lesson}}
+Exercises for lesson {{lesson}}.
 
 Replace each `...` with your answer and run the cell, then the cell below it, which checks your
 answer. Hints and the solution are folded below that.
@@ -211,7 +211,7 @@ if report is not ...:
 """
 ## How far are you?
 
-This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+This shows the exercises of all lessons: what you have solved, what you have tried, and what is left.
 """
 
 # %% id="progress-picture"

@@ -10,8 +10,8 @@
 
 Exercises for lesson {{lesson}}.
 
-Replace each `...` with your answer and run the cell. Then run the cell below it, which checks your
-answer. Below that, folded, are a hint and the solution.
+Replace each `...` with your answer and run the cell, then the cell below it, which checks your
+answer. Hints and the solution are folded below that.
 
 All three answers are layers. They must work on arrays and in a Functional model whose number of
 timesteps is open, with a mask and without one. A mask holds one True or False per timestep.
@@ -162,7 +162,7 @@ q3.check(StackPairs)
 """
 ## How far are you?
 
-This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+This shows the exercises of all lessons: what you have solved, what you have tried, and what is left.
 """
 
 # %% id="progress-picture"

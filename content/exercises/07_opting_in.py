@@ -8,7 +8,7 @@
 - shift what a decoder reads, and the mask with it;
 - complete a layer whose mask is still right after the model was saved and loaded.
 
-Exercises for lesson {{lesson}}
+Exercises for lesson {{lesson}}.
 
 Replace each `...` with your answer and run the cell, then the cell below it, which checks your
 answer. Hints and the solution are folded below that.
@@ -187,7 +187,7 @@ q3.check(SkipIds)
 """
 ## How far are you?
 
-This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+This shows the exercises of all lessons: what you have solved, what you have tried, and what is left.
 """
 
 # %% id="progress-picture"

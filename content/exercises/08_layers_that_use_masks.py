@@ -8,7 +8,7 @@
 - find and fix three faults in a softmax for attention;
 - write a loss that leaves out missing readings, in its gradient as well.
 
-Exercises for lesson {{lesson}}
+Exercises for lesson {{lesson}}.
 
 Replace each `...` with your answer and run the cell, then the cell below it, which checks your
 answer. Hints and the solution are folded below that.
@@ -178,7 +178,7 @@ q3.check(masked_loss)
 """
 ## How far are you?
 
-This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+This shows the exercises of all lessons: what you have solved, what you have tried, and what is left.
 """
 
 # %% id="progress-picture"

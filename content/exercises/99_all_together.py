@@ -7,7 +7,7 @@
 - fix a classifier whose answer to a review changes with the padding;
 - build a Transformer block that keeps its mask.
 
-Exercises for all lessons up to {{lesson}}
+Exercises for all lessons, up to {{lesson}}.
 
 Replace each `...` with your answer and run the cell, then the cell below it, which checks your
 answer. Hints and the solution are folded below that.
@@ -188,7 +188,7 @@ if block := build_block(*make_parts()):
 """
 ## How far are you?
 
-This shows the exercises of all lessons: what you have solved, what you have tried, and what waits.
+This shows the exercises of all lessons: what you have solved, what you have tried, and what is left.
 """
 
 # %% id="progress-picture"
