@@ -60,8 +60,8 @@ def pull(url: str, branch: str, folder: Path) -> list[str]:
     before = (folder / ".git").exists() and _git(folder, "rev-parse", "--remotes")
     if not before:
         wrong = _(
-            "`{name}` is not a copy of the course. Rename it, and the course will be there when your "
-            "server starts again."
+            "`{name}` is not a copy of the course. Rename it, and the course will be there when "
+            "your server starts again."
         )
         raise PullError(wrong.format(name=folder.name))
     _set_up(folder, url, branch)

@@ -149,7 +149,9 @@ def test_space_shows_the_code_and_then_what_it_showed(made_slides: Path, page: P
 def test_an_explorer_is_worked_on_its_slide(made_slides: Path, page: Page) -> None:
     open_slides(page, (made_slides / "ko" / f"{EXPLORER[0]}.html").as_uri(), EXPLORER[1])
     # It answers a prediction, and is covered until then.
-    page.evaluate("() => document.querySelectorAll('.prediction-show').forEach((d) => d.open = true)")
+    page.evaluate(
+        "() => document.querySelectorAll('.prediction-show').forEach((d) => d.open = true)"
+    )
     page.keyboard.press("Space")
     place = page.evaluate("() => slides.getIndices()")
     explorer = Shown(page.locator(".present .masklens-explorer[data-live]"))
