@@ -11,7 +11,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from authoring import catalog as translations
-from authoring import course, fingerprint, layout, notebook, pages, source, words
+from authoring import course, fingerprint, layout, notebook, pages, prediction, source, words
 from authoring.execute import CellError, execute
 from authoring.layout import AuthoringError, Fault, full_name, relative
 
@@ -120,6 +120,7 @@ def _build_notebook(root: Path, path: Path, language: str, edition: str, order: 
         new.metadata.update(notebook.metadata(new, language))
         new.metadata["masklens"][fingerprint.KEY] = fingerprint.made_of(root, language, used)
         done = "executed"
+    prediction.hide_outputs(new)
     notebook.write(target, new)
     draft = f", {len(faults)} blocks still English" if faults else ""
     return f"{relative(root, target)}: {done} in {time.monotonic() - began:.1f} s{draft}"

@@ -207,6 +207,10 @@ def differs_from_source(page: Page) -> Iterator[Fault]:
         yield page.fault(first, wrong, _EDIT)
     sources = {cell.id: cell for cell in page.fresh.cells}
     for cell in page.book.cells:
+        if cell.cell_type == "code" and cell.get("id") in sources:
+            sources[cell.id].outputs = cell.outputs  # which of them are folded follows from these
+    prediction.hide_outputs(page.fresh)
+    for cell in page.book.cells:
         fresh = sources.get(cell.get("id"))
         if fresh and any(cell[key] != fresh[key] for key in ("cell_type", "source", "metadata")):
             yield page.fault(cell.id, "the cell differs from its source", _EDIT)

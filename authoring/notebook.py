@@ -82,7 +82,6 @@ def translate(
     values = lists.notebook_values(listed, source.path)
     faults: list[Fault] = []
     helping = exercise.help_behind(source.cells, listed.say)
-    covered = prediction.covered(source.cells)
     for cell in source.cells:
         text = translations.in_language(cell, catalog, place, faults)
         if cell.kind == "markdown":
@@ -92,8 +91,6 @@ def translate(
             text = exercise.stubbed(text) if edition == layout.EXERCISES else text
             text = unmarked(with_language(text, language))
         notebook.cells.append(_node(cell, text))
-        if cell.id in covered:  # until the cell runs; JupyterLab heeds it
-            notebook.cells[-1].metadata["jupyter"] = {"outputs_hidden": True}
         notebook.cells += [_node(one, one.text) for one in helping.get(cell.id, ())]
     if following := lists.next_cell(listed, source.path):
         notebook.cells.append(markdown_cell(following, cells.NEXT))

@@ -61,15 +61,21 @@ def marked(cell: Cell) -> Cell:
     return replace(cell, text=_ANSWER.sub("- ", cell.text), metadata=metadata)
 
 
-def covered(cells: Sequence[Cell]) -> set[str]:
-    """The ids of the cells of code between a prediction and what explains it, once `marked`."""
-    found, waiting = set(), False
-    for cell in cells:
+def hide_outputs(book: NotebookNode) -> None:
+    """Folds the outputs between a prediction and what explains it, until their cells run.
+
+    JupyterLab heeds it, and unfolds the output of a cell that runs.
+    Source: https://nbformat.readthedocs.io/en/latest/format_description.html#cell-metadata
+
+    Args:
+        book: a notebook that has been executed; it is changed.
+    """
+    waiting = False
+    for cell in book.cells:
         known = cell.metadata.get("masklens", {})
         waiting = (waiting or "prediction" in known) and "why" not in known
-        if waiting and cell.kind == "code":
-            found.add(cell.id)
-    return found
+        if waiting and cell.get("outputs"):
+            cell.metadata["jupyter"] = {"outputs_hidden": True}
 
 
 def in_notebook(cell: Cell, text: str) -> str:

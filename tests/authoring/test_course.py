@@ -177,7 +177,7 @@ def test_a_list_says_the_topic_of_a_lesson_and_of_exercises_in_each_language() -
     assert english.entry("lessons/01_padding") == "01 Padding"
     assert korean.entry("lessons/01_padding") == "01 패딩"
     assert english.entry("exercises/01_padding") == "01 Pad a batch"
-    assert korean.entry("exercises/99_all_together") == "모두 함께"
+    assert korean.entry("exercises/99_all_together") == "종합 문제"
 
 
 def listing(root: Path) -> None:

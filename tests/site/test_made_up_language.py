@@ -14,6 +14,7 @@ from polib import POEntry
 from static_page import served
 
 from authoring import build, catalog, layout, site, source, words
+from authoring.course import read as read_manifest
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +86,9 @@ def soup(path: Path) -> BeautifulSoup:
 
 
 def pages(built: Path) -> list[Path]:
-    return [path for path in sorted((built / CODE).rglob("*.html")) if "_static" not in path.parts]
+    former = {lesson.formerly for lesson in read_manifest(ROOT).lessons}  # these only lead on
+    paths = sorted((built / CODE).rglob("*.html"))
+    return [path for path in paths if "_static" not in path.parts and path.stem not in former]
 
 
 def test_every_page_is_there_and_says_which_language_it_is_in(built: Path) -> None:

@@ -286,7 +286,7 @@ BAD_NOTEBOOKS: dict[str, Callable[[Path], object]] = {
     "notebooks/en/01_padding.ipynb": lambda path: rewrite(
         path, lambda notebook: notebook.metadata.pop("widgets")
     ),
-    "notebooks/ko/03_propagation.ipynb": lambda path: rewrite(
+    "notebooks/ko/04_use.ipynb": lambda path: rewrite(
         path, lambda notebook: saved_states(notebook).pop(shown_models(notebook)[-1])
     ),
     "notebooks/ko/06_layers_that_change_masks.ipynb": Path.unlink,
@@ -430,9 +430,16 @@ def test_explorers_work_on_the_first_page_and_on_that_of_a_lesson(
 
 
 def explorer(page: BrowserPage) -> Shown:
+    open_answers(page)
     live = page.locator(".masklens-live").first
     live.wait_for()
     return Shown(live)
+
+
+def open_answers(page: BrowserPage) -> None:
+    """Uncovers what answers the predictions of a page; works without scripts."""
+    for summary in page.locator(".prediction-show:not([open]) summary").all():
+        summary.click()
 
 
 def test_the_language_switch_keeps_the_page_and_is_remembered(
@@ -592,6 +599,7 @@ def test_without_scripts_text_pictures_and_navigation_are_there(
     settings = {"viewport": viewport, "java_script_enabled": False}
     with opened(browser, address, f"{language}/{LESSON}", **settings) as page:
         expect(page.locator("article h1")).to_be_visible()
+        open_answers(page)
         picture = page.locator("article .masklens-explorer").first
         expect(picture.locator("td").first).to_be_visible()
         expect(page.locator(".masklens-live")).to_have_count(0)
@@ -615,6 +623,7 @@ def test_an_explorer_of_another_version_keeps_its_picture(browser: Browser, addr
     with opened(browser, address, "404.html") as page:
         page.route(f"**/en/{LESSON}", saved_by_another_version)
         page.goto(f"{address}/en/{LESSON}", wait_until="networkidle")
+        open_answers(page)
         expect(page.locator("[data-live]")).to_have_count(1)  # the loader has been there
         expect(page.get_by_role("alert")).to_contain_text("another version")
         expect(page.locator(".masklens-live .stage")).to_have_count(0)
