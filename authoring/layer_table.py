@@ -23,12 +23,12 @@ NOTES: dict[tuple[str, str], str] = {
     ("Add", "[masked, unmasked]"): "One input without a mask is enough.",
     ("BatchNormalization", ""): "Its statistics are fixed, so it ignores the mask.",
     ("BatchNormalization", "training=True"): "Leaves padding out of its statistics.",
-    ("Bidirectional", "LSTM(return_sequences=True)"): "Zeros come out at padded timesteps.",
+    ("Bidirectional", "LSTM(return_sequences=True)"): "Returns zeros at padded timesteps.",
     ("Concatenate", "[masked, unmasked]"): "Its mask is all True: padding counts as valid.",
-    ("Concatenate", "axis=1"): "Joins the masks, too.",
+    ("Concatenate", "axis=1"): "Joins the masks as well.",
     ("Conv1D", ""): "Reads neighbours, padding among them.",
     ("Conv1D", 'padding="causal"'): "Only padding on the left gets in.",
-    ("Dense", ""): "Of a padded timestep that is zero, its bias comes out.",
+    ("Dense", ""): "Returns its bias where the padding is zero.",
     ("Dot", "axes=2"): "Keras does not warn.",
     ("Embedding", ""): "Makes one only if asked to.",
     ("Embedding", "mask_zero=True"): "False where the id is 0.",
@@ -36,27 +36,30 @@ NOTES: dict[tuple[str, str], str] = {
     ("GlobalAveragePooling1D", ""): "NaN for a row without any valid timestep.",
     ("GlobalMaxPooling1D", ""): "The largest value may be that of padding.",
     ("GroupNormalization", ""): "Averages over all timesteps, padding included.",
-    ("Lambda", ""): "Is handed the mask, and does not pass it on.",
+    ("Lambda", ""): "Gets the mask, but does not pass it on.",
     ("LayerNormalization", "axis=[1, 2]"): "Averages over all timesteps, padding included.",
     ("LSTM", "go_backwards=True, return_sequences=True"): (
-        "Turns its outputs around, but not the mask."
+        "Reverses its outputs, but not the mask."
     ),
     ("LSTM", "initial_state=state, return_sequences=True"): (
         "Gets no mask: Keras fills one in only for a single tensor."
     ),
-    ("LSTM", "initial_state=state, mask=mask, return_sequences=True"): "By hand, it gets one.",
+    (
+        "LSTM",
+        "initial_state=state, mask=mask, return_sequences=True",
+    ): "Gets a mask if you pass one.",
     ("LSTM", "return_sequences=True"): "At a padded timestep, it repeats its last output.",
     ("Masking", ""): (
-        "False where every feature is `mask_value`; a mask that comes in is thrown away."
+        "False where every feature is `mask_value`; a mask that comes in is discarded."
     ),
     ("Maximum", ""): "Leaves out an input where its mask is False.",
     ("Minimum", ""): "Leaves out an input where its mask is False.",
-    ("MultiHeadAttention", ""): "Takes the mask off the tensor that it is called on.",
+    ("MultiHeadAttention", ""): "Removes the mask from the tensor that it is called on.",
     ("Multiply", ""): "Leaves out an input where its mask is False.",
-    ("Pipeline", ""): "Keras warns that the mask is lost, and it is not.",
+    ("Pipeline", ""): "Keras warns that the mask is lost, but it is not.",
     ("RMSNormalization", ""): "`LayerNormalization` passes it on, this does not.",
     ("Softmax", ""): "Of scores of the shape (batch, time).",
-    ("SpectralNormalization", "Dense"): "Keras warns that the mask is lost, and it is not.",
+    ("SpectralNormalization", "Dense"): "Keras warns that the mask is lost, but it is not.",
     ("TimeDistributed", "Embedding(mask_zero=True)"): "Loses the mask that the inner layer makes.",
 }
 
@@ -69,7 +72,7 @@ def page(rows: Sequence[Row], left_out: Sequence[str]) -> str:
         left_out: The classes that take no sequence.
     """
     names = ", ".join(f"`{name}`" for name in left_out)
-    told = f"Not in the table, as they take no padded sequence: {names}."
+    told = f"Not in the table, because they take no padded sequence: {names}."
     template = Template(_TEMPLATE.read_text(encoding="utf-8"), keep_trailing_newline=True)
     text: str = template.render(
         version=keras.__version__,
