@@ -438,7 +438,7 @@ def explorer(page: BrowserPage) -> Shown:
 
 def open_answers(page: BrowserPage) -> None:
     """Uncovers what answers the predictions of a page; works without scripts."""
-    for summary in page.locator(".prediction-show:not([open]) summary").all():
+    for summary in page.locator(".prediction-show summary").all():
         summary.click()
 
 
