@@ -24,16 +24,10 @@ def languages() -> tuple[str, ...]:
 
 
 def set_language(language: str) -> None:
-    """Sets the language of labels, pictures, warnings and errors.
-
-    Args:
-        language: A code from `languages()`; a region is ignored, so `"ko_KR"` is `"ko"`.
+    """Sets the language of everything that goes through `translate`.
 
     Raises:
         ValueError: If the language is not available; the message lists those that are.
-
-    Example:
-        >>> set_language("en")
     """
     _chosen[:] = [_checked_code(language)]
 
