@@ -201,7 +201,7 @@ plt.show()
 **Why.** After `MyActivation` the LSTM gets the mask and skips the padding. If `supports_masking` is
 True, Keras runs the layer's method `compute_mask` after `call` and attaches what it returns to the
 output (we read this in Keras's source). Every layer inherits a `compute_mask` that returns the mask
-that came in. Even `PlainActivation` has it; Keras just does not run it:
+that came in. Even `PlainActivation` has it; Keras just does not run it.
 """
 
 # %% id="opt-inherited" fragment
