@@ -48,7 +48,10 @@
     const uncover = () => {
       isOpen = true;
       show.open = true;
-      for (const piece of pieces) piece.classList.add("uncovered");
+      for (const piece of pieces) {
+        piece.classList.add("uncovered");
+        piece.querySelector(".prediction-uncover")?.remove();
+      }
       for (const button of buttons) button.ariaDisabled = "true"; // the focus stays where it is
       correct?.classList.add("right");
     };
@@ -63,6 +66,17 @@
       tellScore();
     };
     buttons.forEach((button, i) => button.addEventListener("click", () => choose(button, answers[i])));
+    // A slide that shows nothing but what is covered can be opened where it is.
+    for (const piece of pieces.filter((one) => one.matches(".celltag_prediction-covered"))) {
+      const slide = piece.closest("section");
+      if (slide.contains(card) || slide.querySelector(".prediction-uncover")) continue;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "prediction-uncover";
+      button.textContent = show.textContent;
+      button.addEventListener("click", () => (show.open = true));
+      piece.append(button);
+    }
     show.addEventListener("toggle", () => {
       if (!show.open || isOpen) return;
       tell("", "");

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Shown, Watch
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from authoring import course
 from authoring.slides import main
@@ -167,19 +167,26 @@ def test_an_explorer_is_worked_on_its_slide(made_slides: Path, page: Page) -> No
     assert page.evaluate("() => slides.getIndices()") != place
 
 
+def go_on_until(page: Page, seen: Locator) -> None:
+    """Shows step after step until something is on the screen."""
+    for _ in range(200):
+        if seen.count():
+            return
+        page.keyboard.press("ArrowRight")
+    raise AssertionError(f"{seen} is nowhere")
+
+
 def test_a_prediction_is_chosen_on_its_slide_and_counted_on_the_last(
     made_slides: Path, page: Page
 ) -> None:
     open_slides(page, (made_slides / "ko" / "01_padding.html").as_uri())
     card = page.locator(".present .prediction:visible")
-    while not card.count():
-        page.keyboard.press("ArrowRight")
+    go_on_until(page, card)
     right = int(card.get_attribute("data-right") or 0)
     covered = page.locator(".celltag_prediction-covered").first
     seen = covered.locator(".jp-OutputArea-output")
     page.evaluate("() => { while (slides.availableFragments().next) slides.next(); }")
-    while not covered.is_visible():
-        page.keyboard.press("ArrowRight")
+    go_on_until(page, page.locator(".celltag_prediction-covered:visible"))
     assert not seen.first.is_visible()
     page.evaluate(
         "(card) => { const { h, v } = slides.getIndices(card.closest('section')); "
@@ -193,7 +200,14 @@ def test_a_prediction_is_chosen_on_its_slide_and_counted_on_the_last(
     assert page.evaluate("() => slides.getIndices().v") == place
     assert "맞습니다." in card.get_by_role("status").inner_text()
     page.keyboard.press("ArrowRight")  # the card keeps no other key
-    assert page.locator(".celltag_prediction-covered.uncovered").count() > 0
+    uncovered = page.locator(".celltag_prediction-covered.uncovered")
+    before = uncovered.count()
+    assert before > 0
+    opener = page.locator(".present .prediction-uncover:visible")
+    go_on_until(page, opener)  # to a slide that is covered as a whole
+    opener.focus()
+    page.keyboard.press("Enter")
+    assert uncovered.count() > before and not opener.count()
     page.keyboard.press("End")
     page.evaluate("() => { while (slides.availableFragments().next) slides.next(); }")
     assert page.locator(".present .prediction-score:visible").inner_text().endswith(" 1개")
