@@ -152,7 +152,7 @@ def explained(question: Question, code: str) -> str:
     Example:
         >>> from masklens_course.questions import question
         >>> explained(question("pad-by-hand"), "pads-in-front").split(".")[0]
-        'Your zeros stand in front of the tokens'
+        'Your zeros come before the tokens'
     """
     mistakes = [mistake for one in question.conditions for mistake in one.mistakes]
     sentences = COMMON_MISTAKES | {one.code: one.sentence for one in question.conditions}
