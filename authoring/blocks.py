@@ -180,10 +180,10 @@ def code_blocks(code: str) -> list[Block]:
     return [block for block in blocks if _has_letter(block.text)]
 
 
-def unmarked(code: str) -> str:
+def without_marks(code: str) -> str:
     """The code without the comments that mark words.
 
-    >>> unmarked('print("longest:")  # words')
+    >>> without_marks('print("longest:")  # words')
     'print("longest:")'
     """
     return _WORDS.sub("", code)

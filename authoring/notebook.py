@@ -15,7 +15,7 @@ from polib import POEntry
 
 from authoring import catalog as translations
 from authoring import cells, contents, exercise, layout, lists, prediction, words
-from authoring.blocks import PLACEHOLDER, unmarked
+from authoring.blocks import PLACEHOLDER, without_marks
 from authoring.cells import Cell, Source
 from authoring.layout import AuthoringError, Fault, notebook_path, po_path, relative
 from authoring.source import with_language
@@ -89,7 +89,7 @@ def translate(
             text = prediction.in_notebook(cell, lists.filled(text, values))
         else:
             text = exercise.stubbed(text) if edition == layout.EXERCISES else text
-            text = unmarked(with_language(text, language))
+            text = without_marks(with_language(text, language))
         notebook.cells.append(_node(cell, text))
         notebook.cells += [_node(one, one.text) for one in helping.get(cell.id, ())]
     if following := lists.next_cell(listed, source.path):

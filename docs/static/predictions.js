@@ -5,11 +5,11 @@
   const closed = cards.filter((card) => card.dataset.right !== "0");
   let right = 0;
 
-  // What a card covers: everything that is marked so, up to the next card.
+  // The cells of slides that a card covers, up to the next card. On a page, its style sheet uncovers.
   const covers = (card) => {
     const next = cards[cards.indexOf(card) + 1];
     const isBehind = (one, other) => one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING;
-    return [...document.querySelectorAll(".prediction-covered, .celltag_prediction-covered")].filter(
+    return [...document.querySelectorAll(".celltag_prediction-covered")].filter(
       (piece) => isBehind(card, piece) && !(next && isBehind(next, piece)),
     );
   };
@@ -67,7 +67,7 @@
     };
     buttons.forEach((button, i) => button.addEventListener("click", () => choose(button, answers[i])));
     // A slide that shows nothing but what is covered can be opened where it is.
-    for (const piece of pieces.filter((one) => one.matches(".celltag_prediction-covered"))) {
+    for (const piece of pieces) {
       const slide = piece.closest("section");
       if (slide.contains(card) || slide.querySelector(".prediction-uncover")) continue;
       const button = document.createElement("button");

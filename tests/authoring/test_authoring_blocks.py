@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from authoring.blocks import code_blocks, inlines, links, markdown_blocks, splice
-from authoring.blocks import unmarked as without_marks
+from authoring.blocks import code_blocks, inlines, links, markdown_blocks, splice, without_marks
 from authoring.source import read
 
 ROOT = Path(__file__).parents[2]
