@@ -4,13 +4,29 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from browser import Lab, Open
+from browser import Lab, Open, make_notebook
 from playwright.sync_api import Locator, expect
+
+import masklens as ml
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 LESSON = "03_propagation"
+
+
+def test_a_folded_picture_shows_no_markup(lab: Lab, open_notebook: Open) -> None:
+    shown = [ml.show([[True, False]]).html, ml.PaddingExplorer([[5, 6], [7]])._html]
+    book = make_notebook(*map(repr, shown))
+    for cell, picture in zip(book.cells, shown, strict=True):
+        cell.execution_count = 1
+        cell.metadata["jupyter"] = {"outputs_hidden": True}
+        data = {"text/html": picture, "text/plain": "picture"}
+        cell.outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
+    lab.write("folded.ipynb", book, trusted=True)
+    folded = open_notebook("folded.ipynb").page.locator(".jp-OutputPlaceholder")
+    expect(folded).to_have_count(len(shown))
+    assert "".join(folded.all_inner_texts()).strip() == ""
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

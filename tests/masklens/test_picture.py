@@ -195,7 +195,7 @@ def test_korean_pictures_speak_korean() -> None:
 
 def test_the_picture_without_its_style_sheet_is_the_rest_of_it() -> None:
     for picture in (ml.show([[True]], caption="</style>"), ml.show(ml.pad([[5], [6, 7]]))):
-        (sheet,) = re.findall("\n<style>.*?</style>", picture.html)
+        (sheet,) = re.findall(" \n<style>.*?</style>", picture.html)
         assert picture.html == sheet + html(*picture.nodes)
         assert html(*picture.nodes).startswith("<div class=masklens ")
 

@@ -39,8 +39,8 @@ class Picture:
     @cached_property
     def html(self) -> str:
         """The picture for a browser, which is readable also without style sheets."""
-        # JupyterLab shows the first line of an output that is folded.
-        sheet = f"\n<style>{style(*self.sheets)}</style>" if self.sheets else ""
+        # JupyterLab shows the first line of a folded output that is not empty: let it be a blank.
+        sheet = f" \n<style>{style(*self.sheets)}</style>" if self.sheets else ""
         return sheet + html(*self.nodes)
 
     @cached_property

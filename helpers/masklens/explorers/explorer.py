@@ -213,8 +213,8 @@ def _html_without_scripts(model_id: str, title: str, picture: str, name: str) ->
     if missing_package:
         told = _("{name} is a widget, and {module} is not installed: pip install anywidget")
         note = told.format(name=name, module=missing_package)
-    # JupyterLab shows the first line of an output that is folded.
+    # JupyterLab shows the first line of a folded output that is not empty: let it be a blank.
     return (
-        f"\n<div class=masklens-explorer data-model={model_id} lang={get_language()}>"
+        f" \n<div class=masklens-explorer data-model={model_id} lang={get_language()}>"
         f"<p><b>{escape(title)}</b></p>{picture}<p><small>{escape(note)}</small></p></div>"
     )
